@@ -1,0 +1,74 @@
+"""The port to a ledger's store: small documents and one primitive, compare-and-swap. Implementations live in `reconciler/stores`.
+
+Obligations of every store, checked by one conformance suite (`tests/conformance/stores.py`):
+
+- A `read` after a successful write sees it (linearisable per key); `list` sees all keys written before it began.
+- `create` succeeds for at most one caller while the key is absent; `replace` and `delete` only while the version is current.
+- A version changes with every successful write and is never used twice for one key.
+- No implementation retries a conditional write by itself: a lost answer is reported as `AmbiguousWrite`, and
+  `reconciler.stores.writes` reads back and classifies by the document's nonce.
+- `effects` names the methods that change something, so that crash tests enumerate them from the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from reconciler.errors import ReconcilerError
+
+STORE_EFFECTS = ("create", "replace", "delete")
+
+
+class Stored(NamedTuple):
+    """A document's bytes and the version under which it can be replaced."""
+
+    body: bytes
+    version: str
+
+
+class PreconditionFailed(ReconcilerError):
+    """Surely not written: the key exists (`create`), or its version is another (`replace`, `delete`)."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("L101", "the ledger changed meanwhile", key)
+
+
+class AmbiguousWrite(ReconcilerError):
+    """Perhaps written: time-out, reset, 409, 412 after a resend, or 5xx. Read back before anything else."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__("L102", "a ledger write was not answered", f"{key}: {why}")
+
+
+class Store(Protocol):
+    """Keys are POSIX paths of `[A-Za-z0-9._:@+-]` segments; bodies are at most a few MiB."""
+
+    @property
+    def url(self) -> str:
+        """For people: never with credentials."""
+        ...
+
+    def read(self, key: str) -> Stored | None:
+        """The document, or None where there is none. Retries transient errors itself; raises `StoreError` when it can't tell."""
+        ...
+
+    def create(self, key: str, body: bytes) -> str:
+        """Writes a new document and returns its version. Raises `PreconditionFailed`, `AmbiguousWrite`, `StoreError`."""
+        ...
+
+    def replace(self, key: str, body: bytes, version: str) -> str:
+        """Swaps a document and returns the new version. Raises `PreconditionFailed`, `AmbiguousWrite`, `StoreError`."""
+        ...
+
+    def delete(self, key: str, version: str) -> None:
+        """Removes a document. Raises `PreconditionFailed` (also where it is gone), `AmbiguousWrite`, `StoreError`."""
+        ...
+
+    def list(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """(key, version) of every document whose key starts with `prefix`, sorted by key. Idempotent."""
+        ...
+
+    def probe(self) -> None:
+        """Writes, swaps with a stale version, and removes a probe document. Raises `StoreError` where preconditions are ignored."""
+        ...

@@ -1,0 +1,46 @@
+"""The manifest beside every export: what left, in which files, with counts and hashes. It is published last."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reconciler.values.base import Value
+from reconciler.values.slot import Instant, Slot
+
+RunKind = Literal["full", "increment", "rebuild", "resend"]
+
+
+class ManifestFile(Value):
+    """`path` relative to the manifest's folder, `rows`, `size` in bytes, `sha256` in hex."""
+
+    path: str
+    rows: int
+    size: int
+    sha256: str
+
+
+class Column(Value):
+    """A column that leaves: name in the file and type in the project's type language."""
+
+    name: str
+    type: str
+
+
+class Manifest(Value):
+    """`files` is empty when no row matched. `covers`: older slots that this export stands for (missed ones)."""
+
+    format_version: Literal[1] = 1
+    tool: str
+    flow: str
+    run_id: str
+    kind: RunKind
+    slot: Slot
+    created_at: Instant
+    destination: str
+    source: str
+    format: str
+    compression: str
+    columns: tuple[Column, ...]
+    files: tuple[ManifestFile, ...]
+    rows: int
+    size: int
