@@ -1,0 +1,59 @@
+"""The `s3` destination: a folder of a bucket in Amazon S3, or in what speaks its protocol.
+
+Bucket naming rules: Amazon S3 user guide, "General purpose bucket naming rules".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.catalog.base import DestinationType
+from reconciler.values.base import Value
+
+BUCKET_PATTERN = r"^(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]$"
+Bucket = Annotated[str, Field(pattern=BUCKET_PATTERN, description="3-63 lower-case letters, digits, hyphens; not an IP.")]
+
+
+class SseS3(Value):
+    """Encrypted with keys that the bucket's owner leaves to S3."""
+
+    type: Literal["sse-s3"]
+
+
+class SseKms(Value):
+    """Encrypted with a KMS key: `keyId` is a key id, an ARN or an alias."""
+
+    type: Literal["sse-kms"]
+    key_id: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+S3Encryption = Annotated[SseS3 | SseKms, Field(discriminator="type")]
+
+
+class S3Connection(Value):
+    """A folder of a bucket. Endpoint and default region come from the account."""
+
+    bucket: Bucket
+    path: Annotated[str, Field(max_length=900, description="The folder in the bucket.")] = ""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
+    expected_bucket_owner: Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")] | None = None
+    encryption: S3Encryption | None = None
+    access: Annotated[
+        Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")
+    ] = "read-write"
+
+
+S3 = DestinationType(
+    name="s3",
+    title="Amazon S3",
+    summary="Files in a folder of a bucket of Amazon S3, or of a store that speaks its protocol.",
+    category="file-based",
+    delivery="atomic",
+    accepts=("prospects", "customers", "datasets"),
+    formats=("parquet", "json", "csv"),
+    connection=S3Connection,
+    account="aws",
+    extra="s3",
+)

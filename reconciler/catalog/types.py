@@ -1,0 +1,9 @@
+"""All destination types, by name."""
+
+from __future__ import annotations
+
+from reconciler.catalog.base import DestinationType
+from reconciler.catalog.local import LOCAL
+from reconciler.catalog.s3 import S3
+
+TYPES: dict[str, DestinationType] = {each.name: each for each in (LOCAL, S3)}

@@ -1,0 +1,60 @@
+"""`Account`: how to authenticate. One serves many destinations, datasets and the ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.resources.secrets import SecretRef
+from reconciler.values.base import Value
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+(:\d+)?/?$", max_length=512)]
+
+
+class Ambient(Value):
+    """What the environment gives: variables, instance or pod role, SSO."""
+
+
+class AccessKey(Value):
+    """A long-lived key pair, each half a secret reference."""
+
+    access_key_id: SecretRef
+    secret_access_key: SecretRef
+    session_token: SecretRef | None = None
+
+
+class AssumeRole(Value):
+    """A role assumed with the credentials of the other way named beside it, or ambient ones."""
+
+    role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$", max_length=2048)]
+    external_id: SecretRef | None = None
+    session_name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{2,64}$")] = "reconciler"
+
+
+class AwsAuth(Value):
+    """At most one of `ambient`, `profile`, `accessKey` (default: ambient), and `assumeRole` on top of it."""
+
+    ambient: Ambient | None = None
+    profile: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    access_key: AccessKey | None = None
+    assume_role: AssumeRole | None = None
+
+
+class Endpoints(Value):
+    """For stores that speak S3 elsewhere: base URLs without a path."""
+
+    s3: Url | None = None
+    sts: Url | None = None
+
+
+class AwsAccountSpec(Value):
+    """AWS, or what speaks its protocols."""
+
+    type: Literal["aws"]
+    auth: AwsAuth = AwsAuth()
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
+    endpoints: Endpoints = Endpoints()
+
+
+AccountSpec = AwsAccountSpec

@@ -1,0 +1,59 @@
+"""`Dataset`: prospect profiles as data."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.resources.metadata import Name
+from reconciler.values.base import Value
+
+DURATION_PATTERN = r"^(0|[1-9]\d{0,5})(s|m|h|d)$"
+Duration = Annotated[str, Field(pattern=DURATION_PATTERN, description="A number and s, m, h or d.")]
+ColumnName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str) -> timedelta:
+    """Reads a `Duration`. Raises ValueError."""
+    found = re.match(DURATION_PATTERN, text)
+    if not found:
+        raise ValueError(f"not a duration: {text!r}")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+class DatasetColumn(Value):
+    """`type` in the column type language; `optional: true`: files that lack the column read as null."""
+
+    type: Annotated[str, Field(min_length=1, max_length=2048)]
+    optional: bool = False
+
+
+class CsvReading(Value):
+    """How CSV files of a dataset are written. The first line names the columns."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    null_value: Annotated[str, Field(max_length=64)] = ""
+
+
+class Incremental(Value):
+    """How the dataset grows. `files`: new data comes in new files. `settle`: younger files wait."""
+
+    strategy: Literal["files"] = "files"
+    settle: Duration = "5m"
+
+
+class DatasetSpec(Value):
+    """`location`: a folder or file, local or `s3://`. `minRows`: a smaller source fails closed."""
+
+    location: Annotated[str, Field(min_length=1, max_length=1024)]
+    format: Literal["parquet", "csv", "json"]
+    account: Name | None = None
+    columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1, max_length=10_000)]
+    csv: CsvReading | None = None
+    incremental: Incremental = Incremental()
+    min_rows: Annotated[int, Field(ge=0)] = 1

@@ -1,0 +1,74 @@
+"""What a flow means once every reference is resolved: all that a run needs, without the YAML.
+
+Built by `config/link.py`, kept in the ledger's heads, compared by the plan. Secrets are references here too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from reconciler.resources.account import AccountSpec
+from reconciler.resources.activation import Backfill, Guards
+from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.destination import DestinationSpec
+from reconciler.resources.schedule import ScheduleSpec
+from reconciler.values.base import Value
+from reconciler.values.identity import FlowId, SourceKind
+
+
+class ExportColumn(Value):
+    """A column that leaves: `column` in the dataset, `name` in the file, `type` in the type language."""
+
+    column: str
+    name: str
+    type: str
+
+
+class EffectiveDestination(Value):
+    """A destination with its account."""
+
+    name: str
+    spec: DestinationSpec
+    account: AccountSpec | None = None
+
+
+class EffectiveSource(Value):
+    """What is exported: a dataset's rows, those that match `where` for an audience. `id`: requested folder name, if any."""
+
+    kind: SourceKind
+    name: str
+    id: str | None = None
+    data_type: Literal["prospects", "customers", "datasets"]
+    where: str | None = None
+    dataset: str
+    dataset_spec: DatasetSpec
+    account: AccountSpec | None = None
+
+
+class FlowSpec(Value):
+    """One flow: source to destination, when, how."""
+
+    source: EffectiveSource
+    destination: EffectiveDestination
+    schedule: ScheduleSpec
+    activation: str
+    mode: Literal["incremental", "full"]
+    backfill: Backfill
+    columns: tuple[ExportColumn, ...]
+    guards: Guards
+    on_remove: Literal["keep", "purge"]
+    suspend: bool
+    protect: bool
+
+    @property
+    def flow_id(self) -> FlowId:
+        """The flow's identity."""
+        return FlowId(self.destination.name, self.source.kind, self.source.name)
+
+
+def fingerprint(spec: Value) -> str:
+    """Hex SHA-256 of a value's canonical JSON: equal exactly where the meaning is equal."""
+    text = json.dumps(spec.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,69 @@
+"""File formats of exports, and how their files are named and split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.values.base import Value
+
+Char = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[ -~\t]$")]
+
+
+class ParquetFormat(Value):
+    """Parquet; nested types kept."""
+
+    type: Literal["parquet"]
+    compression: Literal["none", "snappy", "gzip", "zstd"] = "gzip"
+
+
+class JsonFormat(Value):
+    """JSON Lines in UTF-8; nested types kept."""
+
+    type: Literal["json"]
+    compression: Literal["none", "gzip", "zstd"] = "gzip"
+
+
+class CsvFormat(Value):
+    """CSV. `formulas: neutralise` puts an apostrophe before text that a spreadsheet would run (= + - @ tab, carriage return)."""
+
+    type: Literal["csv"]
+    compression: Literal["none", "gzip"] = "gzip"
+    delimiter: Char = ","
+    quote: Char = '"'
+    escape: Char | None = None
+    null_value: Annotated[str, Field(max_length=64)] = ""
+    empty_value: Annotated[str, Field(max_length=64)] = '""'
+    header: bool = True
+    encoding: Literal["utf-8", "utf-8-bom", "utf-16le", "iso-8859-1", "windows-1252"] = "utf-8"
+    line_ending: Literal["lf", "crlf"] = "lf"
+    formulas: Literal["neutralise", "raw"] = "neutralise"
+
+
+Format = Annotated[ParquetFormat | JsonFormat | CsvFormat, Field(discriminator="type")]
+
+DEFAULT_FOLDER = "{source_id}/exportTime={slot:%Y%m%d%H%M}"
+DEFAULT_NAME = "part-{part}-{run_id}-c000.{ext}"
+
+
+class Files(Value):
+    """How an export is split and named. `maxBytes` is judged on what is written, so a file may pass it by one batch."""
+
+    max_rows: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
+    max_bytes: Annotated[int, Field(ge=65_536, le=5_000_000_000_000)] | None = None
+    when_empty: Literal["manifest", "file", "skip"] = "manifest"
+    folder: Annotated[str, Field(min_length=1, max_length=512)] = DEFAULT_FOLDER
+    name: Annotated[str, Field(min_length=1, max_length=255)] = DEFAULT_NAME
+
+
+def extension(fmt: ParquetFormat | JsonFormat | CsvFormat) -> str:
+    """The file name's extension, without a leading dot, as the model lists them."""
+    match fmt:
+        case ParquetFormat():
+            prefix = {"none": "", "gzip": "gz.", "snappy": "snappy.", "zstd": "zstd."}[fmt.compression]
+            return f"{prefix}parquet"
+        case JsonFormat():
+            return "json" + {"none": "", "gzip": ".gz", "zstd": ".zst"}[fmt.compression]
+        case CsvFormat():
+            return "csv" + {"none": "", "gzip": ".gz"}[fmt.compression]

@@ -1,0 +1,40 @@
+"""`metadata` of every document, by what the kind gives a meaning to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from reconciler.values.base import Value
+from reconciler.values.identity import NAME_PATTERN
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, description="A DNS label: a-z, 0-9 and hyphens, at most 63.")]
+LabelKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")]
+LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")]
+
+
+class Metadata(Value):
+    """What every document has."""
+
+    name: Name
+    description: Annotated[str, Field(max_length=4096)] | None = None
+    labels: dict[LabelKey, LabelValue] = {}
+
+
+class ProtectedMetadata(Metadata):
+    """`protect: true`: the object and its flows can't be removed by leaving the document out."""
+
+    protect: bool = False
+
+
+class RenamableMetadata(ProtectedMetadata):
+    """`renamedFrom`: the name under which the ledger knows it; flows, cursors and folders are carried over."""
+
+    renamed_from: Name | None = None
+
+
+class SourceMetadata(RenamableMetadata):
+    """`id`: its folder in destinations; default: the name at first apply, kept through renames."""
+
+    id: Name | None = None

@@ -1,0 +1,93 @@
+"""The envelope: `apiVersion`, `kind`, `metadata`, `spec`, and all kinds by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.resources.account import AccountSpec
+from reconciler.resources.activation import ActivationSpec
+from reconciler.resources.audience import AudienceSpec
+from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.destination import DestinationSpec
+from reconciler.resources.metadata import Metadata, ProtectedMetadata, RenamableMetadata, SourceMetadata
+from reconciler.resources.project import ProjectSpec
+from reconciler.resources.schedule import ScheduleSpec
+from reconciler.values.base import Value
+
+API_VERSION = "reconciler/v1"
+
+
+class _Envelope(Value):
+    api_version: Literal["reconciler/v1"]
+
+
+class Project(_Envelope):
+    """One at most."""
+
+    kind: Literal["Project"]
+    metadata: Metadata
+    spec: ProjectSpec = ProjectSpec()
+
+
+class Account(_Envelope):
+    """How to authenticate."""
+
+    kind: Literal["Account"]
+    metadata: Metadata
+    spec: AccountSpec
+
+
+class Destination(_Envelope):
+    """Where to."""
+
+    kind: Literal["Destination"]
+    metadata: RenamableMetadata
+    spec: DestinationSpec
+
+
+class Dataset(_Envelope):
+    """The data."""
+
+    kind: Literal["Dataset"]
+    metadata: SourceMetadata
+    spec: DatasetSpec
+
+
+class Audience(_Envelope):
+    """Who."""
+
+    kind: Literal["Audience"]
+    metadata: SourceMetadata
+    spec: AudienceSpec
+
+
+class Schedule(_Envelope):
+    """When."""
+
+    kind: Literal["Schedule"]
+    metadata: Metadata
+    spec: ScheduleSpec
+
+
+class Activation(_Envelope):
+    """The binding."""
+
+    kind: Literal["Activation"]
+    metadata: ProtectedMetadata
+    spec: ActivationSpec
+
+
+Resource = Annotated[
+    Project | Account | Destination | Dataset | Audience | Schedule | Activation, Field(discriminator="kind")
+]
+KINDS: dict[str, type[_Envelope]] = {
+    "Project": Project,
+    "Account": Account,
+    "Destination": Destination,
+    "Dataset": Dataset,
+    "Audience": Audience,
+    "Schedule": Schedule,
+    "Activation": Activation,
+}
