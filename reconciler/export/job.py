@@ -1,0 +1,79 @@
+"""One export as data: what to read, which rows, which columns, how to write. Serialisable, so that an engine may run elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from reconciler.datasets.base import Access
+from reconciler.destinations.base import FileSink
+from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.effective import ExportColumn
+from reconciler.resources.formats import Files, Format
+from reconciler.values.base import Value
+from reconciler.values.pin import PinnedFile
+from reconciler.values.staged import StagedFile
+
+
+class ExportJob(Value):
+    """`files`: the pinned files to read, in order. `where`: the filter's text (None: all rows), compiled again by the engine."""
+
+    dataset: DatasetSpec
+    files: tuple[PinnedFile, ...]
+    where: str | None
+    columns: tuple[ExportColumn, ...]
+    format: Format
+    output: Files
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far: `rows` matched so far, `read` of `total` source bytes (0: unknown), `files` finished."""
+
+    rows: int
+    read: int
+    total: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """`read`: rows in the files read; `matched`: rows that the filter kept (= rows written)."""
+
+    read: int
+    matched: int
+    files: tuple[StagedFile, ...]
+
+
+class Interrupted(Exception):
+    """`stop()` said so; what was staged has been aborted."""
+
+
+class Engine(Protocol):
+    """Performs jobs with bounded memory: no whole table, no whole file in memory."""
+
+    def inspect(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]) -> int:
+        """Checks every file's schema against the declared columns; returns the number of rows where footers tell, else counts.
+
+        Raises `SourceError`: a torn file, a missing or differently typed column (naming file, column and both types).
+        """
+        ...
+
+    def export(
+        self,
+        job: ExportJob,
+        access: Access,
+        open_file: Callable[[int], FileSink],
+        progress: Callable[[Progress], None],
+        stop: Callable[[], bool],
+    ) -> ExportResult:
+        """Writes the matching rows through `open_file(part)`; part numbers from 0. No row, no file.
+
+        On any error or when `stop()` turns true every open sink is aborted; finished ones are the caller's to discard.
+        """
+        ...
+
+    def count(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None) -> tuple[int, int]:
+        """(rows read, rows that match)."""
+        ...
