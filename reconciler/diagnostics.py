@@ -6,10 +6,29 @@ The catalogue of codes (`CODES`) feeds `reconcile explain`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Literal
 
+from reconciler.codes.base import Code
+from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
+from reconciler.codes.references import REFERENCE_CODES
+from reconciler.codes.schema import SCHEMA_CODES
+from reconciler.codes.yaml import YAML_CODES
+
 Severity = Literal["error", "warning"]
+
+_ALL = (
+    *YAML_CODES,
+    *SCHEMA_CODES,
+    *REFERENCE_CODES,
+    *SECRET_CODES,
+    *TEMPLATE_CODES,
+    *PATH_CODES,
+)
+CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,3 +51,28 @@ class Diagnostic:
     detail: str
     severity: Severity = "error"
     subject: str = ""
+
+
+def diagnose(
+    code: str,
+    source: Source,
+    detail: str,
+    *,
+    severity: Severity = "error",
+    subject: str = "",
+) -> Diagnostic:
+    """A finding with its code's fixed summary. Raises KeyError for a code that isn't in the catalogue."""
+    return Diagnostic(source, code, CODES[code].summary, detail, severity, subject)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` Did you mean X?` if a known word is near, else nothing. Near: few edits for its length, case and -_ aside."""
+    folded = {_fold(name): name for name in sorted(known, reverse=True)}
+    if (same := folded.get(_fold(word))) is not None:
+        return f" Did you mean {same}?"
+    near = get_close_matches(_fold(word[:80]), folded, n=1, cutoff=0.7)
+    return f" Did you mean {folded[near[0]]}?" if near else ""
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("-", "").replace("_", "")

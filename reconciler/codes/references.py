@@ -1,0 +1,134 @@
+"""R1xx: resources that don't fit together."""
+
+from __future__ import annotations
+
+from reconciler.codes.base import Code
+
+REFERENCE_CODES = (
+    Code(
+        "R101",
+        "unknown reference",
+        "The resource that is named isn't declared in this project.",
+        "Correct the name or declare the resource.",
+    ),
+    Code(
+        "R102",
+        "duplicate name",
+        "Two resources of one kind have the same name.",
+        "Rename one of them, or remove the copy.",
+    ),
+    Code(
+        "R103",
+        "more than one Project",
+        "A project directory has one Project at most.",
+        "Keep one of them.",
+    ),
+    Code(
+        "R104",
+        "destination doesn't accept this data type",
+        "A destination gets only the data types that it accepts: by its type, and by `accepts` where that is given.",
+        "Add the data type to the destination's `accepts`, or activate to another destination.",
+    ),
+    Code(
+        "R105",
+        "columns must be named for a third party",
+        "The destination has a recipient, so what leaves is listed column by column: a column added to the dataset later must not leave by itself.",
+        "List the columns under the activation's `columns`.",
+    ),
+    Code(
+        "R106",
+        "backfill must be chosen for a third party",
+        "The destination has a recipient, so that the first export's extent is a decision: everything that matches, nothing, or from a time on.",
+        "Write backfill: full, backfill: none or backfill: {from: 2026-11-01T00:00:00Z}.",
+    ),
+    Code(
+        "R107",
+        "unknown column",
+        "The dataset declares no column of that name.",
+        "Correct the name, or declare the column in the Dataset.",
+    ),
+    Code(
+        "R108",
+        "column names collide",
+        "Two columns would leave under the same name. Upper and lower case count as the same, since many readers don't tell them apart.",
+        "Give one of them another name with `as`.",
+    ),
+    Code(
+        "R109",
+        "flow declared twice",
+        "One audience or dataset on one destination is one flow, whatever activation declares it. Two activations declare this one.",
+        "Remove it from one of the two activations.",
+    ),
+    Code(
+        "R110",
+        "nested column in CSV",
+        "CSV has no form for lists, structs and maps.",
+        "Leave the column out, or export as parquet or json.",
+    ),
+    Code(
+        "R111",
+        "selector matches nothing",
+        "No resource has the labels that the selector asks for.",
+        "Correct the labels, or add them to a resource.",
+    ),
+    Code(
+        "R112",
+        "renamedFrom names a resource that exists",
+        "`renamedFrom` says under which name the ledger knows this resource. That name must be free, and only one resource may claim it.",
+        "Remove `renamedFrom`, or the resource that still has the old name.",
+    ),
+    Code(
+        "R113",
+        "two flows share a folder",
+        "On one destination, two flows would write to the same source folder: by name, by metadata.id or by a former name. Case doesn't tell them apart.",
+        "Give one of them another metadata.id.",
+    ),
+    Code(
+        "R114",
+        "catchUp all isn't possible here",
+        "`catchUp: all` exports each missed slot in turn, which needs a way of reading that can cut the data by time. This one can't.",
+        "Use catchUp: latest (one export covers all missed slots) or catchUp: skip.",
+    ),
+    Code(
+        "R115",
+        "overlay patches what isn't there",
+        "An environment's overlay patches resources by kind and name; this one isn't declared.",
+        "Correct kind and name.",
+    ),
+    Code(
+        "R116",
+        "unknown environment",
+        "The environment has no file environments/<name>.yaml.",
+        "Correct the name, or add the file.",
+    ),
+    Code(
+        "R117",
+        "account is of another type",
+        "The destination or dataset needs an account of another type.",
+        "Name an account of the type that is needed.",
+    ),
+    Code(
+        "R118",
+        "activation has no flow",
+        "An activation names at least one audience or dataset, or a selector for them.",
+        "Add audiences, datasets or a selector.",
+    ),
+    Code(
+        "R119",
+        "activated twice in one activation",
+        "The activation names the same audience or dataset more than once.",
+        "Remove one of the two.",
+    ),
+    Code(
+        "R120",
+        "dataset location and account don't fit",
+        "Locations on S3 are read with an account; local paths take none.",
+        "Add or remove `account`.",
+    ),
+    Code(
+        "R121",
+        "required label is missing",
+        "The Project requires this label on every resource.",
+        "Add the label under metadata.labels.",
+    ),
+)
