@@ -8,12 +8,16 @@ from reconciler.values.base import Value
 
 
 class FilesCursor(Value):
-    """The `files` strategy: all files of the pin with this digest have been exported. In `full` mode it only documents."""
+    """The `files` strategy: every file of the pin with this digest is done with, exported or left out by `backfill`.
+
+    `audience_rows`: rows that match in the whole pin, where a guard asked for it. In `full` mode the cursor only documents.
+    """
 
     strategy: Literal["files"] = "files"
     pin: str
     location: str
     files: int
+    audience_rows: int | None = None
 
 
 Cursor = FilesCursor

@@ -1,0 +1,45 @@
+"""The ledger's keys. Other tools rely on them: they are kept to the letter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from reconciler.values.identity import FlowId
+from reconciler.values.slot import slot_folder
+
+PROJECT = "project"
+DESTINATIONS = "destinations/"
+FLOWS = "flows/"
+PINS = "pins/"
+STAGED = "staged/"
+RUNS = "runs/"
+
+
+def destination(name: str) -> str:
+    """The document of an applied destination."""
+    return f"{DESTINATIONS}{name}"
+
+
+def flow(flow_id: FlowId) -> str:
+    """A flow's head."""
+    return f"{FLOWS}{flow_id}"
+
+
+def pin(digest: str) -> str:
+    """A pin, by the digest of its content."""
+    return f"{PINS}{digest}"
+
+
+def staged(run_id: str) -> str:
+    """What a run staged, from deciding until it is recorded."""
+    return f"{STAGED}{run_id}"
+
+
+def runs(flow_id: FlowId) -> str:
+    """The prefix of a flow's runs, oldest first when sorted."""
+    return f"{RUNS}{flow_id}/"
+
+
+def run(flow_id: FlowId, slot: datetime, run_id: str) -> str:
+    """One recorded run."""
+    return f"{runs(flow_id)}{slot_folder(slot)}-{run_id}"

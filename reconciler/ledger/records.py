@@ -1,0 +1,236 @@
+"""The ledger's documents. Each carries its schema version and the nonce of the write that made it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.values.base import Value
+from reconciler.values.cursor import Cursor
+from reconciler.values.identity import FlowId
+from reconciler.values.manifest import ManifestFile, RunKind
+from reconciler.values.pin import Pin
+from reconciler.values.slot import Instant, Slot
+from reconciler.values.staged import StagedFile
+
+FORMAT_VERSION = 1
+
+
+class Document(Value):
+    """What all documents share. `nonce` is fresh with every write: it tells whose write survived a lost answer."""
+
+    schema_version: Literal[1] = 1
+    nonce: str
+
+
+class Applied(Value):
+    """Who applied what, when. `revision`: git commit; `committed_at`: its commit time, to notice a rewind. `by`: free text."""
+
+    at: Instant
+    by: str
+    revision: str | None = None
+    committed_at: Instant | None = None
+
+
+class ProjectRecord(Document):
+    """The ledger itself. `serial` is bumped by applies only; `owners`: last apply of each project that it serves."""
+
+    format_version: int
+    lineage: str
+    environment: str | None
+    simulated: bool
+    serial: int
+    created_at: Instant
+    owners: dict[str, Applied] = {}
+
+
+class DestinationRecord(Document):
+    """A destination as applied."""
+
+    name: str
+    owner: str
+    spec: EffectiveDestination
+    fingerprint: str
+    generation: int
+    protected: bool
+    applied: Applied
+
+
+class PinRecord(Document):
+    """A pin, shared by all flows that read the same files."""
+
+    pin: Pin
+
+
+class Lease(Value):
+    """Who works on an open run, and until when others leave it alone. Saves work only: no safety rests on it."""
+
+    holder: str
+    until: Instant
+
+
+class OpenRun(Value):
+    """The run that a head has open. Destination, accounts and dataset are as claimed: a later apply doesn't change them."""
+
+    run_id: str
+    epoch: int
+    generation: int
+    kind: RunKind
+    slot: Slot
+    on_demand: bool = False
+    covers: int = 0
+    resend_of: str | None = None
+    spec: FlowSpec
+    source_id: str
+    folder: str
+    pin: str
+    pin_before: str | None = None
+    cursor_before: Cursor | None = None
+    phase: Literal["staging", "publishing"] = "staging"
+    staged_digest: str | None = None
+    lease: Lease
+    claimed_at: Instant
+
+
+class AbandonedRun(Value):
+    """A run whose staged files are still to be discarded, at the destination as claimed."""
+
+    run_id: str
+    destination: EffectiveDestination
+    reason: str
+    at: Instant
+
+
+class Resendable(Value):
+    """A recorded run that `export --again` can repeat: its pins are kept."""
+
+    run_id: str
+    slot: Slot
+    on_demand: bool
+    pin: str
+    pin_before: str | None = None
+
+
+class LastRun(Value):
+    """What status shows without reading the run's document."""
+
+    run_id: str
+    slot: Slot
+    kind: RunKind
+    rows: int
+    files: int
+    size: int
+    finished_at: Instant
+    location: str
+
+
+class Condition(Value):
+    """Why a flow needs a person. `held`: a guard or a lost staged file; `failed`: the last try went wrong."""
+
+    type: Literal["held", "failed"]
+    code: str
+    sentence: str
+    at: Instant
+    run_id: str | None = None
+    slot: Slot | None = None
+    attempts: int = 1
+
+
+FlowState = Literal["active", "suspended", "removed", "moved"]
+
+
+class FlowHead(Document):
+    """All that is known of a flow. Epochs never restart: a removed flow leaves its head as a tombstone.
+
+    `nonces`: the latest transitions' nonces, newest last, so that a write whose answer was lost is recognised even after
+    somebody swapped again. `since`: when the flow was first applied. `rebuild`: why the next export is full.
+    `purge`: run documents (keys) whose files are still to be deleted.
+    """
+
+    flow: str
+    owner: str
+    state: FlowState = "active"
+    moved_to: str | None = None
+    spec: FlowSpec
+    fingerprint: str
+    source_id: str
+    generation: int = 1
+    epoch: int = 0
+    protected: bool = False
+    since: Instant
+    applied: Applied
+    nonces: tuple[str, ...] = ()
+    cursor: Cursor | None = None
+    rebuild: str | None = None
+    last_slot: Slot | None = None
+    recorded_at: Instant
+    open: OpenRun | None = None
+    abandoned: tuple[AbandonedRun, ...] = ()
+    condition: Condition | None = None
+    last_run: LastRun | None = None
+    resendable: tuple[Resendable, ...] = ()
+    purge: bool = False
+
+    @property
+    def flow_id(self) -> FlowId:
+        """The flow's identity."""
+        return FlowId.parse(self.flow)
+
+    def pins(self) -> frozenset[str]:
+        """Digests of every pin that this head still needs."""
+        found = {self.cursor.pin} if self.cursor else set()
+        if self.open:
+            found |= {self.open.pin} | ({self.open.pin_before} if self.open.pin_before else set())
+        for each in self.resendable:
+            found |= {each.pin} | ({each.pin_before} if each.pin_before else set())
+        return frozenset(found)
+
+
+class StagedRecord(Document):
+    """Everything that publishing and recording a decided run need."""
+
+    run_id: str
+    files: tuple[StagedFile, ...]
+    manifest: StagedFile | None
+    cursor_after: Cursor | None
+    read: int
+    matched: int
+    staged_at: Instant
+
+
+class RunRecord(Document):
+    """One finished run. `files` are relative to the destination's path, as is `manifest`."""
+
+    flow: str
+    run_id: str
+    kind: RunKind
+    slot: Slot
+    on_demand: bool
+    covers: int
+    resend_of: str | None = None
+    outcome: Literal["exported", "abandoned"]
+    why: str
+    spec: FlowSpec
+    source_id: str
+    folder: str
+    location: str
+    manifest: str | None
+    files: tuple[ManifestFile, ...]
+    read: int
+    matched: int
+    rows: int
+    size: int
+    cursor_before: Cursor | None = None
+    cursor_after: Cursor | None = None
+    claimed_at: Instant
+    staged_at: Instant | None = None
+    finished_at: Instant
+    tool: str
+
+
+class Actual(Value):
+    """The ledger as one value, for the plan. `project` is None where no ledger has been made yet."""
+
+    project: ProjectRecord | None = None
+    destinations: dict[str, DestinationRecord] = {}
+    flows: dict[str, FlowHead] = {}
