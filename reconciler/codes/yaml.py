@@ -72,9 +72,9 @@ YAML_CODES = (
     ),
     Code(
         "Y111",
-        "aliases expand to too much",
-        "With every alias replaced by what it stands for, a document may hold 10,000 values.",
-        "Write out what is meant, or use fewer aliases of aliases.",
+        "document holds too much",
+        "With every alias replaced by what it stands for, a document may hold 100,000 values.",
+        "Split the document, or use fewer aliases of aliases.",
     ),
     Code(
         "Y112",
