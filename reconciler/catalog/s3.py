@@ -5,15 +5,30 @@ Bucket naming rules: Amazon S3 user guide, "General purpose bucket naming rules"
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from reconciler.catalog.base import DestinationType
 from reconciler.values.base import Value
 
-BUCKET_PATTERN = r"^(?!xn--)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]$"
-Bucket = Annotated[str, Field(pattern=BUCKET_PATTERN, description="3-63 lower-case letters, digits, hyphens; not an IP.")]
+BUCKET_PATTERN = r"^(?!xn--)(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]$"
+_BUCKET_RULE = "3-63 lower-case letters, digits, hyphens and dots; not an IP address."
+
+
+def _bucket(text: str) -> str:
+    # Here and not in Field(pattern=…): pydantic's own expressions have no look-ahead.
+    if not re.fullmatch(BUCKET_PATTERN[1:-1], text):
+        raise ValueError(f"not a bucket's name: {_BUCKET_RULE}")
+    return text
+
+
+Bucket = Annotated[
+    str,
+    AfterValidator(_bucket),
+    WithJsonSchema({"type": "string", "pattern": BUCKET_PATTERN, "description": _BUCKET_RULE}),
+]
 
 
 class SseS3(Value):
