@@ -50,6 +50,10 @@ class DestinationError(ReconcilerError):
         self.permanent = permanent
 
 
+class AccountError(ReconcilerError):
+    """Credentials or a secret aren't there, or are refused. Never says what they are."""
+
+
 class StoreError(ReconcilerError):
     """The ledger's store refused, is torn, newer, or isn't what it must be. Nothing was overwritten."""
 

@@ -4,10 +4,12 @@ Obligations of every store, checked by one conformance suite (`tests/conformance
 
 - A `read` after a successful write sees it (linearisable per key); `list` sees all keys written before it began.
 - `create` succeeds for at most one caller while the key is absent; `replace` and `delete` only while the version is current.
-- A version changes with every successful write and is never used twice for one key.
+- A version changes with every successful write and is never used twice for one key. Callers make that possible: no body is written
+  twice under one key, since every document carries a fresh nonce, so that a version may be a digest of the body (S3's ETag is).
+- A body is never empty: a store may keep an empty object where a document was deleted.
 - No implementation retries a conditional write by itself: a lost answer is reported as `AmbiguousWrite`, and
   `reconciler.stores.writes` reads back and classifies by the document's nonce.
-- `effects` names the methods that change something, so that crash tests enumerate them from the code.
+- `STORE_EFFECTS` names the methods that change something, so that crash tests enumerate them from the code.
 """
 
 from __future__ import annotations
@@ -35,14 +37,18 @@ class PreconditionFailed(ReconcilerError):
 
 
 class AmbiguousWrite(ReconcilerError):
-    """Perhaps written: time-out, reset, 409, 412 after a resend, or 5xx. Read back before anything else."""
+    """Perhaps written: time-out, reset, 409 or 5xx. Read back before anything else (`reconciler.stores.writes` does)."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__("L102", "a ledger write was not answered", f"{key}: {why}")
 
 
 class Store(Protocol):
-    """Keys are POSIX paths of `[A-Za-z0-9._:@+-]` segments; bodies are at most a few MiB."""
+    """Keys are POSIX paths of `[A-Za-z0-9._:@+-]` segments, none of them beginning with a dot; bodies are at most a few MiB.
+
+    A method raises `StoreError` only where it surely changed nothing. `probe/` is the store's own: a probe that was
+    killed may leave a document there, which means nothing.
+    """
 
     @property
     def url(self) -> str:

@@ -1,10 +1,10 @@
 """A loopback HTTP proxy that loses, refuses, answers or delays requests by rule, and records what it saw.
 
-The client's Host header is passed on as it is, so that SigV4 signatures stay valid. Removing a signed header breaks them:
-`strip` is for servers that don't check (moto).
+The client's Host header is passed on as it is, so that SigV4 signatures stay valid. Removing a signed header breaks
+them: `strip` is for servers that don't check (moto).
 
     with FaultProxy(server.endpoint) as proxy:
-        proxy.add(Rule(Lose(), method="PUT", conditional=True))          # every conditional write is done, its answer lost
+        proxy.add(Rule(Lose(), method="PUT", conditional=True))  # every conditional write is done, its answer lost
         proxy.add(Rule(Answer(500), method="POST", path="uploadId=", nth=1))  # the first completion answers 500, undone
 """
 
@@ -51,7 +51,10 @@ class Drop:
 
 @dataclass(frozen=True)
 class Answer:
-    """The server never hears of it; the client gets this status with an S3 error document. `after`: the server does it first."""
+    """The server never hears of it; the client gets this status with an S3 error document.
+
+    `after`: the server does it first.
+    """
 
     status: int
     code: str = "InternalError"
@@ -100,7 +103,8 @@ class FaultProxy:
 
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
-        assert parts.hostname is not None and parts.port is not None
+        assert parts.hostname is not None
+        assert parts.port is not None
         self.upstream = (parts.hostname, parts.port)
         self.seen: list[Request] = []
         self._rules: list[tuple[Rule, list[int]]] = []
@@ -114,7 +118,9 @@ class FaultProxy:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -9,6 +9,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.servers.process import ServerFailed, answers, free_ports, running
@@ -25,7 +26,7 @@ def moto() -> Iterator[S3Server]:
             endpoint = f"http://127.0.0.1:{port}"
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
             try:
-                stack.enter_context(running(command, folder / "log", lambda url=endpoint: answers(f"{url}/moto-api/")))  # type: ignore[misc]
+                stack.enter_context(running(command, folder / "log", partial(answers, f"{endpoint}/moto-api/")))
             except ServerFailed:
                 if attempt == 2:
                     raise

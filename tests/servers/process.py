@@ -21,7 +21,10 @@ class ServerFailed(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct ports of 127.0.0.1 that are free now. Another process may take one before it is used: callers try again."""
+    """Distinct ports of 127.0.0.1 that are free now.
+
+    Another process may take one before it is used: callers try again.
+    """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -47,7 +50,7 @@ def running(command: Sequence[str], log: Path, ready: Callable[[], bool], second
     The kernel ends the server with the thread that started it, so that even a killed test run leaves none behind.
     """
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_die_with_parent
         )
     try:

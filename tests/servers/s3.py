@@ -25,7 +25,7 @@ class S3Server:
         return replace(self, endpoint=endpoint)
 
     def env(self) -> Mapping[str, str]:
-        """Environment variables with which any AWS client finds this server, for ambient credentials in subprocesses."""
+        """Environment variables with which any AWS client finds this server: ambient credentials for subprocesses."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,

@@ -37,7 +37,7 @@ def limited(server: S3Server, keys: tuple[str, str]) -> S3Server:
 
 @contextlib.contextmanager
 def seaweedfs() -> Iterator[S3Server]:
-    """Starts a server with empty data on free loopback ports; tried three times, since a port may be taken meanwhile."""
+    """Starts a server with empty data on free loopback ports; tried three times, as a port may be taken meanwhile."""
     for attempt in range(3):
         folder = Path(tempfile.mkdtemp(prefix="weed-"))
         with contextlib.ExitStack() as stack:
@@ -67,7 +67,16 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         for (access, secret), actions in _ACTIONS.items()
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
+    names = (
+        "master.port",
+        "master.port.grpc",
+        "volume.port",
+        "volume.port.grpc",
+        "filer.port",
+        "filer.port.grpc",
+        "s3.port",
+        "s3.port.grpc",
+    )
     return [
         str(Path(sys.executable).parent / "weed"),
         "-v=0",

@@ -1,0 +1,154 @@
+"""Durable, private files below one folder, reached without following symbolic links: what the folder store writes
+with.
+
+Every path is walked from the root with directory file descriptors and `O_NOFOLLOW`, so that a link planted below the
+root can't lead out of it, not even between a check and its use. A durable write is temporary file, fsync, rename,
+fsync of the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reconciler.errors import OutcomeUnknown, StoreError
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+TEMPORARY = ".tmp-"
+
+
+@contextlib.contextmanager
+def opened_folder(root: Path, parts: Sequence[str], *, create: bool) -> Iterator[int | None]:
+    """A descriptor of the folder at `parts` below `root`, closed afterwards.
+
+    None where it isn't there and `create` is off.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            if create:
+                _make_root(root)
+            current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, current)
+            for part in parts:
+                current = _descend(current, part, create=create)
+                stack.callback(os.close, current)
+        except OSError as error:
+            if create or not isinstance(error, FileNotFoundError):
+                raise unusable(root.joinpath(*parts), error) from error
+            yield None
+            return
+        yield current
+
+
+def read_file(folder: int, name: str, path: Path) -> bytes | None:
+    """A file's bytes, None where there is none. `path` is for messages. Raises `StoreError`."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+        with open(descriptor, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unusable(path, error) from error
+
+
+@contextlib.contextmanager
+def prepared_file(folder: int, body: bytes, path: Path) -> Iterator[str]:
+    """A durable temporary file in `folder`; its name is given, and it is removed afterwards if it is still there.
+
+    Raises `StoreError`.
+    """
+    name = f"{TEMPORARY}{secrets.token_hex(8)}"
+    try:
+        try:
+            descriptor = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+            )
+            with open(descriptor, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise unusable(path, error) from error
+        yield name
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+
+
+def put_in_place(folder: int, temporary: str, name: str, path: Path) -> None:
+    """Renames over `name` and makes that durable.
+
+    Raises `StoreError` (not renamed) or `OutcomeUnknown` (perhaps not durable).
+    """
+    try:
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as error:
+        raise unusable(path, error) from error
+    sync_folder(folder, path)
+
+
+def remove_file(folder: int, name: str, path: Path) -> None:
+    """Unlinks and makes that durable. Raises as `put_in_place`."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError as error:
+        raise unusable(path, error) from error
+    sync_folder(folder, path)
+
+
+def sync_folder(folder: int, path: Path) -> None:
+    """Makes the folder's entries durable."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        raise OutcomeUnknown(
+            "L103",
+            "the outcome of a ledger write is unknown",
+            f"{path}: the file system didn't confirm that the change is on disk ({error.strerror}). Nothing else was "
+            "touched. "
+            "Look after the disk, then run the same command again: it finds out what happened and goes on from there.",
+        ) from error
+
+
+def unusable(path: Path, error: OSError) -> StoreError:
+    """What a failed call on a file of the ledger means to a person. Nothing was changed."""
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        why = (
+            "it is a symbolic link or not a folder; the ledger follows no links. Remove it, or correct the ledger's url"
+        )
+    elif error.errno in _FULL:
+        why = "the disk is full. Make room and run the same command again"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        why = f"{error.strerror}. The ledger's folder must be readable and writable for the user who runs this"
+    else:
+        why = error.strerror or str(error.errno)
+    return StoreError("L137", "the ledger's folder can't be used", f"{path}: {why}. Nothing was changed.")
+
+
+def _make_root(root: Path) -> None:
+    if not root.is_dir():
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, exist_ok=True)
+        _sync(root.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _descend(folder: int, part: str, *, create: bool) -> int:
+    if create:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(part, 0o700, dir_fd=folder)
+            os.fsync(folder)
+    return os.open(part, _FOLDER, dir_fd=folder)

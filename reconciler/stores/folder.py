@@ -1,0 +1,144 @@
+"""A ledger in a local folder: the embedded default, and as safe between processes as the file system's locks are.
+
+A document is `<key>.json`, files are 0600 and folders 0700. What a killed writer leaves is a `.tmp-…` file, which
+nobody reads; a later probe removes those that are a day old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reconciler.ledger.store import PreconditionFailed, Stored
+from reconciler.stores.base import SUFFIX, check_key, probe_preconditions
+from reconciler.stores.disk import (
+    TEMPORARY,
+    opened_folder,
+    prepared_file,
+    put_in_place,
+    read_file,
+    remove_file,
+    unusable,
+)
+from reconciler.stores.locks import FOLDER as LOCKS
+from reconciler.stores.locks import WAIT, check_locking, locked
+from reconciler.stores.writes import Sleep
+
+_STALE_SECONDS = 86_400
+
+
+class FolderStore:
+    """`root` is created by the first write, so that reading an absent ledger leaves no trace.
+
+    Versions are SHA-256 of the body.
+    """
+
+    def __init__(self, root: Path, sleep: Sleep = time.sleep, lock_wait: float = WAIT) -> None:
+        self._root = root.absolute()
+        self._sleep = sleep
+        self._wait = lock_wait
+
+    @property
+    def url(self) -> str:
+        return f"file://{self._root}"
+
+    def read(self, key: str) -> Stored | None:
+        parents, name = _split(key)
+        with opened_folder(self._root, parents, create=False) as folder:
+            return None if folder is None else self._stored(folder, name, key)
+
+    def create(self, key: str, body: bytes) -> str:
+        return self._write(key, body, None)
+
+    def replace(self, key: str, body: bytes, version: str) -> str:
+        return self._write(key, body, version)
+
+    def delete(self, key: str, version: str) -> None:
+        parents, name = _split(key)
+        with opened_folder(self._root, parents, create=False) as folder:
+            if folder is None:
+                raise PreconditionFailed(key)
+            with locked(self._root, key, self._sleep, self._wait):
+                self._expect(folder, name, key, version)
+                remove_file(folder, name, self._path(key))
+
+    def list(self, prefix: str) -> Iterable[tuple[str, str]]:
+        parents = tuple(prefix.split("/")[:-1])
+        if parents:
+            check_key("/".join(parents))
+        keys = sorted(key for key in self._walk(parents) if key.startswith(prefix))
+        found = ((key, self.read(key)) for key in keys)
+        return [(key, stored.version) for key, stored in found if stored is not None]
+
+    def probe(self) -> None:
+        """Also: locks keep apart, and leftovers of killed writers go."""
+        check_locking(self._root)
+        self._sweep()
+        probe_preconditions(self, self._sleep)
+
+    def _write(self, key: str, body: bytes, version: str | None) -> str:
+        parents, name = _split(key)
+        path = self._path(key)
+        with opened_folder(self._root, parents, create=True) as folder:
+            assert folder is not None
+            with prepared_file(folder, body, path) as temporary, locked(self._root, key, self._sleep, self._wait):
+                self._expect(folder, name, key, version)
+                put_in_place(folder, temporary, name, path)
+        return _digest(body)
+
+    def _expect(self, folder: int, name: str, key: str, version: str | None) -> None:
+        current = self._stored(folder, name, key)
+        if (current.version if current else None) != version:
+            raise PreconditionFailed(key)
+
+    def _stored(self, folder: int, name: str, key: str) -> Stored | None:
+        body = read_file(folder, name, self._path(key))
+        return None if body is None else Stored(body, _digest(body))
+
+    def _path(self, key: str) -> Path:
+        return self._root / f"{key}{SUFFIX}"
+
+    def _walk(self, parents: tuple[str, ...]) -> Iterator[str]:
+        """Keys below a folder.
+
+        A link in place of a document or folder is named by whoever reads it; dot-names are ours.
+        """
+        with opened_folder(self._root, parents, create=False) as folder:
+            if folder is None:
+                return
+            try:
+                with os.scandir(folder) as entries:
+                    found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+            except OSError as error:
+                raise unusable(self._root.joinpath(*parents), error) from error
+        for name, is_folder in found:
+            if is_folder:
+                yield from self._walk((*parents, name))
+            elif name.endswith(SUFFIX):
+                yield "/".join((*parents, name.removesuffix(SUFFIX)))
+
+    def _sweep(self) -> None:
+        """Removes temporary files that are a day old by the file system's own clock.
+
+        A writer needs its own for milliseconds.
+        """
+        clock = self._root / LOCKS / "probe"
+        clock.touch()
+        now = clock.stat().st_mtime
+        for path in self._root.rglob(f"{TEMPORARY}*"):
+            with contextlib.suppress(OSError):
+                if not path.is_symlink() and now - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
+
+
+def _split(key: str) -> tuple[tuple[str, ...], str]:
+    *parents, name = check_key(key).split("/")
+    return tuple(parents), name + SUFFIX
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

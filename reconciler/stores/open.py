@@ -1,0 +1,54 @@
+"""From a ledger's url to its store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import MissingExtra, StoreError
+from reconciler.ledger.store import Store
+from reconciler.stores.folder import FolderStore
+from reconciler.stores.writes import Sleep
+
+if TYPE_CHECKING:
+    from reconciler.accounts.aws import AwsSession
+
+FOLDER_SCHEME = "file://"
+S3_SCHEME = "s3://"
+
+
+def ledger_folder(url: str, root: Path) -> Path | None:
+    """The folder of a `file://` ledger, relative ones below `root`; None for a ledger that is elsewhere."""
+    if not url.startswith(FOLDER_SCHEME):
+        return None
+    path = url.removeprefix(FOLDER_SCHEME)
+    if not path or "\0" in path:
+        raise _unsupported(url)
+    return (root / path).absolute()
+
+
+def open_store(url: str, *, root: Path, session: Callable[[], AwsSession], sleep: Sleep = time.sleep) -> Store:
+    """The store at `file://PATH` or `s3://BUCKET[/PREFIX]`. Touches nothing yet; `session` is called for S3 only.
+
+    Raises `StoreError` L141 for another url, `MissingExtra`, `AccountError`.
+    """
+    folder = ledger_folder(url, root)
+    if folder is not None:
+        return FolderStore(folder, sleep)
+    bucket, _, prefix = url.removeprefix(S3_SCHEME).partition("/")
+    if not url.startswith(S3_SCHEME) or not bucket:
+        raise _unsupported(url)
+    try:
+        from reconciler.stores.s3 import S3Place, S3Store
+    except ImportError as error:
+        raise MissingExtra("s3", "a ledger in S3") from error
+    return S3Store(S3Place(bucket, prefix.strip("/")), session(), sleep)
+
+
+def _unsupported(url: str) -> StoreError:
+    scheme = url.partition("://")[0][:20]
+    return StoreError(
+        "L141", "not a ledger's url", f"A ledger is at file://PATH or s3://BUCKET/PREFIX; {scheme!r} is neither."
+    )
