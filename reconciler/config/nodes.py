@@ -99,6 +99,7 @@ class Composer:
     def documents(self) -> Iterator[TreeDocument]:
         """Every document in order, up to the first problem that leaves the rest unreadable."""
         parser: Any = yaml.CSafeLoader(self.text)
+        event: Any
         try:
             while type(event := parser.get_event()) is not StreamEndEvent and len(self.problems) < MAX_PROBLEMS:
                 if type(event) is DocumentStartEvent:
@@ -119,8 +120,9 @@ class Composer:
             node = self._node(event)
             if node is not None and root is None:
                 root = node
+        last: Any = event
         empty = root is not None and root.kind == "scalar" and root.text == "" and root.style == ""
-        return None if empty else root, self.origin.offset + event.end_mark.index
+        return None if empty else root, self.origin.offset + last.end_mark.index
 
     def _node(self, event: Any) -> Node | None:
         """Takes one event; returns the node that it began or placed, if any."""

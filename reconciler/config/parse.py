@@ -94,7 +94,7 @@ class Document:
             found = _step(node, step) if node is not None else None
             if found is None:
                 break
-            key_node, node = found[0] or key_node, found[1]
+            key_node, node = found
         return node, key_node
 
 

@@ -1,0 +1,65 @@
+"""Documents to resources: the JSON Schema of each kind decides, the models read what it let through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError as ModelError
+
+from reconciler.config.parse import Document, Path
+from reconciler.config.translate import translate
+from reconciler.config.validator import validator_for
+from reconciler.diagnostics import Diagnostic, diagnose, did_you_mean
+from reconciler.resources.resource import API_VERSION, KINDS
+from reconciler.values.base import Value
+
+
+def check(document: Document) -> tuple[Value | None, list[Diagnostic]]:
+    """The resource of a document, or None and why it isn't one."""
+    if refused := _envelope(document):
+        return None, refused
+    kind: str = document.data["kind"]
+    validator = validator_for(kind)
+    if not validator.is_valid(document.data):
+        return None, translate(document, validator.iter_errors(document.data))
+    try:
+        return KINDS[kind].model_validate(document.data), []
+    except ModelError as error:
+        return None, [
+            _from_model(document, dict(each)) for each in error.errors(include_input=False, include_url=False)
+        ]
+
+
+def _envelope(document: Document) -> list[Diagnostic]:
+    """What makes it one of ours: said first and alone, since nothing else can be judged without."""
+    version, kind = document.data.get("apiVersion"), document.data.get("kind")
+    if version != API_VERSION:
+        if "apiVersion" in document.data:
+            source, said = document.at(("apiVersion",)), "This document's apiVersion is another."
+        else:
+            near = any(did_you_mean(key, ["apiVersion"]) for key in document.data)
+            source = document.top
+            said = "This document has no apiVersion." + (" Did you mean to write apiVersion?" if near else "")
+        detail = f"{said} What is read says apiVersion: {API_VERSION}; leave other files out with Project.spec.exclude."
+        return [diagnose("C108", source, detail, subject=document.subject)]
+    if not isinstance(kind, str) or kind not in KINDS:
+        source = document.at(("kind",)) if "kind" in document.data else document.top
+        hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
+        return [diagnose("C107", source, f"The kinds are {', '.join(KINDS)}.{hint}", subject=document.subject)]
+    return []
+
+
+def _from_model(document: Document, error: dict[str, Any]) -> Diagnostic:
+    """What a schema can't say, said by a model's own validator. Its message names no value."""
+    path: Path = ()
+    data = document.data
+    for step in error["loc"]:
+        if (isinstance(data, dict) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
+            path, data = (*path, step), data[step]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    detail = f"{message[:1].upper()}{message[1:]}"
+    return diagnose(
+        "C110", document.at(path), detail if detail.endswith((".", "?")) else f"{detail}.", subject=document.subject
+    )
