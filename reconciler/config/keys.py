@@ -76,7 +76,7 @@ def _mixed(run: str) -> bool:
 
 def _finding(path: str, text: str, index: int) -> Diagnostic:
     detail = (
-        "The text here has the form of an access key or a private key. Name it instead, such as {fromEnv: NAME}, and revoke "
-        "it if it was ever real: it is in git's history."
+        "The text here has the form of an access key or a private key. Name it instead, such as {fromEnv: NAME}, and "
+        "revoke it if it was ever real: it is in git's history."
     )
     return diagnose("S102", place(path, text, index), detail)

@@ -24,7 +24,7 @@ _TYPES = {
     "array": "a list",
     "null": "nothing",
 }
-_SECRET_MEND = "Write {fromEnv: NAME} or {fromFile: PATH}. The value isn't shown here; revoke it if it was real, it is in git's history."
+_SECRET_MEND = "Write {fromEnv: NAME} or {fromFile: PATH}. What stands here isn't repeated; if it was real, revoke it."
 
 
 def translate(document: Document, errors: Iterator[ValidationError]) -> list[Diagnostic]:

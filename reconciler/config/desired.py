@@ -1,0 +1,58 @@
+"""The desired state: what a configuration says when everything in it is resolved. The plan's first argument."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.diagnostics import Source
+from reconciler.resources.effective import EffectiveDestination, FlowSpec, fingerprint
+from reconciler.resources.resource import Account, Activation, Audience, Dataset, Destination, Project, Schedule
+from reconciler.values.identity import FlowId
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredFlow:
+    """A flow with the place that declares it: the activation's entry that names its audience or dataset."""
+
+    id: FlowId
+    spec: FlowSpec
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Everything declared, by name, sorted by name. `destination_specs`: each destination with its account."""
+
+    project: Project
+    environment: str | None
+    accounts: Mapping[str, Account]
+    destinations: Mapping[str, Destination]
+    datasets: Mapping[str, Dataset]
+    audiences: Mapping[str, Audience]
+    schedules: Mapping[str, Schedule]
+    activations: Mapping[str, Activation]
+    destination_specs: Mapping[str, EffectiveDestination]
+    flows: Mapping[FlowId, DesiredFlow]
+    places: Mapping[tuple[str, str], Source] = field(repr=False)
+
+    def digest(self) -> str:
+        """Hex SHA-256 of what is declared, whatever files it stands in: what a saved plan is bound to."""
+        total = hashlib.sha256((self.environment or "").encode())
+        kinds: tuple[
+            tuple[str, Mapping[str, Project | Account | Destination | Dataset | Audience | Schedule | Activation]], ...
+        ]
+        kinds = (
+            ("Project", {self.project.metadata.name: self.project}),
+            ("Account", self.accounts),
+            ("Destination", self.destinations),
+            ("Dataset", self.datasets),
+            ("Audience", self.audiences),
+            ("Schedule", self.schedules),
+            ("Activation", self.activations),
+        )
+        for kind, resources in kinds:
+            for name in sorted(resources):
+                total.update(f"\n{kind}/{name} {fingerprint(resources[name])}".encode())
+        return total.hexdigest()
