@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 from reconciler.diagnostics import Source
 from reconciler.resources.effective import EffectiveDestination, FlowSpec, fingerprint
-from reconciler.resources.resource import Account, Activation, Audience, Dataset, Destination, Project, Schedule
+from reconciler.resources.resource import (
+    Account,
+    Activation,
+    Audience,
+    Dataset,
+    Destination,
+    Project,
+    Schedule,
+)
 from reconciler.values.identity import FlowId
 
 

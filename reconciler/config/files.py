@@ -35,6 +35,10 @@ class Origin(Protocol):
         """Each name with its bytes, or with why it can't be read."""
         ...
 
+    def environments(self) -> list[str]:
+        """The overlay files, `environments/<name>.yaml`, sorted."""
+        ...
+
     @property
     def root(self) -> Path | None:
         """The project directory, if there is one on this machine."""
@@ -54,7 +58,7 @@ class Directory:
         return self._root
 
     def names(self, *, hidden: bool) -> tuple[list[str], list[Diagnostic]]:
-        """See `Origin`. A file that can be reached under several names is read once, under its own name if possible."""
+        """See `Origin`. A file with several names is read once, under its own name if possible."""
         found: dict[str, str] = {}
         findings: list[Diagnostic] = []
         pending = [("", self._real)]
@@ -80,6 +84,15 @@ class Directory:
                 )
                 return [], findings
         return sorted(found.values()), findings
+
+    def environments(self) -> list[str]:
+        """See `Origin`. Links aren't followed."""
+        folder = os.path.join(self._real, ENVIRONMENTS)
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            return []
+        entries = _entries(folder, ENVIRONMENTS, [])
+        files = [each for each in entries if each.name.endswith(SUFFIXES) and each.is_file(follow_symlinks=False)]
+        return [f"{ENVIRONMENTS}/{each.name}" for each in files]
 
     def read(self, names: Iterable[str]) -> Iterator[Read]:
         """See `Origin`."""
@@ -129,7 +142,7 @@ def chosen(names: list[str], include: Iterable[str] | None, exclude: Iterable[st
 
 
 def by_default(name: str) -> bool:
-    """Whether a file is read unless the project says otherwise: not in a dot-folder nor in the root's `environments`."""
+    """Whether a file is read by default: it is neither in a dot-folder nor in the root's `environments`."""
     folders = name.split("/")[:-1]
     return not any(folder.startswith(".") for folder in folders) and folders[:1] != [ENVIRONMENTS]
 

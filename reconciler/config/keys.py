@@ -28,7 +28,7 @@ _MAX_FINDINGS = 50
 # the user part of a URL.
 _HIDE = re.compile(
     r"(?P<run>[A-Za-z0-9/+=_-]{40,})"
-    r"|(?i:(?P<name>[\w-]*(?:secret|passw|token|credential|private_?key|access_?key)[\w-]*[\"']?\s*[:=]\s*)(?P<value>[^\s{].*))"
+    r"|(?i:(?P<name>[\w-]*(?:secret|passw|token|credential|private_?key|access_?key)[\w-]*[\"']?\s*[:=]\s*)[^\s{].*)"
     r"|(?P<user>://[^\s/@]+@)"
 )
 HIDDEN = "•••"

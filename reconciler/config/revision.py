@@ -1,6 +1,6 @@
 """Configuration as it is at a git revision: read from git's objects, with a fixed argument vector.
 
-No shell, no checkout, so no hooks and no filters; no network, also in a partial clone. A revision can't become an option.
+No shell, no checkout, so no hooks, no filters; no network, also in a partial clone. A revision can't become an option.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.config.files import MAX_FILES, MAX_TOTAL, SUFFIXES, Read
+from reconciler.config.files import ENVIRONMENTS, MAX_FILES, MAX_TOTAL, SUFFIXES, Read
 from reconciler.config.text import MAX_BYTES, too_large
 from reconciler.diagnostics import Diagnostic, Source, diagnose
 from reconciler.errors import ConfigInvalid
@@ -61,6 +61,19 @@ class Revision:
         if len(names) > MAX_FILES:
             return [], [diagnose("P108", Source("."), f"The revision has more than {MAX_FILES:,} YAML files here.")]
         return names, findings
+
+    def environments(self) -> list[str]:
+        """See `Origin`."""
+        folder = f"{ENVIRONMENTS}/"
+        tree = sorted(self._tree.items())
+        return [
+            name
+            for name, entry in tree
+            if name.startswith(folder)
+            and name.count("/") == 1
+            and name.endswith(SUFFIXES)
+            and entry.mode.startswith("100")
+        ]
 
     def read(self, names: Iterable[str]) -> Iterator[Read]:
         """See `Origin`."""

@@ -1,0 +1,105 @@
+"""All resources of a project by kind and name, and the findings about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from reconciler.config.parse import Document, Path
+from reconciler.diagnostics import Diagnostic, Source, diagnose, did_you_mean
+from reconciler.resources.resource import (
+    Account,
+    Activation,
+    Audience,
+    Dataset,
+    Destination,
+    Project,
+    Schedule,
+)
+
+AnyResource = Project | Account | Destination | Dataset | Audience | Schedule | Activation
+ResourceT = TypeVar("ResourceT", bound=AnyResource)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A resource with its document."""
+
+    resource: AnyResource
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+        return self.resource.metadata.name
+
+    @property
+    def place(self) -> str:
+        """`path:line`, for a sentence."""
+        top = self.document.top
+        return f"{top.path}:{top.line}"
+
+
+@dataclass
+class Index:
+    """Resources by kind and name. `broken`: names of documents that were refused: references to them are quiet."""
+
+    broken: frozenset[tuple[str, str]] = frozenset()
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    findings: set[Diagnostic] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], broken: Iterable[Document]) -> Index:
+        """The index, with duplicate names reported."""
+        identities = (each.subject.partition("/") for each in broken)
+        index = cls(frozenset((kind, name) for kind, _, name in identities))
+        for entry in entries:
+            key = (entry.resource.kind, entry.name)
+            if (first := index.entries.get(key)) is not None:
+                detail = f"{key[0]} {entry.name} is already declared in {first.place}. Rename one, or remove the copy."
+                index.report("R102", entry, ("metadata", "name"), detail)
+                continue
+            index.entries[key] = entry
+        return index
+
+    def report(self, code: str, entry: Entry, path: Path, detail: str, *, key: bool = False) -> None:
+        """Notes a finding at a path of a resource."""
+        self.note(code, entry.document.at(path, key=key), detail, entry)
+
+    def note(self, code: str, source: Source, detail: str, entry: Entry) -> None:
+        """Notes a finding at a place."""
+        self.findings.add(diagnose(code, source, detail, subject=entry.document.subject))
+
+    def all(self, kind: type[ResourceT]) -> Iterator[tuple[Entry, ResourceT]]:
+        """All of a kind, by name."""
+        for (_, _), entry in sorted(self.entries.items()):
+            if isinstance(entry.resource, kind):
+                yield entry, entry.resource
+
+    def named(self, kind: type[ResourceT]) -> dict[str, ResourceT]:
+        """All of a kind, by name, in the names' order."""
+        return {entry.name: resource for entry, resource in self.all(kind)}
+
+    def resolve(self, kind: type[ResourceT], name: str, entry: Entry, path: Path) -> ResourceT | None:
+        """What a reference names; None, with a finding, if there is no such resource."""
+        found = self.get(kind, name)
+        if found is None and (kind.__name__, name) not in self.broken:
+            names = [each for of, each in self.entries if of == kind.__name__]
+            hint = did_you_mean(name, names) or (f" Declared: {_listed(names)}." if names else " None is declared.")
+            self.report("R101", entry, path, f"There is no {kind.__name__} {name}.{hint}")
+        return found
+
+    def get(self, kind: type[ResourceT], name: str) -> ResourceT | None:
+        """A resource by name."""
+        entry = self.entries.get((kind.__name__, name))
+        return entry.resource if entry is not None and isinstance(entry.resource, kind) else None
+
+    def entry(self, resource: AnyResource) -> Entry:
+        """The entry of a resource of this index."""
+        return self.entries[resource.kind, resource.metadata.name]
+
+
+def _listed(names: list[str]) -> str:
+    shown = sorted(names)[:10]
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")

@@ -1,0 +1,67 @@
+"""Resources to the desired state: references, rules, folders, columns, expressions, flows. All findings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import MappingProxyType
+
+from reconciler.config.columns import check_columns
+from reconciler.config.desired import Desired
+from reconciler.config.flows import Flows
+from reconciler.config.index import Entry, Index
+from reconciler.config.locations import check_locations
+from reconciler.config.parse import Document
+from reconciler.config.rules import check_rules
+from reconciler.diagnostics import Diagnostic
+from reconciler.resources.resource import (
+    API_VERSION,
+    Account,
+    Activation,
+    Audience,
+    Dataset,
+    Destination,
+    Project,
+    Schedule,
+)
+
+DEFAULT_PROJECT = Project.model_validate(
+    {"apiVersion": API_VERSION, "kind": "Project", "metadata": {"name": "default"}}
+)
+
+
+def link(
+    entries: Iterable[Entry], broken: Iterable[Document], *, root: Path | None, environment: str | None
+) -> tuple[Desired, list[Diagnostic]]:
+    """The desired state as far as it could be built, and every finding. With an error among them it isn't whole.
+
+    `broken`: documents that were refused before; `root`: the project directory for relative paths, None if none.
+    """
+    index = Index.of(entries, broken)
+    check_rules(index)
+    check_locations(index, root)
+    check_columns(index)
+    _ledger_account(index)
+    flows = Flows(index)
+    flows.build()
+    project = next((resource for _, resource in index.all(Project)), DEFAULT_PROJECT)
+    desired = Desired(
+        project=project,
+        environment=environment,
+        accounts=MappingProxyType(index.named(Account)),
+        destinations=MappingProxyType(index.named(Destination)),
+        datasets=MappingProxyType(index.named(Dataset)),
+        audiences=MappingProxyType(index.named(Audience)),
+        schedules=MappingProxyType(index.named(Schedule)),
+        activations=MappingProxyType(index.named(Activation)),
+        destination_specs=MappingProxyType(flows.destinations),
+        flows=MappingProxyType({flow_id: flows.flows[flow_id] for flow_id in sorted(flows.flows)}),
+        places=MappingProxyType({key: entry.document.top for key, entry in sorted(index.entries.items())}),
+    )
+    return desired, sorted(index.findings)
+
+
+def _ledger_account(index: Index) -> None:
+    for entry, project in index.all(Project):
+        if project.spec.ledger.account is not None:
+            index.resolve(Account, project.spec.ledger.account, entry, ("spec", "ledger", "account"))

@@ -1,0 +1,159 @@
+"""Where data lies, and what lies in what: ledger, destinations and datasets must not contain one another.
+
+A relative path is below the project and stays there, links followed; an absolute one is taken as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, assert_never
+
+from reconciler.config.index import Entry, Index
+from reconciler.config.parse import Path as DataPath
+from reconciler.resources.account import AccountSpec
+from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
+from reconciler.resources.project import LedgerSpec
+from reconciler.resources.resource import Account, Dataset, Destination, Project
+
+Role = Literal["ledger", "destination", "dataset"]
+_OVERLAPS: dict[frozenset[Role], str] = {
+    frozenset({"destination"}): "P102",
+    frozenset({"ledger", "destination"}): "P103",
+    frozenset({"dataset", "destination"}): "P104",
+    frozenset({"ledger", "dataset"}): "P111",
+}
+_NOWHERE = "/project"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder: `store` tells file systems, endpoints and buckets apart, `segments` are its path there."""
+
+    store: str
+    segments: tuple[str, ...]
+    role: Role
+    name: str
+    entry: Entry | None
+    path: DataPath
+
+
+def check_locations(index: Index, root: Path | None) -> None:
+    """Reports paths that escape (P101) and folders in one another (P102-P104, P111). `root` None: text only."""
+    places = sorted(_places(index, root), key=lambda place: (place.store, place.segments, place.role, place.name))
+    above: list[Place] = []
+    for place in places:
+        while above and (
+            above[-1].store != place.store or place.segments[: len(above[-1].segments)] != above[-1].segments
+        ):
+            above.pop()
+        for outer in above:
+            _overlap(index, outer, place)
+        above.append(place)
+
+
+def _overlap(index: Index, outer: Place, inner: Place) -> None:
+    code = _OVERLAPS.get(frozenset({outer.role, inner.role}))
+    if code is None:
+        return
+    at, other = (inner, outer) if inner.entry is not None and inner.role != "ledger" else (outer, inner)
+    if at.entry is None:
+        return
+    same = outer.segments == inner.segments
+    relation = "is the same folder as" if same else "lies inside of" if at is inner else "contains"
+    whose = "the ledger's" if other.role == "ledger" else f"that of {other.role} {other.name}"
+    where = f" ({other.entry.place})" if other.entry is not None else ""
+    index.report(code, at.entry, at.path, f"This folder {relation} {whose}{where}. Move one of them.")
+
+
+def _places(index: Index, root: Path | None) -> Iterator[Place]:
+    project = next((each for each in index.all(Project)), None)
+    ledger = project[1].spec.ledger if project else LedgerSpec()
+    yield from _place(
+        index, root, "ledger", "", project[0] if project else None, ("spec", "ledger", "url"), ledger.url, None
+    )
+    for entry, destination in index.all(Destination):
+        spec = destination.spec
+        match spec:
+            case LocalDestinationSpec():
+                path: DataPath = ("spec", "connection", "path")
+                yield from _place(index, root, "destination", entry.name, entry, path, spec.connection.path, None)
+            case S3DestinationSpec():
+                account = index.get(Account, spec.account)
+                path = ("spec", "connection", "path" if spec.connection.path else "bucket")
+                url = f"s3://{spec.connection.bucket}/{spec.connection.path}"
+                account_spec = account.spec if account else None
+                yield from _place(index, root, "destination", entry.name, entry, path, url, account_spec)
+            case _:
+                assert_never(spec)
+    for entry, dataset in index.all(Dataset):
+        named = index.get(Account, dataset.spec.account) if dataset.spec.account else None
+        account_spec = named.spec if named else None
+        location = dataset.spec.location
+        yield from _place(index, root, "dataset", entry.name, entry, ("spec", "location"), location, account_spec)
+
+
+def _place(
+    index: Index,
+    root: Path | None,
+    role: Role,
+    name: str,
+    entry: Entry | None,
+    path: DataPath,
+    location: str,
+    account: AccountSpec | None,
+) -> Iterator[Place]:
+    try:
+        store, segments = resolve(location, root, account)
+    except ValueError as error:
+        if entry is not None:
+            index.report("P101", entry, path, str(error))
+        return
+    yield Place(store, segments, role, name, entry, path)
+
+
+def resolve(location: str, root: Path | None, account: AccountSpec | None = None) -> tuple[str, tuple[str, ...]]:
+    """Store and path segments of a path, a `file://` or an `s3://` location. Raises ValueError: what is wrong."""
+    if location.startswith("s3://"):
+        bucket, _, key = location.removeprefix("s3://").partition("/")
+        endpoint = (account.endpoints.s3 or "").rstrip("/") if account is not None else ""
+        return f"s3 {endpoint} {bucket}", _key_segments(bucket, key)
+    path = location.removeprefix("file://")
+    if "://" in path:
+        raise ValueError("Only local paths and s3:// locations can be read and written by this version.")
+    if path.startswith("~"):
+        raise ValueError("A ~ isn't replaced by a home directory. Write the path out.")
+    if "\0" in path or not path:
+        raise ValueError("This isn't a path.")
+    return "file", tuple(each for each in _local(path, root).split("/") if each)
+
+
+def _key_segments(bucket: str, key: str) -> tuple[str, ...]:
+    if not bucket:
+        raise ValueError("The location names no bucket. Write s3://BUCKET/FOLDER/.")
+    trimmed = key.removesuffix("/")
+    segments = tuple(trimmed.split("/")) if trimmed else ()
+    if any(each in ("", ".", "..") for each in segments) or "\\" in key:
+        raise ValueError("A path in a bucket has no empty part, no '.', no '..' and no backslash.")
+    return segments
+
+
+def _local(path: str, root: Path | None) -> str:
+    """The real path, absolute. A relative one must stay below the project, as written and where it really leads."""
+    if posixpath.isabs(path):
+        return os.path.realpath(path) if root is not None else posixpath.normpath(path)
+    normal = posixpath.normpath(path)
+    if normal == ".." or normal.startswith("../"):
+        raise ValueError("The relative path leads out of the project. Write one inside of it, or an absolute path.")
+    if root is None:
+        return posixpath.normpath(posixpath.join(_NOWHERE, normal))
+    base = os.path.realpath(root)
+    real = os.path.realpath(os.path.join(base, normal))
+    if real != base and not real.startswith(base.rstrip("/") + "/"):
+        raise ValueError(
+            "The path leads out of the project through a symbolic link. Write an absolute path if that is meant."
+        )
+    return real

@@ -1,0 +1,155 @@
+"""What is wrong with a resource by itself, beyond its schema: keys that exclude each other, templates, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from reconciler.config.index import Entry, Index
+from reconciler.config.locations import resolve
+from reconciler.config.parse import Path
+from reconciler.resources.account import AwsAuth
+from reconciler.resources.formats import CsvFormat, Files
+from reconciler.resources.resource import (
+    Account,
+    Activation,
+    Audience,
+    Dataset,
+    Destination,
+    Project,
+)
+from reconciler.resources.secrets import FromFile, SecretRef
+from reconciler.resources.template import (
+    TemplateError,
+    check_folder,
+    check_name,
+    check_pair,
+    parse_template,
+)
+
+
+def check_rules(index: Index) -> None:
+    """Reports all of it."""
+    _one_project(index)
+    for entry, account in index.all(Account):
+        _auth(index, entry, account.spec.auth)
+    for entry, destination in index.all(Destination):
+        _templates(index, entry, destination.spec.files)
+        _csv(index, entry, destination)
+    for entry, dataset in index.all(Dataset):
+        if dataset.spec.csv is not None and dataset.spec.format != "csv":
+            detail = f"csv says how CSV files are read, and this dataset's format is {dataset.spec.format}. Remove one."
+            index.report("C109", entry, ("spec", "csv"), detail, key=True)
+        remote = dataset.spec.location.startswith("s3://")
+        if remote and dataset.spec.account is None:
+            index.report(
+                "R120", entry, ("spec", "location"), "Name the account that reads from S3: add account to spec."
+            )
+        if not remote and dataset.spec.account is not None:
+            index.report("R120", entry, ("spec", "account"), "A local path is read without an account. Remove it.")
+    for entry, activation in index.all(Activation):
+        _guards(index, entry, activation)
+    _renames(index)
+
+
+def _one_project(index: Index) -> None:
+    first: Entry | None = None
+    for entry, project in index.all(Project):
+        if first is not None:
+            index.report(
+                "R103", entry, ("metadata", "name"), f"A Project is already declared in {first.place}. Keep one."
+            )
+        first = first or entry
+        ledger = project.spec.ledger
+        if ledger.account is not None and not ledger.url.startswith("s3://"):
+            index.report(
+                "R120", entry, ("spec", "ledger", "account"), "A ledger in a folder needs no account. Remove it."
+            )
+
+
+def _auth(index: Index, entry: Entry, auth: AwsAuth) -> None:
+    path: Path = ("spec", "auth")
+    ways = {"ambient": auth.ambient, "profile": auth.profile, "accessKey": auth.access_key}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        index.report("C109", entry, path, f"{' and '.join(given)} are different ways to sign in. Keep one.", key=True)
+    for secret_path, secret in _secrets(auth):
+        if isinstance(secret, FromFile) and not secret.from_file.startswith("/"):
+            try:
+                resolve(secret.from_file, None)
+            except ValueError as error:
+                index.report("P101", entry, (*path, *secret_path, "fromFile"), str(error))
+
+
+def _secrets(auth: AwsAuth) -> Iterator[tuple[Path, SecretRef | None]]:
+    if auth.access_key is not None:
+        yield ("accessKey", "accessKeyId"), auth.access_key.access_key_id
+        yield ("accessKey", "secretAccessKey"), auth.access_key.secret_access_key
+        yield ("accessKey", "sessionToken"), auth.access_key.session_token
+    if auth.assume_role is not None:
+        yield ("assumeRole", "externalId"), auth.assume_role.external_id
+
+
+def _templates(index: Index, entry: Entry, files: Files) -> None:
+    parsed = []
+    for key, text, check in (("folder", files.folder, check_folder), ("name", files.name, check_name)):
+        try:
+            template = parse_template(text)
+            check(template)
+            parsed.append(template)
+        except TemplateError as error:
+            index.report(error.code, entry, ("spec", "files", key), str(error))
+    if len(parsed) == 2:
+        try:
+            check_pair(*parsed)
+        except TemplateError as error:
+            index.report(error.code, entry, ("spec", "files"), str(error), key=True)
+
+
+def _csv(index: Index, entry: Entry, destination: Destination) -> None:
+    csv = destination.spec.format
+    if not isinstance(csv, CsvFormat):
+        return
+    if csv.delimiter == csv.quote:
+        index.report(
+            "C110", entry, ("spec", "format", "delimiter"), "Delimiter and quote are the same character. Change one."
+        )
+    if csv.escape is not None and csv.escape == csv.delimiter:
+        index.report(
+            "C110", entry, ("spec", "format", "escape"), "Escape and delimiter are the same character. Change one."
+        )
+
+
+def _guards(index: Index, entry: Entry, activation: Activation) -> None:
+    guards = activation.spec.guards
+    for name, guard in (("audience", guards.audience), ("export", guards.export)):
+        if guard.min_rows is not None and guard.max_rows is not None and guard.min_rows > guard.max_rows:
+            detail = f"minRows is greater than maxRows, so the {name} guard would stop every run. Correct one of them."
+            index.report("C110", entry, ("spec", "guards", name, "minRows"), detail)
+
+
+def _renames(index: Index) -> None:
+    _renamed(index, Destination, index.all(Destination))
+    _renamed(index, Dataset, index.all(Dataset))
+    _renamed(index, Audience, index.all(Audience))
+
+
+def _renamed(
+    index: Index,
+    kind: type[Destination | Dataset | Audience],
+    entries: Iterable[tuple[Entry, Destination | Dataset | Audience]],
+) -> None:
+    claimed: dict[str, Entry] = {}
+    for entry, resource in entries:
+        old = resource.metadata.renamed_from
+        if old is None:
+            continue
+        path: Path = ("metadata", "renamedFrom")
+        taken = index.entries.get((kind.__name__, old))
+        if taken is not None:
+            detail = f"{kind.__name__} {old} still exists ({taken.place}). Remove renamedFrom here, or that resource."
+            index.report("R112", entry, path, detail)
+        elif old in claimed:
+            other = claimed[old]
+            detail = f"{kind.__name__} {other.name} ({other.place}) already says it was renamed from {old}."
+            index.report("R112", entry, path, detail)
+        claimed.setdefault(old, entry)
