@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from reconciler.codes.base import Code
+from reconciler.codes.datasets import DATASET_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
 from reconciler.codes.references import REFERENCE_CODES
 from reconciler.codes.schema import SCHEMA_CODES
@@ -27,6 +28,7 @@ _ALL = (
     *SECRET_CODES,
     *TEMPLATE_CODES,
     *PATH_CODES,
+    *DATASET_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

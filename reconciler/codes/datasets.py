@@ -1,0 +1,112 @@
+"""F1xx: a dataset's files aren't what was declared."""
+
+from __future__ import annotations
+
+from reconciler.codes.base import Code
+
+DATASET_CODES = (
+    Code(
+        "F101",
+        "dataset isn't there",
+        "The dataset's location doesn't exist. A missing source is never taken for an empty one.",
+        "Correct the location, mount the file system, or wait for the job that writes it.",
+    ),
+    Code(
+        "F102",
+        "unexpected file in a dataset",
+        "The location holds a file whose name doesn't end as the dataset's format does. Skipping it might skip people, so it is an "
+        "error. Names and folders that begin with _ or . are never read.",
+        "Move the file away, give it the format's extension or a leading _, or correct `format`.",
+    ),
+    Code(
+        "F103",
+        "symbolic link can't be followed",
+        "In a dataset's folder, links to folders, links that lead out of it, broken ones, and links to a file that is read anyway "
+        "are refused: they could read what wasn't meant, or read it twice.",
+        "Replace the link by the file.",
+    ),
+    Code(
+        "F104",
+        "dataset can't be read",
+        "The operating system or the store refused, or couldn't be reached, also after trying again. The detail names the missing permission.",
+        "Grant the right to list and read (s3:ListBucket, s3:GetObject), or check network and endpoint.",
+    ),
+    Code(
+        "F105",
+        "file is torn or isn't what its name says",
+        "The file ends too early, its checksum is wrong, or it is another format. It may still be being written.",
+        "Let the writer finish, or replace the file. A longer incremental.settle waits for slow writers.",
+    ),
+    Code(
+        "F106",
+        "declared column is missing in a file",
+        "Each file must have every declared column. A missing one isn't silently null.",
+        "Correct the name, rewrite the file, or declare the column with `optional: true` so that such files read as null.",
+    ),
+    Code(
+        "F107",
+        "column has another type in a file",
+        "The file's type doesn't fit the declared one and can't be widened to it without loss.",
+        "Correct the declared type or rewrite the file. docs/datasets.md lists what is widened.",
+    ),
+    Code(
+        "F108",
+        "column twice in a file",
+        "Two columns of a file have the same name, so nobody can say which one is meant.",
+        "Rewrite the file with distinct names.",
+    ),
+    Code(
+        "F109",
+        "value doesn't have the declared type",
+        "A value in a CSV or JSON Lines file can't be read as the declared type. It isn't shown, since it may be personal data.",
+        "Look at the place that is named. docs/datasets.md says how each type is written. Or declare the column as string.",
+    ),
+    Code(
+        "F110",
+        "line is malformed or too long",
+        "A line isn't a CSV record with as many fields as the header, or isn't one JSON object, or is longer than 16 MiB. Its text isn't shown.",
+        "Look at the line that is named; check delimiter and quote.",
+    ),
+    Code(
+        "F111",
+        "compressed file expands too far",
+        "After 1 GiB of text the file has expanded by more than 250 to one, which no file of prospects does.",
+        "Look at the file. If it is meant, store it uncompressed or as Parquet.",
+    ),
+    Code(
+        "F112",
+        "type can't be read from this format",
+        "CSV holds no lists, structs and maps; text formats hold no type that the detail names.",
+        "Read the column from Parquet or JSON Lines, or declare it as string.",
+    ),
+    Code(
+        "F113",
+        "partition in a path can't be read",
+        "A folder `column=value` of the path names a declared column, but twice, or with a value that isn't of the declared type.",
+        "Rename the folder, or correct the declared type.",
+    ),
+    Code(
+        "F114",
+        "text can't be written in the encoding",
+        "A value holds a character that the destination's CSV encoding doesn't have. It isn't replaced by a question mark, and it isn't shown.",
+        "Use encoding: utf-8, or leave the column out.",
+    ),
+    Code(
+        "F115",
+        "row would be an empty line",
+        "A CSV file of one column can't hold a null that is written as nothing: readers skip empty lines, and a row would be lost.",
+        "Set `nullValue` in the destination's format, or filter with `IS NOT NULL`.",
+    ),
+    Code(
+        "F116",
+        "source changed while it was read",
+        "A pinned file is gone or isn't what it was when the run began. What was read is discarded.",
+        "Run again. If it happens often, set a longer incremental.settle, or have the writer add files instead of rewriting them.",
+    ),
+    Code(
+        "F117",
+        "dataset is smaller than it must be",
+        "The dataset holds fewer rows than `minRows`. A source that is empty or too small fails closed.",
+        "Look at what writes the dataset; lower `minRows` only if this is right.",
+    ),
+)

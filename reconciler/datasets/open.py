@@ -1,0 +1,39 @@
+"""From a dataset's declaration to its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.datasets.base import Files
+from reconciler.datasets.local import LocalFiles
+from reconciler.errors import MissingExtra
+from reconciler.resources.dataset import DatasetSpec, duration
+
+if TYPE_CHECKING:
+    from reconciler.accounts.aws import AwsSession
+
+S3_SCHEME = "s3://"
+
+
+def open_dataset(spec: DatasetSpec, *, root: Path, session: Callable[[], AwsSession]) -> Files:
+    """The files at `s3://BUCKET/PREFIX`, or at a local path, relative ones below `root`.
+
+    Touches nothing yet; `session` is called for S3 only. Raises `MissingExtra`, `AccountError`.
+    """
+    settle = duration(spec.incremental.settle)
+    if not spec.location.startswith(S3_SCHEME):
+        path = (root / spec.location.removeprefix("file://")).absolute()
+        return LocalFiles(path, _normal(spec.location), spec.format, settle)
+    try:
+        from reconciler.datasets.s3 import S3Files
+    except ImportError as error:
+        raise MissingExtra("s3", "a dataset in S3") from error
+    bucket, _, prefix = spec.location.removeprefix(S3_SCHEME).partition("/")
+    return S3Files(bucket, prefix, _normal(spec.location), spec.format, settle, session())
+
+
+def _normal(location: str) -> str:
+    """One spelling for a location in pins: without a slash behind."""
+    return location.rstrip("/") or "/"

@@ -1,0 +1,146 @@
+"""Datasets in S3, or in what speaks its protocol. Objects are identified by size and ETag."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+from reconciler.accounts.aws_errors import plain_error
+from reconciler.datasets.base import Access, Listing
+from reconciler.datasets.names import DataFormat, check_name, visible
+from reconciler.datasets.problems import problem
+from reconciler.errors import SourceError
+from reconciler.values.pin import Pin, PinnedFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from reconciler.accounts.aws import AwsSession
+
+_LOOKED_UP = 200
+"""Up to so many files are looked up one by one, more by listing (1,000 a request)."""
+
+
+@dataclass(frozen=True)
+class S3Files:
+    """`prefix` as written in the location, without the leading slash; a folder with or without the slash behind, or one object."""
+
+    bucket: str
+    prefix: str
+    location: str
+    format: DataFormat
+    settle: timedelta
+    session: AwsSession
+
+    def listing(self, now: datetime) -> Listing:
+        """All settled data objects. Raises `SourceError` F101, F102, F104."""
+        settled, waiting, modified = [], [], {}
+        for file, changed in self._objects():
+            name = file.path or self.prefix
+            check_name(name, self.format)
+            if changed > now - self.settle:
+                waiting.append(name)
+                continue
+            settled.append(file)
+            modified[file.path] = changed
+        settled.sort(key=lambda file: file.path)
+        return Listing(Pin(location=self.location, files=tuple(settled)), tuple(sorted(waiting)), modified)
+
+    def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
+        """Paths that aren't what was pinned: a few are looked up, many are listed."""
+        pinned = tuple(files)
+        current: Mapping[str, PinnedFile | None]
+        if len(pinned) <= _LOOKED_UP:
+            current = {file.path: found and found[0] for file in pinned for found in (self._head(file.path),)}
+        else:
+            current = {file.path: file for file, _ in self._listed(self._folder)}
+        return tuple(file.path or self.prefix for file in pinned if current.get(file.path) != file)
+
+    def access(self) -> Access:
+        """`s3://` addresses and what is needed to sign requests for about an hour."""
+        single = self._single
+        return Access(f"s3://{self.bucket}/{single or self._folder}".rstrip("/"), self.session.engine_options())
+
+    @property
+    def _folder(self) -> str:
+        return f"{self.prefix.rstrip('/')}/" if self.prefix.strip("/") else ""
+
+    @cached_property
+    def _client(self) -> S3Client:
+        return self.session.s3()
+
+    @cached_property
+    def _single(self) -> str:
+        """The object's key if the location is one object, else nothing."""
+        if not self.prefix or self.prefix.endswith("/"):
+            return ""
+        with self._said("s3:ListBucket"):
+            page = self._client.list_objects_v2(Bucket=self.bucket, Prefix=self._folder, MaxKeys=1)
+        return "" if page.get("Contents") else self.prefix
+
+    def _objects(self) -> list[tuple[PinnedFile, datetime]]:
+        if self._single:
+            found = self._head("")
+            if found is None:
+                raise problem("F101", f"There is nothing at {self.location}.")
+            return [found]
+        anything = False
+        objects = []
+        for file, changed in self._listed(self._folder):
+            anything = True
+            # What consoles make for a folder: an object without content whose key ends in a slash.
+            if file.path and not file.path.endswith("/") and visible(file.path):
+                objects.append((file, changed))
+        if not anything:
+            raise problem("F101", f"There is nothing at {self.location}.")
+        return objects
+
+    def _listed(self, prefix: str) -> Iterator[tuple[PinnedFile, datetime]]:
+        with self._said("s3:ListBucket"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    path = entry["Key"].removeprefix(prefix)
+                    file = PinnedFile(path=path, size=entry["Size"], version=entry["ETag"].strip('"'))
+                    yield file, entry["LastModified"].astimezone(UTC)
+
+    def _head(self, path: str) -> tuple[PinnedFile, datetime] | None:
+        key = f"{self._folder}{path}" if path else self.prefix
+        try:
+            with self._said("s3:GetObject"):
+                found = self._client.head_object(Bucket=self.bucket, Key=key)
+        except _Gone:
+            return None
+        file = PinnedFile(path=path, size=found["ContentLength"], version=found["ETag"].strip('"'))
+        return file, found["LastModified"].astimezone(UTC)
+
+    @contextlib.contextmanager
+    def _said(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            raise self._meaning(error, action) from error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise plain_error(error) from error
+        except BotoCoreError as error:
+            raise problem("F104", f"{self.location}: {error}.") from error
+
+    def _meaning(self, error: ClientError, action: str) -> Exception:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code == "NoSuchBucket":
+            return problem("F101", f"There is no bucket {self.bucket}.")
+        if status == 404:
+            return _Gone("F101", "gone")
+        if status == 403:
+            return problem("F104", f"{self.location}: {action} is not allowed, or the keys are wrong ({code}).")
+        return problem("F104", f"{self.location}: the store answered {status} {code}.")
+
+
+class _Gone(SourceError):
+    """There is no such object."""

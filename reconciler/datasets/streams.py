@@ -1,0 +1,140 @@
+"""Text files as streams: opened, decompressed, and bounded, wherever they are."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from reconciler.datasets.base import Access
+from reconciler.datasets.names import compression
+from reconciler.datasets.problems import named, problem
+from reconciler.values.pin import PinnedFile
+
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
+
+LONGEST_LINE = 16 * 2**20
+"""Bytes of the longest line (CSV: record) that is read."""
+_SUSPICIOUS = 2**30
+_RATIO = 250
+
+
+class Source(Protocol):
+    """What is read from: `read(size)` gives up to `size` bytes, none at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Text:
+    """A data file's text. Reading raises `SourceError` F105 (torn) and F111 (expands too far)."""
+
+    def __init__(self, path: str, raw: Counted, plain: Source) -> None:
+        self._path = path
+        self._raw = raw
+        self._plain = plain
+        self._given = 0
+        self.closed = False
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file itself that were read so far."""
+        return self._raw.count
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes of text."""
+        try:
+            data = self._plain.read(size)
+        except (EOFError, OSError, ValueError) as error:
+            if self._raw.failed:
+                raise problem("F104", f"{named(self._path)} can't be read any further: {self._raw.failed}.") from error
+            raise problem("F105", f"{named(self._path)} can't be decompressed to its end.") from error
+        self._given += len(data)
+        if self._given > _SUSPICIOUS and self._given > _RATIO * self._raw.count:
+            raise problem("F111", f"{named(self._path)} has {self._raw.count:,} bytes read so far for {self._given:,} of text.")
+        return data
+
+    def readable(self) -> bool:
+        """Arrow asks."""
+        return True
+
+    def close(self) -> None:
+        """The file is closed by `open_text`."""
+
+
+class Counted(io.RawIOBase):
+    """A stream that counts what was read, and remembers what failed below decompression."""
+
+    def __init__(self, raw: Source) -> None:
+        self._raw = raw
+        self.count = 0
+        self.failed = ""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        try:
+            data = self._raw.read(len(buffer))
+        except OSError as error:
+            self.failed = error.strerror or type(error).__name__
+            raise
+        buffer[: len(data)] = data
+        self.count += len(data)
+        return len(data)
+
+
+@contextmanager
+def open_text(access: Access, file: PinnedFile) -> Iterator[Text]:
+    """A file's text, decompressed by its name. Raises `SourceError` F104, F105."""
+    try:
+        raw = _open(access, file)
+    except FileNotFoundError as error:
+        raise problem("F116", f"{named(file.path)} is gone.") from error
+    except OSError as error:
+        raise problem("F104", f"{named(file.path)} can't be opened: {error.strerror or 'the store refused'}.") from error
+    with closing(raw):
+        counted = Counted(raw)
+        yield Text(file.path, counted, _decompressed(counted, compression(file.path or access.root)))
+
+
+def _open(access: Access, file: PinnedFile) -> BinaryIO:
+    where = access.uri(file.path)
+    if not where.startswith("s3://"):
+        return open(where, "rb")  # noqa: SIM115 - the caller closes it
+    opened: BinaryIO = s3_filesystem(access).open_input_stream(where.removeprefix("s3://"), compression=None, buffer_size=2**20)
+    return opened
+
+
+def _decompressed(raw: Counted, kind: str) -> Source:
+    match kind:
+        case "gzip":
+            from isal import igzip
+
+            return igzip.IGzipFile(fileobj=io.BufferedReader(raw, 2**18), mode="rb")  # type: ignore[no-any-return]
+        case "zstd":
+            import pyarrow as pa
+
+            return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[no-any-return]
+        case _:
+            return raw
+
+
+def s3_filesystem(access: Access) -> pafs.S3FileSystem:
+    """Arrow's client with the dataset's keys. The endpoint's scheme is kept."""
+    import pyarrow.fs as pafs
+
+    keys = access.s3
+    scheme, _, host = keys.get("endpoint_url", "").rpartition("://")
+    return pafs.S3FileSystem(
+        access_key=keys.get("access_key_id"),
+        secret_key=keys.get("secret_access_key"),
+        session_token=keys.get("session_token"),
+        region=keys.get("region"),
+        endpoint_override=host.rstrip("/") or None,
+        scheme=scheme or None,
+        connect_timeout=10,
+        request_timeout=60,
+        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=5),
+    )
