@@ -46,6 +46,7 @@ class AwsSession:
         self._spec = spec
         self._secrets = secrets
         self._lock = threading.RLock()
+        self._clients: dict[tuple[str | None, int, float, int], S3Client] = {}
 
     @property
     def region(self) -> str | None:
@@ -55,30 +56,15 @@ class AwsSession:
     def s3(
         self, *, region: str | None = None, attempts: int = 5, read_timeout: float = 60, connections: int = 10
     ) -> S3Client:
-        """An S3 client.
+        """An S3 client; the same one for the same options.
 
         `attempts` in all per call (1: the client never sends anything twice), `read_timeout` in seconds.
         """
-        session = self._session
-        from botocore.config import Config
-
-        endpoint = self._spec.endpoints.s3
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=10,
-            read_timeout=read_timeout,
-            max_pool_connections=connections,
-            user_agent_extra=f"reconciler/{__version__}",
-            # Stores elsewhere rarely have a name per bucket.
-            s3={"addressing_style": "path"} if endpoint else {},
-        )
-        with self._lock, said_plainly(self._spec.auth):
-            return session.client(
-                "s3",
-                region_name=region or self._spec.region,
-                endpoint_url=endpoint.rstrip("/") if endpoint else None,
-                config=config,
-            )
+        options = (region or self._spec.region, attempts, read_timeout, connections)
+        with self._lock:
+            if options not in self._clients:
+                self._clients[options] = self._new_s3(*options)
+            return self._clients[options]
 
     def credentials(self) -> Credentials:
         """Credentials as they are now, renewed first if they end within 15 minutes."""
@@ -147,6 +133,24 @@ class AwsSession:
             "token": given["SessionToken"],
             "expiry_time": given["Expiration"].isoformat(),
         }
+
+    def _new_s3(self, region: str | None, attempts: int, read_timeout: float, connections: int) -> S3Client:
+        session = self._session
+        from botocore.config import Config
+
+        endpoint = self._spec.endpoints.s3
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=10,
+            read_timeout=read_timeout,
+            max_pool_connections=connections,
+            user_agent_extra=f"reconciler/{__version__}",
+            # Stores elsewhere rarely have a name per bucket.
+            s3={"addressing_style": "path"} if endpoint else {},
+        )
+        url = endpoint.rstrip("/") if endpoint else None
+        with said_plainly(self._spec.auth):
+            return session.client("s3", region_name=region, endpoint_url=url, config=config)
 
     def _sts(self, base: boto3.Session, role: AssumeRole) -> STSClient:
         from botocore.config import Config

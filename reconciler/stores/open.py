@@ -41,7 +41,8 @@ def open_store(url: str, *, root: Path, session: Callable[[], AwsSession], sleep
     if not url.startswith(S3_SCHEME) or not bucket:
         raise _unsupported(url)
     try:
-        from reconciler.stores.s3 import S3Place, S3Store
+        from reconciler.stores.s3 import S3Store
+        from reconciler.stores.s3_objects import S3Place
     except ImportError as error:
         raise MissingExtra("s3", "a ledger in S3") from error
     return S3Store(S3Place(bucket, prefix.strip("/")), session(), sleep)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -44,14 +45,26 @@ def answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], log: Path, ready: Callable[[], bool], seconds: float = 60) -> Iterator[int]:
+def running(
+    command: Sequence[str],
+    log: Path,
+    ready: Callable[[], bool],
+    *,
+    env: Mapping[str, str] | None = None,
+    seconds: float = 60,
+) -> Iterator[int]:
     """Runs a server until the block ends and yields its process id. Enter it from the main thread.
 
     The kernel ends the server with the thread that started it, so that even a killed test run leaves none behind.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=_die_with_parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(env or {})},
+            preexec_fn=_die_with_parent,
         )
     try:
         _wait_until(ready, process, log, seconds)

@@ -29,6 +29,9 @@ _ACTIONS = {
     READ_ONLY: ["Read", "List"],
 }
 
+# A bucket gets seven volumes at once by default, of which there are only so many: a bucket per test uses them up.
+_ONE_VOLUME_A_TIME = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+
 
 def limited(server: S3Server, keys: tuple[str, str]) -> S3Server:
     """The same server as an identity with fewer permissions: `WRITE_ONLY` or `READ_ONLY`."""
@@ -56,7 +59,9 @@ def seaweedfs() -> Iterator[S3Server]:
 def _started(folder: Path) -> Iterator[S3Server]:
     ports = free_ports(8)
     endpoint = f"http://127.0.0.1:{ports[6]}"
-    with running(_command(folder, ports), folder / "log", lambda: answers(f"{endpoint}/healthz")):
+    with running(
+        _command(folder, ports), folder / "log", lambda: answers(f"{endpoint}/healthz"), env=_ONE_VOLUME_A_TIME
+    ):
         yield S3Server(endpoint, *FULL)
 
 
@@ -94,7 +99,7 @@ def _command(folder: Path, ports: list[int]) -> list[str]:
         f"-s3.localSocket={folder / 's3.sock'}",
         f"-filer.localSocket={folder / 'filer.sock'}",
         "-master.telemetry=false",
-        "-master.volumeSizeLimitMB=1024",
-        "-volume.max=0",
+        "-master.volumeSizeLimitMB=256",
+        "-volume.max=2000",
         "-volume.preStopSeconds=0",
     ]

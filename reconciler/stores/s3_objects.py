@@ -1,0 +1,158 @@
+"""Objects in S3 under preconditions: PutObject with If-None-Match and If-Match, DeleteObject with If-Match.
+
+What the store answers is taken at its word here; whether it may be is for `s3.py` and its probe. The version is the
+ETag. Conditional requests go through a client that never sends anything twice; reads through one that tries again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reconciler.accounts.aws import AwsSession
+from reconciler.errors import ReconcilerError
+from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
+from reconciler.stores.base import SUFFIX, check_key
+from reconciler.stores.s3_answers import TRANSPORT, Absent, Denied, Unsure, meaning, refused, unreachable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
+LARGEST: Final = 64 * 2**20
+_BODY_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """Where in S3 a ledger is.
+
+    `prefix` without slashes around it. `kms_key`: SSE-KMS with it; None: as the bucket's default says.
+    """
+
+    bucket: str
+    prefix: str = ""
+    region: str | None = None
+    expected_owner: str | None = None
+    kms_key: str | None = None
+    read_timeout: float = 30
+
+
+class S3Objects:
+    """Keys are `<prefix>/<key>.json`. Threads may share it. Raises as `Store` does."""
+
+    def __init__(self, place: S3Place, session: AwsSession) -> None:
+        self._place = place
+        self._base = f"{place.prefix.strip('/')}/" if place.prefix.strip("/") else ""
+        self._reads: S3Client = session.s3(region=place.region, attempts=5, read_timeout=place.read_timeout)
+        self._writes: S3Client = session.s3(region=place.region, attempts=1, read_timeout=place.read_timeout)
+        self._common: dict[str, Any] = {"Bucket": place.bucket}
+        if place.expected_owner:
+            self._common["ExpectedBucketOwner"] = place.expected_owner
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self._place.bucket}/{self._base}".rstrip("/")
+
+    def read(self, key: str) -> Stored | None:
+        """What is at the key, empty objects too."""
+        name = self._name(key)
+        for attempt in range(_BODY_ATTEMPTS):
+            try:
+                response = self._reads.get_object(**self._common, Key=name, ChecksumMode="ENABLED")
+                if response["ContentLength"] > LARGEST:
+                    raise refused(self._place.bucket, f"{key} is larger than a ledger document can be")
+                return Stored(response["Body"].read(), response["ETag"])
+            except TRANSPORT as error:  # the client's own retries end where the body begins
+                if attempt == _BODY_ATTEMPTS - 1:
+                    raise self._for_read(error, "s3:GetObject") from error
+            except (ClientError, BotoCoreError) as error:
+                if self._is_absent(error):
+                    return None
+                raise self._for_read(error, "s3:GetObject") from error
+        raise AssertionError("unreachable")
+
+    def create(self, key: str, body: bytes) -> str:
+        return self._put(key, body, IfNoneMatch="*")
+
+    def replace(self, key: str, body: bytes, version: str) -> str:
+        return self._put(key, body, IfMatch=_real(key, version))
+
+    def delete(self, key: str, version: str) -> None:
+        name = self._name(key)
+        condition = _real(key, version)
+        self._sent(
+            key,
+            "s3:DeleteObject",
+            lambda: self._writes.delete_object(**self._common, Key=name, IfMatch=condition),
+        )
+
+    def list(self, prefix: str) -> Iterable[tuple[str, str]]:
+        """Without empty objects."""
+        pages = self._reads.get_paginator("list_objects_v2")
+        try:
+            found = [
+                (item["Key"].removeprefix(self._base).removesuffix(SUFFIX), item["ETag"])
+                for page in pages.paginate(**self._common, Prefix=f"{self._base}{prefix}")
+                for item in page.get("Contents", ())
+                if item["Key"].endswith(SUFFIX) and item["Size"] > 0
+            ]
+        except (ClientError, BotoCoreError) as error:
+            raise self._for_read(error, "s3:ListBucket") from error
+        return sorted(found)  # some stores sort by folder
+
+    def probe(self) -> None:
+        """Nothing of its own: `S3Store` probes."""
+
+    def _name(self, key: str) -> str:
+        return f"{self._base}{check_key(key)}{SUFFIX}"
+
+    def _put(self, key: str, body: bytes, **condition: str) -> str:
+        request: dict[str, Any] = {**self._common, **condition, "Key": self._name(key), "Body": body}
+        request["ContentType"] = "application/json"
+        request["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        if self._place.kms_key:
+            request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._place.kms_key}
+        return self._sent(key, "s3:PutObject", lambda: self._writes.put_object(**request))["ETag"]
+
+    def _sent(self, key: str, action: str, request: Callable[[], T]) -> T:
+        """Sends a conditional write once.
+
+        Raises `PreconditionFailed`, `AmbiguousWrite`, `StoreError`, `AccountError`.
+        """
+        try:
+            return request()
+        except (ClientError, BotoCoreError) as error:
+            match meaning(error, bucket=self._place.bucket, action=action, owner=self._place.expected_owner):
+                case Denied() | Absent():
+                    raise PreconditionFailed(key) from error
+                case Unsure(why):
+                    raise AmbiguousWrite(key, why) from error
+                case refusal:
+                    raise refusal from error
+
+    def _is_absent(self, error: Exception) -> bool:
+        return isinstance(meaning(error, bucket=self._place.bucket, action="s3:GetObject"), Absent)
+
+    def _for_read(self, error: Exception, action: str) -> ReconcilerError:
+        match meaning(error, bucket=self._place.bucket, action=action, owner=self._place.expected_owner):
+            case Unsure(why):
+                return unreachable(self._place.bucket, why)
+            case Denied() | Absent():
+                return refused(self._place.bucket, str(error))
+            case refusal:
+                return refusal
+
+
+def _real(key: str, version: str) -> str:
+    """The version, unless no object ever has it: clients leave an empty condition out, and a star holds for every
+    object.
+    """
+    if version in ("", "*"):
+        raise PreconditionFailed(key)
+    return version
