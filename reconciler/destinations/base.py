@@ -32,7 +32,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A published file: `name`, `size` in bytes, `checksum` as the provider reports it (empty: none)."""
+    """A published file: `name`, `size` in bytes, `checksum` as the provider reports it (empty: a listing has none)."""
 
     name: str
     size: int
@@ -47,7 +47,10 @@ class ProbeReport:
 
 
 class Published(Enum):
-    """What `publish` found: it completed the file; an earlier call had; or the file was taken by the recipient meanwhile."""
+    """What `publish` found: it completed the file; an earlier call had; or the recipient took the file meanwhile.
+
+    DONE and ALREADY are told apart for people alone: a store may answer a repeated completion like the first.
+    """
 
     DONE = "done"
     ALREADY = "already"
@@ -100,7 +103,8 @@ class Destination(Protocol):
         """Makes a staged file visible at its name, whole, consuming what was staged. Idempotent.
 
         A different file at the name is an error (`DestinationError`, permanent), never overwritten. Neither staged nor there:
-        `COLLECTED` before the token's expiry, `DestinationError` (permanent, code D130) after it.
+        `COLLECTED` before the token's expiry, `DestinationError` (permanent, code D130) after it. A connection that can't read
+        says `ALREADY` for `COLLECTED`. Only for files of decided runs: what was discarded looks like collected.
         """
         ...
 

@@ -24,7 +24,8 @@ from reconciler.values.staged import StagedFile
 RUN = "r0123456789abcdef"
 OTHER = "rfedcba9876543210"
 LINEAGE = "lineage-a"
-MIB = 1 << 20
+HERE = frozenset({Published.DONE, Published.ALREADY})
+"""Stores differ in whether they tell a repeated completion from the first."""
 
 
 class Bench(Protocol):
@@ -62,6 +63,11 @@ def staged(place: Destination, name: str, data: bytes = b"data", run_id: str = R
     sink = place.stage(run_id, name)
     sink.write(data)
     return sink.finish(rows)
+
+
+def collected(place: Destination) -> Published:
+    """What a published file that is gone counts as: who can't look knows only that it was published."""
+    return Published.COLLECTED if place.capabilities.readable else Published.ALREADY
 
 
 T = TypeVar("T")
@@ -247,7 +253,8 @@ class DestinationConformance:
         assert bench.leftovers() == []
         if place.capabilities.readable:
             (found,) = place.list()
-            assert (found.name, found.size, found.checksum) == (token.name, len(data), token.checksum)
+            assert (found.name, found.size) == (token.name, len(data))
+            assert found.checksum in ("", token.checksum)
             assert b"".join(place.read(token.name)) == data
 
     def test_empty_file(self, bench: Bench, place: Destination) -> None:
@@ -255,7 +262,7 @@ class DestinationConformance:
         assert (token.size, token.sha256) == (0, hashlib.sha256().hexdigest())
         assert place.publish(token) is Published.DONE
         assert bench.visible() == {f"{RUN}.csv": b""}
-        assert place.publish(token) is Published.ALREADY
+        assert place.publish(token) in HERE
 
     def test_file_of_many_parts(self, bench: Bench, place: Destination) -> None:
         data = content(bench.big)
@@ -267,7 +274,7 @@ class DestinationConformance:
         assert token.size == len(data)
         assert place.publish(token) is Published.DONE
         assert hashlib.sha256(bench.visible()[token.name]).hexdigest() == token.sha256
-        assert place.publish(token) is Published.ALREADY
+        assert place.publish(token) in HERE
 
     @pytest.mark.parametrize("folder", ["größe/日本", "a b/c+d%20e", "k=v&x=y/~(1)!'@", "emoji-🙂"])
     def test_names_are_kept_as_they_are(self, bench: Bench, place: Destination, folder: str) -> None:
@@ -285,8 +292,8 @@ class DestinationConformance:
     def test_any_runner_publishes_from_the_token_and_again(self, bench: Bench, place: Destination) -> None:
         token = StagedFile.model_validate_json(staged(place, f"{RUN}.csv").model_dump_json())
         assert bench.open().publish(token) is Published.DONE
-        assert bench.open().publish(token) is Published.ALREADY
-        assert place.publish(token) is Published.ALREADY
+        assert bench.open().publish(token) in HERE
+        assert place.publish(token) in HERE
         assert bench.visible() == {f"{RUN}.csv": b"data"}
 
     def test_publishers_at_once(self, bench: Bench, place: Destination) -> None:
@@ -294,7 +301,8 @@ class DestinationConformance:
             token = staged(place, f"us/{n}/{RUN}.csv", content(20_000, n))
             places = [bench.open() for _ in range(6)]
             outcomes = at_once([partial(each.publish, token) for each in places])
-            assert sorted(outcome.value for outcome in outcomes) == ["already"] * 5 + ["done"]
+            assert Published.DONE in outcomes
+            assert set(outcomes) <= HERE
             assert bench.visible()[token.name] == content(20_000, n)
         assert bench.leftovers() == []
 
@@ -318,7 +326,8 @@ class DestinationConformance:
             assert caught.value.code == "D120"
         assert bench.visible() == {name: b"other"}
 
-    def test_a_different_file_after_ours_was_consumed(self, bench: Bench, place: Destination) -> None:
+    def test_a_different_file_after_ours_was_consumed(self, bench: Bench, readable: Destination) -> None:
+        place = readable
         token = staged(place, f"{RUN}.csv", b"mine1")
         place.publish(token)
         bench.remove(token.name)
@@ -332,8 +341,8 @@ class DestinationConformance:
         token = staged(place, f"us/{RUN}.csv")
         place.publish(token)
         bench.remove(token.name)
-        assert bench.open().publish(token) is Published.COLLECTED
-        assert place.publish(token) is Published.COLLECTED
+        assert bench.open().publish(token) is collected(place)
+        assert place.publish(token) is collected(place)
         assert bench.visible() == {}
         assert bench.leftovers() == []
 
@@ -354,10 +363,8 @@ class DestinationConformance:
             place.publish(expired)
         assert caught.value.code == "D130"
         assert caught.value.permanent
-        assert (
-            place.publish(token.model_copy(update={"expires": datetime.now(UTC) + timedelta(hours=1)}))
-            is Published.COLLECTED
-        )
+        later = token.model_copy(update={"expires": datetime.now(UTC) + timedelta(hours=1)})
+        assert place.publish(later) is collected(place)
 
     # discard
 
@@ -405,7 +412,7 @@ class DestinationConformance:
     def test_a_discarded_file_isnt_published(self, bench: Bench, place: Destination) -> None:
         token = staged(place, f"us/{RUN}.csv")
         place.discard(RUN)
-        assert place.publish(token) is Published.COLLECTED
+        assert place.publish(token) is collected(place)
         assert bench.visible() == {}
 
     # list, read, delete

@@ -1,0 +1,116 @@
+"""The probe of the `s3` type: every action that an export needs, tried one by one, so that the one that is missing is named."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+
+from reconciler.destinations.base import ProbeReport
+from reconciler.destinations.errors import failure
+from reconciler.destinations.names import RESERVED
+from reconciler.destinations.s3_answers import CLIENT_ERRORS, Denied
+from reconciler.destinations.s3_place import S3Place
+from reconciler.errors import DestinationError, ReconcilerError
+from reconciler.values.staged import Part
+
+_BODY = b"probe\n"
+
+
+def probe(place: S3Place) -> ProbeReport:
+    """Tries what this connection needs.
+
+    read-write: uploads, completes, reads back, lists and deletes one object. write-only: the same object's name every time,
+    since it can't be deleted: one small `.reconciler-probe` stays. Raises DestinationError.
+    """
+    key = place.raw_key(f"{RESERVED}probe-{secrets.token_hex(8)}" if place.readable else f"{RESERVED}probe")
+    try:
+        _try_upload_and_abort(place, key)
+    except DestinationError as error:
+        _explain_owner(place, error)
+        raise
+    if not place.readable:
+        _complete_conditionally(place, key)
+        _refuse_overwriting(place, key)
+        return ProbeReport(("wrote a probe that stays (write-only)",))
+    try:
+        if not _complete_conditionally(place, key):
+            raise failure("D110", f"{place.url()}: a new name was refused as existing.")
+        _refuse_overwriting(place, key)
+        _read_back(place, key)
+    except ReconcilerError:
+        with suppress(ReconcilerError):
+            _remove(place, key)
+        raise
+    _remove(place, key)
+    return ProbeReport(("wrote", "read back", "removed a probe"))
+
+
+def _try_upload_and_abort(place: S3Place, key: str) -> None:
+    """s3:PutObject, the encryption key, s3:ListBucketMultipartUploads, s3:AbortMultipartUpload."""
+    upload_id = place.create_upload(key)
+    try:
+        _upload(place, key, upload_id)
+        if not place.is_open(key, upload_id):
+            raise failure(
+                "D110", f"{place.url()}: an open multipart upload isn't listed, so leftovers couldn't be found."
+            )
+    except ReconcilerError:
+        with suppress(ReconcilerError):
+            place.abort_upload(key, upload_id)
+        raise
+    place.abort_upload(key, upload_id)
+
+
+def _explain_owner(place: S3Place, error: DestinationError) -> None:
+    """Tells a foreign bucket from a missing permission: asked without the expected owner, a harmless listing works."""
+    if error.code != "D104" or place.owner is None:
+        return
+    with suppress(*CLIENT_ERRORS):
+        place.client.list_multipart_uploads(Bucket=place.bucket, MaxUploads=1)
+        try:
+            place.client.list_multipart_uploads(**place.common, MaxUploads=1)
+        except CLIENT_ERRORS:
+            raise failure(
+                "D103",
+                f"s3://{place.bucket} isn't owned by account {place.owner}, as expectedBucketOwner says. Nothing was sent.",
+            ) from error
+
+
+def _upload(place: S3Place, key: str, upload_id: str) -> Part:
+    return place.tried("s3:PutObject", lambda: place.upload_part(key, upload_id, 1, _BODY))
+
+
+def _complete_conditionally(place: S3Place, key: str) -> bool:
+    """Whether an upload became the object; False: refused, since there is one. Either way no upload is left."""
+    upload_id = place.create_upload(key)
+    try:
+        place.complete_upload(key, upload_id, (_upload(place, key, upload_id),))
+    except CLIENT_ERRORS as error:
+        place.abort_upload(key, upload_id)
+        if isinstance(place.means(error, "s3:PutObject"), Denied):
+            return False
+        raise place.final(error, "s3:PutObject") from error
+    except ReconcilerError:
+        with suppress(ReconcilerError):
+            place.abort_upload(key, upload_id)
+        raise
+    return True
+
+
+def _refuse_overwriting(place: S3Place, key: str) -> None:
+    if _complete_conditionally(place, key):
+        raise failure(
+            "D107", f"s3://{place.bucket} completed an upload over an object although If-None-Match forbade it."
+        )
+
+
+def _read_back(place: S3Place, key: str) -> None:
+    """s3:GetObject (and kms:Decrypt), s3:ListBucket."""
+    found = place.tried("s3:GetObject", lambda: place.client.get_object(**place.common, Key=key)["Body"].read())
+    if found != _BODY:
+        raise failure("D110", f"{place.url()}: a probe was read back with another content.")
+    place.tried("s3:ListBucket", lambda: place.client.list_objects_v2(**place.common, Prefix=key, MaxKeys=1))
+
+
+def _remove(place: S3Place, key: str) -> None:
+    place.tried("s3:DeleteObject", lambda: place.client.delete_object(**place.common, Key=key))

@@ -1,0 +1,96 @@
+"""The `s3` type passes the suite: on SeaweedFS (real conditional writes), write-only too, and on moto (encryption)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.accounts.aws import AwsSession
+from reconciler.accounts.secrets import SecretSource
+from reconciler.catalog.s3 import S3Connection
+from reconciler.destinations.base import OWNER_MARKER
+from reconciler.destinations.s3 import S3Destination
+from reconciler.resources.account import AwsAccountSpec
+from tests.conformance.destinations import DestinationConformance
+from tests.servers.s3 import S3Server
+
+
+def session_for(server: S3Server) -> AwsSession:
+    """A session with the server's keys."""
+    spec = AwsAccountSpec.model_validate(
+        {
+            "type": "aws",
+            "auth": {"accessKey": {"accessKeyId": {"fromEnv": "ID"}, "secretAccessKey": {"fromEnv": "KEY"}}},
+            "region": server.region,
+            "endpoints": {"s3": server.endpoint},
+        }
+    )
+    return AwsSession(spec, SecretSource(Path("/"), {"ID": server.access_key, "KEY": server.secret_key}))
+
+
+class S3Bench:
+    """A bucket of its own, and a folder in it. `through`: another address of the server, a proxy's."""
+
+    big = 20 << 20
+
+    def __init__(self, server: S3Server, path: str = "exports/prospects", through: str = "", **connection: Any) -> None:
+        self.server = server
+        self.through = server.at(through) if through else server
+        self.bucket = server.create_bucket()
+        self.prefix = f"{path}/" if path else ""
+        self.connection = S3Connection.model_validate({"bucket": self.bucket, "path": path, **connection})
+        self.client = server.client()
+        self.session = session_for(self.through)
+
+    def open(self) -> S3Destination:
+        return S3Destination(self.connection, self.session)
+
+    def visible(self) -> dict[str, bytes]:
+        return {
+            name: self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"].read()
+            for name in self.names()
+            if name not in (OWNER_MARKER, ".reconciler-probe")
+        }
+
+    def names(self) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return [item["Key"].removeprefix(self.prefix) for page in pages for item in page.get("Contents", ())]
+
+    def put(self, name: str, content: bytes) -> None:
+        self.client.put_object(Bucket=self.bucket, Key=self.prefix + name, Body=content)
+
+    def remove(self, name: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
+
+    def leftovers(self) -> list[str]:
+        """Open uploads of any key, and probes."""
+        uploads = [
+            upload["Key"] for upload in self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())
+        ]
+        return uploads + [name for name in self.names() if name.startswith(".reconciler-probe-")]
+
+
+class TestSeaweedfs(DestinationConformance):
+    @pytest.fixture
+    def bench(self, seaweed_server: S3Server) -> S3Bench:
+        return S3Bench(seaweed_server)
+
+
+class TestSeaweedfsWholeBucket(DestinationConformance):
+    @pytest.fixture
+    def bench(self, seaweed_server: S3Server) -> S3Bench:
+        return S3Bench(seaweed_server, path="")
+
+
+class TestSeaweedfsWriteOnly(DestinationConformance):
+    @pytest.fixture
+    def bench(self, seaweed_server: S3Server) -> S3Bench:
+        return S3Bench(seaweed_server, access="write-only")
+
+
+class TestMotoSseS3(DestinationConformance):
+    @pytest.fixture
+    def bench(self, moto_server: S3Server) -> S3Bench:
+        return S3Bench(moto_server, encryption={"type": "sse-s3"}, expectedBucketOwner="123456789012")
