@@ -68,8 +68,9 @@ class AwsSession:
 
     def credentials(self) -> Credentials:
         """Credentials as they are now, renewed first if they end within 15 minutes."""
+        session = self._session
         with self._lock, said_plainly(self._spec.auth):
-            found = self._session.get_credentials()
+            found = session.get_credentials()
             if found is None:
                 raise no_credentials()
             frozen = found.get_frozen_credentials()

@@ -59,6 +59,7 @@ class Answer:
     status: int
     code: str = "InternalError"
     after: bool = False
+    message: str = "injected"
 
 
 @dataclass(frozen=True)
@@ -183,11 +184,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self._reset()
             case Drop():
                 self._reset()
-            case Answer(status, code, after):
+            case Answer(status, code, after, message):
                 if after:
                     self._upstream(request, ())
-                error = f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
-                self._answer(status, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else error)
+                error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+                if "sts" in request.headers.get("authorization", ""):  # the query protocol wraps it
+                    error = f"<ErrorResponse>{error}</ErrorResponse>"
+                self._answer(
+                    status, [("Content-Type", "application/xml")], b"" if self.command == "HEAD" else error.encode()
+                )
             case _:
                 assert_never(fault)
 

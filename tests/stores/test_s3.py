@@ -1,0 +1,277 @@
+"""What S3 adds: answers and what they mean, permissions, owners, stores that ignore preconditions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+from collections.abc import Callable
+
+import pytest
+
+from reconciler.errors import StoreError
+from reconciler.ledger.store import AmbiguousWrite, Store
+from reconciler.stores.s3 import S3Store
+from reconciler.stores.s3_objects import S3Place
+from tests.conformance.stores import committed, create, delete, document, fields, replace, s3_session
+from tests.servers.faultproxy import Answer, Delay, Drop, FaultProxy, Lose, Request, Rule, Strip
+from tests.servers.s3 import S3Server
+from tests.servers.seaweedfs import READ_ONLY, WRITE_ONLY, limited
+
+KEY = "flows/agency/audience/us"
+
+
+@pytest.fixture(scope="module")
+def bucket(seaweed_server: S3Server) -> str:
+    return seaweed_server.create_bucket()
+
+
+def opened(server: S3Server, bucket: str, **place: object) -> S3Store:
+    return S3Store(S3Place(bucket, f"l-{secrets.token_hex(4)}", **place), s3_session(server))  # type: ignore[arg-type]
+
+
+def same(store: S3Store, server: S3Server) -> S3Store:
+    """The same ledger as seen by others."""
+    bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
+    return S3Store(S3Place(bucket, prefix), s3_session(server))
+
+
+def puts(proxy: FaultProxy) -> list[Request]:
+    return [request for request in proxy.seen if request.method == "PUT"]
+
+
+def test_objects_are_json_below_the_prefix(seaweed_server: S3Server, bucket: str) -> None:
+    store = opened(seaweed_server, bucket)
+    store.create(KEY, document(n=1)[1])
+    name = f"{store.url.removeprefix(f's3://{bucket}/')}/{KEY}.json"
+    found = seaweed_server.client().get_object(Bucket=bucket, Key=name)
+    assert json.loads(found["Body"].read())["n"] == 1
+    assert found["ContentType"] == "application/json"
+    assert store.url == f"s3://{bucket}/{name.split('/')[0]}"
+
+
+@pytest.mark.parametrize(
+    "fault", [Lose(), Drop(), Answer(500), Answer(503, "SlowDown"), Answer(409, "ConditionalRequestConflict")]
+)
+def test_a_conditional_write_is_sent_once_and_its_lost_answer_is_ambiguous(
+    seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy, fault: Lose | Drop | Answer
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
+    version = store.create("project", document()[1])
+    effects: list[Callable[[], str]] = [
+        lambda: store.create(KEY, document()[1]),
+        lambda: store.replace("project", document()[1], version),
+    ]
+    for effect in effects:
+        seaweed_proxy.clear()
+        seaweed_proxy.add(Rule(fault, method="PUT"))
+        with pytest.raises(AmbiguousWrite, match="L102"):
+            effect()
+        assert len(puts(seaweed_proxy)) == 1
+
+
+def test_a_delete_is_sent_once_and_its_lost_answer_is_ambiguous(
+    seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
+    delete(store, "pins/first", committed(create(store, "pins/first")))
+    version = committed(create(store, KEY))
+    seaweed_proxy.clear()
+    seaweed_proxy.add(Rule(Lose(), method="DELETE"))
+    with pytest.raises(AmbiguousWrite):
+        store.delete(KEY, version)
+    assert [request.method for request in seaweed_proxy.seen] == ["DELETE"]
+    assert seaweed_proxy.seen[0].headers["if-match"] == version
+    assert store.read(KEY) is None
+
+
+def test_an_answer_that_comes_too_late_is_ambiguous(
+    seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket, read_timeout=0.3)
+    seaweed_proxy.add(Rule(Delay(1.5), method="PUT", nth=1))
+    with pytest.raises(AmbiguousWrite, match="ReadTimeoutError"):
+        store.create(KEY, document()[1])
+
+
+def test_reads_are_tried_again(seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
+    committed(create(store, KEY, n=1))
+    for fault in (Lose(), Drop(), Answer(500), Answer(503, "SlowDown")):
+        seaweed_proxy.clear()
+        seaweed_proxy.add(Rule(fault, method="GET", nth=1))
+        assert fields(store, KEY)["n"] == 1
+        assert len(seaweed_proxy.seen) == 2
+    seaweed_proxy.clear()
+    seaweed_proxy.add(Rule(Answer(500), method="GET", nth=1))
+    assert [key for key, _ in store.list("")] == [KEY]
+
+
+def test_a_store_that_never_answers_is_named_unreachable() -> None:
+    server = S3Server("http://127.0.0.1:9", "access", "secret")
+    store = opened(server, "some-bucket")
+    with pytest.raises(StoreError, match="L130") as caught:
+        store.read(KEY)
+    assert "s3://some-bucket" in caught.value.detail
+
+
+def test_a_bucket_that_is_not_there_is_named(seaweed_server: S3Server) -> None:
+    store = opened(seaweed_server, "no-such-bucket")
+    for act in (
+        lambda: store.read(KEY),
+        lambda: store.create(KEY, b"{}"),
+        lambda: store.probe(),
+        lambda: store.list(""),
+    ):
+        with pytest.raises(StoreError, match="L131") as caught:
+            act()
+        assert "no-such-bucket" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("keys", "act", "action"),
+    [
+        (READ_ONLY, lambda store: store.create("a", b"{}"), "s3:PutObject"),
+        (READ_ONLY, lambda store: store.replace("a", b"{}", '"x"'), "s3:PutObject"),
+        (WRITE_ONLY, lambda store: store.read("a"), "s3:GetObject"),
+        (WRITE_ONLY, lambda store: store.list(""), "s3:ListBucket"),
+        (WRITE_ONLY, lambda store: store.probe(), "s3:ListBucket"),
+    ],
+)
+def test_a_missing_permission_is_named(
+    seaweed_server: S3Server, bucket: str, keys: tuple[str, str], act: Callable[[Store], object], action: str
+) -> None:
+    with pytest.raises(StoreError, match="L135") as caught:
+        act(opened(limited(seaweed_server, keys), bucket))
+    assert f"{action} is not allowed" in caught.value.detail
+    assert keys[1] not in str(caught.value)
+
+
+def test_a_forbidden_delete_is_named(seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
+    version = committed(create(store, KEY))
+    seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), method="DELETE"))
+    with pytest.raises(StoreError, match="s3:DeleteObject is not allowed"):
+        store.delete(KEY, version)
+    assert store.read(KEY) is not None
+
+
+def test_what_aws_says_is_missing_is_believed(moto_server: S3Server, moto_proxy: FaultProxy) -> None:
+    """Amazon names the action, such as one of KMS, in its message."""
+    store = opened(moto_server.at(moto_proxy.endpoint), moto_server.create_bucket())
+    said = "User: arn:aws:iam::1:user/x is not authorized to perform: kms:GenerateDataKey on resource: arn"
+    moto_proxy.add(Rule(Answer(403, "AccessDenied", message=said), method="PUT"))
+    with pytest.raises(StoreError, match="kms:GenerateDataKey is not allowed"):
+        store.create(KEY, document()[1])
+
+
+def test_wrong_keys_are_named_without_showing_them(seaweed_server: S3Server, bucket: str) -> None:
+    store = opened(dataclasses.replace(seaweed_server, secret_key="not-the-secret"), bucket)
+    for act in (lambda: store.read(KEY), lambda: store.create(KEY, b"{}")):
+        with pytest.raises(StoreError, match="L133") as caught:
+            act()
+        assert "not-the-secret" not in str(caught.value)
+
+
+def test_the_expected_owner_goes_with_every_request(
+    seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket, expected_owner="123456789012")
+    store.probe()
+    committed(replace(store, KEY, committed(create(store, KEY))))
+    list(store.list(""))
+    assert {request.headers.get("x-amz-expected-bucket-owner") for request in seaweed_proxy.seen} == {"123456789012"}
+
+
+def test_a_bucket_of_another_owner_is_refused(seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy) -> None:
+    """No server for tests compares owners: the proxy answers as Amazon does."""
+    seaweed_proxy.add(
+        Rule(Answer(403, "AccessDenied"), when=lambda r: r.headers.get("x-amz-expected-bucket-owner") != "999999999999")
+    )
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket, expected_owner="123456789012")
+    with pytest.raises(StoreError, match="isn't owned by account 123456789012"):
+        store.create(KEY, document()[1])
+    mine = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket, expected_owner="999999999999")
+    committed(create(mine, KEY))
+
+
+def test_documents_are_encrypted_with_a_named_key(moto_server: S3Server) -> None:
+    bucket = moto_server.create_bucket()
+    store = opened(moto_server, bucket, kms_key="alias/ledger")
+    version = committed(create(store, KEY, n=1))
+    committed(replace(store, KEY, version, n=2))
+    name = moto_server.client().list_objects_v2(Bucket=bucket)["Contents"][0]["Key"]
+    head = moto_server.client().head_object(Bucket=bucket, Key=name)
+    assert head["ServerSideEncryption"] == "aws:kms"
+    assert head["SSEKMSKeyId"] == "alias/ledger"
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "what"),
+    [
+        ("PUT|DELETE", ("if-match", "if-none-match"), "create"),
+        ("PUT", ("if-none-match",), "create"),
+        ("PUT", ("if-match",), "replace"),
+    ],
+)
+def test_a_store_that_ignores_preconditions_is_found_out(
+    moto_server: S3Server, moto_proxy: FaultProxy, method: str, headers: tuple[str, ...], what: str
+) -> None:
+    moto_proxy.add(Rule(Strip(headers), method=method))
+    store = opened(moto_server.at(moto_proxy.endpoint), moto_server.create_bucket())
+    with pytest.raises(StoreError, match="L134") as caught:
+        store.probe()
+    assert what in caught.value.detail
+    assert list(store.list("")) == []
+
+
+def test_a_store_that_says_it_has_no_preconditions_is_refused(moto_server: S3Server, moto_proxy: FaultProxy) -> None:
+    moto_proxy.add(Rule(Answer(501, "NotImplemented"), conditional=True))
+    with pytest.raises(StoreError, match="L134"):
+        opened(moto_server.at(moto_proxy.endpoint), moto_server.create_bucket()).probe()
+
+
+def test_where_deletes_ignore_preconditions_no_document_is_ever_removed_unconditionally(
+    moto_server: S3Server, moto_proxy: FaultProxy
+) -> None:
+    moto_proxy.add(Rule(Strip(("if-match",)), method="DELETE"))
+    bucket = moto_server.create_bucket()
+    store = opened(moto_server.at(moto_proxy.endpoint), bucket)
+    first = committed(create(store, KEY, n=1))
+    second = committed(replace(store, KEY, first, n=2))
+    delete(store, KEY, first)
+    assert fields(store, KEY)["n"] == 2
+    committed(delete(store, KEY, second))
+    deleted = [request.path for request in moto_proxy.seen if request.method == "DELETE"]
+    assert deleted
+    assert all("/probe/" in path for path in deleted)
+    # Another process, whose own probe says something else, understands it too.
+    other = same(store, moto_server)
+    assert other.read(KEY) is None
+    assert list(other.list("")) == []
+    committed(delete(other, KEY, committed(create(other, KEY, n=3))))
+    assert moto_server.client().list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_documents_are_deleted_for_good_where_preconditions_are_honoured(seaweed_server: S3Server) -> None:
+    bucket = seaweed_server.create_bucket()
+    store = opened(seaweed_server, bucket)
+    committed(delete(store, KEY, committed(create(store, KEY))))
+    assert seaweed_server.client().list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_other_objects_below_the_prefix_are_not_documents(seaweed_server: S3Server, bucket: str) -> None:
+    store = opened(seaweed_server, bucket)
+    committed(create(store, KEY))
+    prefix = store.url.removeprefix(f"s3://{bucket}/")
+    for name in ("readme.txt", "flows/", "empty.json"):
+        seaweed_server.client().put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=b"")
+    assert [key for key, _ in store.list("")] == [KEY]
+
+
+def test_a_huge_object_is_not_read(seaweed_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(seaweed_server, bucket)
+    store.create(KEY, b"x" * 2000)
+    monkeypatch.setattr("reconciler.stores.s3_objects.LARGEST", 1000)
+    with pytest.raises(StoreError, match="L138"):
+        store.read(KEY)
