@@ -61,21 +61,21 @@ class S3Objects:
 
     def read(self, key: str) -> Stored | None:
         """What is at the key, empty objects too."""
-        name = self._name(key)
         for attempt in range(_BODY_ATTEMPTS):
             try:
-                response = self._reads.get_object(**self._common, Key=name, ChecksumMode="ENABLED")
-                if response["ContentLength"] > LARGEST:
-                    raise refused(self._place.bucket, f"{key} is larger than a ledger document can be")
-                return Stored(response["Body"].read(), response["ETag"])
-            except TRANSPORT as error:  # the client's own retries end where the body begins
-                if attempt == _BODY_ATTEMPTS - 1:
-                    raise self._for_read(error, "s3:GetObject") from error
+                response = self._reads.get_object(**self._common, Key=self._name(key), ChecksumMode="ENABLED")
             except (ClientError, BotoCoreError) as error:
                 if self._is_absent(error):
                     return None
                 raise self._for_read(error, "s3:GetObject") from error
-        raise AssertionError("unreachable")
+            if response["ContentLength"] > LARGEST:
+                raise refused(self._place.bucket, f"{key} is larger than a ledger document can be")
+            try:
+                return Stored(response["Body"].read(), response["ETag"])
+            except TRANSPORT as error:  # the client's own tries end where the body begins
+                if attempt == _BODY_ATTEMPTS - 1:
+                    raise self._for_read(error, "s3:GetObject") from error
+        raise AssertionError("the last attempt returns or raises")
 
     def create(self, key: str, body: bytes) -> str:
         return self._put(key, body, IfNoneMatch="*")
@@ -150,9 +150,7 @@ class S3Objects:
 
 
 def _real(key: str, version: str) -> str:
-    """The version, unless no object ever has it: clients leave an empty condition out, and a star holds for every
-    object.
-    """
+    """The version, unless no object has it: clients leave an empty condition out, and a star holds for any object."""
     if version in ("", "*"):
         raise PreconditionFailed(key)
     return version

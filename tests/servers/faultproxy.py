@@ -70,13 +70,18 @@ class Delay:
 
 
 @dataclass(frozen=True)
+class Tear:
+    """Passes the request on; the answer's body ends halfway, with a reset."""
+
+
+@dataclass(frozen=True)
 class Strip:
     """Passes the request on without these headers (lower case)."""
 
     headers: tuple[str, ...] = _CONDITIONS
 
 
-Fault = Lose | Drop | Answer | Delay | Strip
+Fault = Lose | Drop | Answer | Delay | Tear | Strip
 
 
 @dataclass(frozen=True)
@@ -184,6 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._reset()
             case Drop():
                 self._reset()
+            case Tear():
+                status, given, content = self._upstream(request, ())
+                self._answer(status, given, content[: len(content) // 2], length=len(content))
+                self.wfile.flush()
+                self._reset()
             case Answer(status, code, after, message):
                 if after:
                     self._upstream(request, ())
@@ -230,14 +240,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, request: Request, strip: tuple[str, ...]) -> None:
         self._answer(*self._upstream(request, strip))
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int | None = None) -> None:
         self.send_response_only(status)
         lengths = [value for name, value in headers if name.lower() == "content-length"]
         for name, value in headers:
             if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                 self.send_header(name, value)
         if status != 204:
-            self.send_header("Content-Length", lengths[0] if self.command == "HEAD" and lengths else str(len(body)))
+            self.send_header(
+                "Content-Length", lengths[0] if self.command == "HEAD" and lengths else str(length or len(body))
+            )
         self.end_headers()
         self.wfile.write(body)
 

@@ -14,7 +14,7 @@ from reconciler.ledger.store import AmbiguousWrite, Store
 from reconciler.stores.s3 import S3Store
 from reconciler.stores.s3_objects import S3Place
 from tests.conformance.stores import committed, create, delete, document, fields, replace, s3_session
-from tests.servers.faultproxy import Answer, Delay, Drop, FaultProxy, Lose, Request, Rule, Strip
+from tests.servers.faultproxy import Answer, Delay, Drop, FaultProxy, Lose, Request, Rule, Strip, Tear
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import READ_ONLY, WRITE_ONLY, limited
 
@@ -97,7 +97,7 @@ def test_an_answer_that_comes_too_late_is_ambiguous(
 def test_reads_are_tried_again(seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy) -> None:
     store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
     committed(create(store, KEY, n=1))
-    for fault in (Lose(), Drop(), Answer(500), Answer(503, "SlowDown")):
+    for fault in (Lose(), Drop(), Tear(), Answer(500), Answer(503, "SlowDown")):
         seaweed_proxy.clear()
         seaweed_proxy.add(Rule(fault, method="GET", nth=1))
         assert fields(store, KEY)["n"] == 1

@@ -1,0 +1,44 @@
+"""A1xx: secrets and credentials."""
+
+from __future__ import annotations
+
+from reconciler.codes.base import Code
+
+ACCOUNT_CODES = (
+    Code(
+        "A101",
+        "a secret isn't there",
+        "An Account names a secret by environment variable or file, which is read when it is used. It isn't there.",
+        "Set the variable for the process that runs reconcile, mount the file, or correct the reference.",
+    ),
+    Code(
+        "A102",
+        "a secret can't be used",
+        "What was found is empty, holds a NUL, is larger than 64 KiB, or isn't UTF-8 text.",
+        "Put the secret there, alone. One line end after it is fine.",
+    ),
+    Code(
+        "A103",
+        "the profile isn't there",
+        "`profile` names a section of the AWS configuration of whoever runs reconcile, which doesn't have it.",
+        "Declare the profile there, or correct the name.",
+    ),
+    Code(
+        "A104",
+        "no usable credentials",
+        "No AWS credentials were found where AWS clients look, or what was found can't be used.",
+        "Sign in (`aws sso login`), give the process a role, or declare `auth` in the Account.",
+    ),
+    Code(
+        "A105",
+        "the role can't be assumed",
+        "AWS refused sts:AssumeRole: the role's trust policy doesn't name these credentials or wants another external id, or they are not allowed to.",
+        "Compare the role's trust policy with the Account: who assumes it, and with which external id.",
+    ),
+    Code(
+        "A106",
+        "the service that gives credentials can't be reached",
+        "STS, the sign-in service or the instance's metadata service didn't answer, also after trying again.",
+        "Check the network and `endpoints.sts`, and run again.",
+    ),
+)

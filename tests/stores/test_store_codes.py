@@ -1,0 +1,39 @@
+"""What the stores and accounts raise is in the catalogue under the same summary, and the other way round."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import reconciler
+from reconciler.codes.accounts import ACCOUNT_CODES
+from reconciler.codes.ledger import STORE_CODES
+
+FOLDERS = ("stores", "accounts")
+
+
+def raised() -> set[tuple[str, str]]:
+    """(code, summary) of every call with two such literals side by side."""
+    root = Path(reconciler.__file__).parent
+    found = set()
+    for path in (root / "ledger" / "store.py", *(path for folder in FOLDERS for path in (root / folder).glob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and len(node.args) >= 2:
+                code, summary = (arg.value if isinstance(arg, ast.Constant) else None for arg in node.args[:2])
+                if isinstance(code, str) and isinstance(summary, str) and re.fullmatch(r"[A-Z]\d{3}", code):
+                    found.add((code, summary))
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if (
+                        isinstance(key, ast.Constant)
+                        and isinstance(value, ast.Constant)
+                        and key.value in ("A101", "A102")
+                    ):
+                        found.add((str(key.value), str(value.value)))
+    return found
+
+
+def test_catalogue_and_code_say_the_same() -> None:
+    catalogue = {(code.code, code.summary) for code in (*STORE_CODES, *ACCOUNT_CODES)}
+    assert {pair for pair in raised() if pair[0][0] in "LA"} == catalogue
