@@ -12,8 +12,10 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
+from reconciler.codes.accounts import ACCOUNT_CODES
 from reconciler.codes.base import Code
 from reconciler.codes.datasets import DATASET_CODES
+from reconciler.codes.ledger import STORE_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
 from reconciler.codes.references import REFERENCE_CODES
 from reconciler.codes.schema import SCHEMA_CODES
@@ -29,6 +31,8 @@ _ALL = (
     *TEMPLATE_CODES,
     *PATH_CODES,
     *DATASET_CODES,
+    *ACCOUNT_CODES,
+    *STORE_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 
