@@ -112,7 +112,7 @@ def _decompressed(raw: Counted, kind: str) -> Source:
         case "gzip":
             from isal import igzip
 
-            return igzip.IGzipFile(fileobj=io.BufferedReader(raw, 2**18), mode="rb")  # type: ignore[no-any-return]
+            return igzip.IGzipFile(fileobj=io.BufferedReader(raw, 2**18), mode="rb")  # type: ignore[no-untyped-call]
         case "zstd":
             import pyarrow as pa
 

@@ -1,0 +1,137 @@
+"""Parquet files: footers checked against the declaration, and how to read each file so that all look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from reconciler.datasets.base import Access
+from reconciler.datasets.fit import Step, Unfit, fit
+from reconciler.datasets.problems import named, problem
+from reconciler.datasets.streams import s3_filesystem
+from reconciler.errors import SourceError
+from reconciler.values.pin import PinnedFile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.fs as pafs
+    import pyarrow.parquet as papq
+
+_AT_ONCE = 8
+_LARGE_GROUP = 256 * 2**20
+_BATCH = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a file's end says. `types`: its top-level columns. `large`: a row group too large to be decoded at once."""
+
+    file: PinnedFile
+    rows: int
+    types: Mapping[str, pa.DataType]
+    large: bool
+
+
+def footers(access: Access, files: Iterable[PinnedFile], read: frozenset[str]) -> Iterator[Footer]:
+    """Every file's footer, in order, a few at a time; `read`: the columns that will be. Raises `SourceError` F104, F105, F108, F116."""
+    system = s3_filesystem(access) if access.root.startswith("s3://") else None
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="footers") as pool:
+        yield from pool.map(partial(_footer, access, system, read), files)
+
+
+def steps(footer: Footer, columns: Mapping[str, pl.DataType], optional: frozenset[str]) -> dict[str, Step | None]:
+    """How each column is made from the file; a column that isn't in it and may be missing isn't in the answer.
+
+    Raises `SourceError` F106, F107.
+    """
+    found: dict[str, Step | None] = {}
+    where = named(footer.file.path)
+    for name, declared in columns.items():
+        if name not in footer.types:
+            if name in optional:
+                continue
+            raise problem("F106", f"{where} has no column {name!r}.")
+        try:
+            found[name] = fit(footer.types[name], declared, name)
+        except Unfit as unfit:
+            if unfit.found is None:
+                raise problem("F106", f"{where} has no field {unfit.path!r}.") from None
+            raise problem("F107", f"{where}: {unfit.path!r} is {unfit.found}, declared as {said(declared)}.") from None
+    return found
+
+
+def large_batches(access: Access, file: PinnedFile, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """A file with very large row groups, page by page: slower, in little memory. Raises `SourceError` F105."""
+    import pyarrow as pa
+    import pyarrow.parquet as papq
+
+    system = s3_filesystem(access) if access.root.startswith("s3://") else None
+    where = access.uri(file.path)
+    try:
+        with papq.ParquetFile(_path(where), filesystem=system, buffer_size=2**20, pre_buffer=False) as opened:
+            for batch in opened.iter_batches(_BATCH, columns=columns):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+    except (pa.ArrowException, OSError) as error:
+        raise torn(file, error) from error
+
+
+def torn(file: PinnedFile, error: Exception) -> SourceError:
+    """The error of a file that can't be decoded."""
+    if isinstance(error, FileNotFoundError):
+        return problem("F116", f"{named(file.path)} is gone.")
+    if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):
+        return problem("F104", f"No permission to read {named(file.path)} (s3:GetObject in S3).")
+    if "AWS Error" in str(error):
+        return problem("F104", f"{named(file.path)} can't be read: the store failed or can't be reached.")
+    return problem("F105", f"{named(file.path)} isn't a whole Parquet file.")
+
+
+def said(kind: pl.DataType) -> str:
+    """A declared type, for a message."""
+    return str(kind)
+
+
+def _footer(access: Access, system: pafs.FileSystem | None, read: frozenset[str], file: PinnedFile) -> Footer:
+    import pyarrow as pa
+    import pyarrow.parquet as papq
+
+    try:
+        metadata = papq.read_metadata(_path(access.uri(file.path)), filesystem=system)
+        schema = metadata.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise torn(file, error) from error
+    types: dict[str, Any] = {}
+    for field in schema:
+        if field.name in types:
+            raise problem("F108", f"{named(file.path)} has the column {field.name!r} twice.")
+        types[field.name] = field.type
+    return Footer(file, metadata.num_rows, types, _large(metadata, read))
+
+
+def _large(metadata: papq.FileMetaData, read: frozenset[str]) -> bool:
+    """Whether a row group's columns that are read would fill too much memory, as stored or as eight bytes a value."""
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        if max(group.total_byte_size, group.num_rows * group.num_columns * 8) <= _LARGE_GROUP:
+            continue
+        chunks = [group.column(number) for number in range(group.num_columns)]
+        wanted = [chunk for chunk in chunks if _within(chunk.path_in_schema, read)]
+        if sum(max(chunk.total_uncompressed_size, group.num_rows * 8) for chunk in wanted) > _LARGE_GROUP:
+            return True
+    return False
+
+
+def _within(path: str, columns: frozenset[str]) -> bool:
+    """Whether a leaf belongs to one of the columns, whose names may hold dots themselves."""
+    return any(path == name or path.startswith(f"{name}.") for name in columns)
+
+
+def _path(where: str) -> str:
+    return where.removeprefix("s3://")

@@ -1,0 +1,146 @@
+"""The engine: Polars reads, filters and writes in parallel and a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from reconciler.datasets.base import Access
+from reconciler.datasets.csv import csv_header
+from reconciler.datasets.json import count_lines
+from reconciler.datasets.types import polars_type
+from reconciler.destinations.base import FileSink
+from reconciler.export.filters import Filter, compiled
+from reconciler.export.job import ExportJob, ExportResult, Interrupted, Progress
+from reconciler.export.rows import Counts, Source, check_parquet, frames, text_frames
+from reconciler.export.split import Splitter
+from reconciler.export.writers import check_types, write
+from reconciler.resources.dataset import CsvReading, DatasetSpec
+from reconciler.values.pin import PinnedFile
+from reconciler.values.staged import StagedFile
+
+
+class PolarsEngine:
+    """`reconciler.export.job.Engine`."""
+
+    def inspect(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]) -> int:
+        """Parquet: footers alone. CSV: headers, and every row is counted. JSON Lines: lines are counted."""
+        source = _source(dataset, access, files, ())
+        if source.format == "parquet":
+            return sum(footer.rows for footer, _ in check_parquet(source))
+        return sum(_count_text(source, file) for file in files)
+
+    def count(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
+    ) -> tuple[int, int]:
+        """(rows read, rows that match)."""
+        if where is None and dataset.format == "parquet":
+            rows = self.inspect(dataset, access, files)
+            return rows, rows
+        chosen = compiled(where, _declared(dataset))
+        counts = Counts()
+        source = _source(dataset, access, files, tuple(chosen.columns))
+        matched = sum(frame.height for frame in frames(source, lambda rows: _filtered(rows, chosen), counts))
+        return counts.rows, matched
+
+    def export(
+        self,
+        job: ExportJob,
+        access: Access,
+        open_file: Callable[[int], FileSink],
+        progress: Callable[[Progress], None],
+        stop: Callable[[], bool],
+    ) -> ExportResult:
+        """See `Engine.export`. Rows keep the order of the pinned files, so that one pin gives the same files."""
+        schema = _schema(job)
+        check_types(job.format, schema)
+        chosen = compiled(job.where, _declared(job.dataset))
+        needed = {column.column: None for column in job.columns} | dict.fromkeys(sorted(chosen.columns))
+        out = [pl.col(column.column).alias(column.name) for column in job.columns]
+        counts = Counts()
+        source = _source(job.dataset, access, job.files, tuple(needed))
+        rows = frames(source, lambda all_rows: _filtered(all_rows, chosen).select(out), counts)
+        watched = _Watched(rows, counts, progress, stop)
+        splitter = Splitter(iter(watched), job.output.max_rows, job.output.max_bytes)
+        files: list[StagedFile] = []
+        while splitter.more():
+            files.append(_file(job, schema, splitter, open_file(len(files))))
+            watched.files = len(files)
+        return ExportResult(counts.rows, splitter.rows, tuple(files))
+
+
+def write_empty(job: ExportJob, sink: FileSink) -> StagedFile:
+    """A file with the format's header or schema and no rows, finished; the sink is aborted on any error."""
+    schema = _schema(job)
+    try:
+        write(job.format, schema, lambda _written: iter(()), sink)
+        return sink.finish(0)
+    except BaseException:
+        sink.abort()
+        raise
+
+
+@dataclass(slots=True)
+class _Watched:
+    """Frames on their way: `stop` is asked and `progress` told between them."""
+
+    frames: Iterator[pl.DataFrame]
+    counts: Counts
+    progress: Callable[[Progress], None]
+    stop: Callable[[], bool]
+    files: int = 0
+    rows: int = 0
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        self._look()
+        for frame in self.frames:
+            self.rows += frame.height
+            self._look()
+            yield frame
+        self._look()
+
+    def _look(self) -> None:
+        if self.stop():
+            raise Interrupted
+        self.progress(Progress(self.rows, self.counts.size, self.counts.total, self.files))
+
+
+def _file(job: ExportJob, schema: pl.Schema, splitter: Splitter, sink: FileSink) -> StagedFile:
+    try:
+        write(job.format, schema, splitter.file, sink)
+        return sink.finish(splitter.in_file)
+    except BaseException:
+        sink.abort()
+        raise
+
+
+def _filtered(rows: pl.LazyFrame, chosen: Filter) -> pl.LazyFrame:
+    return rows if chosen.expression is None else rows.filter(chosen.expression)
+
+
+def _count_text(source: Source, file: PinnedFile) -> int:
+    if source.format == "json":
+        return sum(rows for rows, _ in count_lines(source.access, file))
+    csv_header(source.access, file, source.csv)
+    return sum(frame.height for frame, _ in text_frames(source, file))
+
+
+def _source(dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], read: tuple[str, ...]) -> Source:
+    types = {name: polars_type(column.type) for name, column in dataset.columns.items()}
+    optional = frozenset(name for name, column in dataset.columns.items() if column.optional)
+    return Source(dataset.format, access, files, types, optional, read or _cheapest(types), dataset.csv or CsvReading())
+
+
+def _cheapest(types: dict[str, pl.DataType]) -> tuple[str, ...]:
+    """Some column to count rows by."""
+    return (next((name for name, kind in types.items() if not kind.is_nested()), next(iter(types))),)
+
+
+def _declared(dataset: DatasetSpec) -> dict[str, str]:
+    return {name: column.type for name, column in dataset.columns.items()}
+
+
+def _schema(job: ExportJob) -> pl.Schema:
+    return pl.Schema({column.name: polars_type(job.dataset.columns[column.column].type) for column in job.columns})

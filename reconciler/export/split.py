@@ -1,0 +1,49 @@
+"""Rows to files: how many files, and which rows go into which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import polars as pl
+
+_STEP = 65_536
+"""Rows after which `max_bytes` is judged again."""
+
+
+class Splitter:
+    """Hands out frames file by file, in order: `max_rows` exactly, `max_bytes` as judged between frames."""
+
+    def __init__(self, frames: Iterator[pl.DataFrame], max_rows: int, max_bytes: int | None) -> None:
+        self._frames = frames
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._held: pl.DataFrame | None = None
+        self.rows = 0
+        self.in_file = 0
+
+    def more(self) -> bool:
+        """Whether a row is left: looks at the next frame."""
+        return self._next() is not None
+
+    def file(self, written: Callable[[], int]) -> Iterator[pl.DataFrame]:
+        """One file's frames. `written`: bytes of the file so far."""
+        self.in_file = 0
+        while self.in_file < self._max_rows and (frame := self._next()) is not None:
+            if self.in_file and self._max_bytes is not None and written() >= self._max_bytes:
+                return
+            room = self._max_rows - self.in_file
+            if self._max_bytes is not None:
+                room = min(room, _STEP)
+            given, rest = frame.head(room), frame.slice(room)
+            self._held = rest if rest.height else None
+            self.in_file += given.height
+            self.rows += given.height
+            yield given
+
+    def _next(self) -> pl.DataFrame | None:
+        while self._held is None:
+            frame = next(self._frames, None)
+            if frame is None:
+                return None
+            self._held = frame if frame.height else None
+        return self._held
