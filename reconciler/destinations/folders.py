@@ -18,7 +18,7 @@ _ATTEMPTS = 20
 
 @contextmanager
 def opened(root: str, segments: tuple[str, ...] = (), *, create: int | None = None) -> Iterator[int]:
-    """A descriptor of the folder `root/segments…`. `create`: the mode for missing folders below the root, made durable.
+    """A descriptor of the folder `root/segments…`. `create`: the mode for missing folders below the root (see `sync_path`).
 
     Raises OSError: FileNotFoundError, NotADirectoryError (also for a link on the way).
     """
@@ -41,7 +41,7 @@ def exists(root: str, segments: tuple[str, ...]) -> bool:
 
 
 def create_file(root: str, segments: tuple[str, ...], mode: int, folder_mode: int) -> int:
-    """A new file's descriptor, for writing; missing folders are created. Raises FileExistsError, other OSError."""
+    """A new file's descriptor, for writing; missing folders are created (see `sync_path`). Raises FileExistsError, other OSError."""
     for attempt in range(_ATTEMPTS):
         try:
             with opened(root, segments[:-1], create=folder_mode) as folder:
@@ -63,6 +63,13 @@ def write_file(folder: int, name: str, content: bytes, mode: int) -> None:
 def sync(folder: int) -> None:
     """Makes a folder's entries durable."""
     os.fsync(folder)
+
+
+def sync_path(root: str, segments: tuple[str, ...]) -> None:
+    """Makes a folder and all folders on the way to it durable. Raises FileNotFoundError if it was removed."""
+    for depth in range(len(segments) + 1):
+        with opened(root, segments[:depth]) as folder:
+            sync(folder)
 
 
 def prune(root: str, segments: tuple[str, ...]) -> None:
@@ -141,7 +148,6 @@ def _step(parent: int, segment: str, create: int | None) -> int:
     if create is not None:
         with suppress(FileExistsError):
             os.mkdir(segment, create, dir_fd=parent)
-            sync(parent)
     child = os.open(segment, _OPEN | os.O_NOFOLLOW, dir_fd=parent)
     os.close(parent)
     return child

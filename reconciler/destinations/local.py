@@ -1,6 +1,6 @@
-"""The `local` type: a folder of this machine, or of a mounted file system that has hard links (others: see `_rename`).
+"""The `local` type: a folder of this machine, or of a mounted file system.
 
-Files wait in `<path>/.reconciler-staging/<run id>/<name>.staged` and are published by a link that never overwrites. Data about
+Files wait in `<path>/.reconciler-staging/<run id>/<name>.staged` and get their names as `placing.py` says. Data about
 people: files are created 0640 and folders 0750, less the umask, the staging area 0700, so that a group can be handed the
 files and nobody else can read them. Folders are created below the path only; the path itself by `probe` and `claim_owner`, so that an
 unmounted file system is an error instead of a new folder in its place.
@@ -31,11 +31,11 @@ from reconciler.destinations.names import (
     run_segment,
     segments,
 )
+from reconciler.destinations.placing import place
 from reconciler.values.staged import StagedFile
 
 _FOLDER_MODE = 0o750
 _CHUNK = 1 << 20
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ATTEMPTS = 20
 _MARKER_LIMIT = 65_536
@@ -89,14 +89,14 @@ class LocalDestination:
             return None
 
     def claim_owner(self, lineage: str) -> None:
-        """Creates the marker whole or not at all, by a link."""
+        """Creates the marker whole or not at all."""
         self._create_root()
         draft = f"{OWNER_MARKER}.{secrets.token_hex(8)}"
         with explained(self._root, "write the owner marker"), folders.opened(self._root) as root:
             try:
                 folders.write_file(root, draft, owner_document(lineage), FILE_MODE)
                 with suppress(FileExistsError):
-                    _place(root, draft, root, OWNER_MARKER)
+                    place(root, draft, root, OWNER_MARKER)
                 folders.sync(root)
             finally:
                 with suppress(FileNotFoundError):
@@ -114,7 +114,7 @@ class LocalDestination:
             return LocalSink(self._root, run_id, name)
 
     def publish(self, file: StagedFile) -> Published:
-        """Links the file to its name, then removes the staged link."""
+        """Gives the file its name, which consumes the staged one."""
         parts = segments(file.name)
         with explained(self._root, f"publish {file.name}"):
             return self._publish(file, parts)
@@ -180,7 +180,7 @@ class LocalDestination:
                     if size != file.size:
                         raise failure("D121", f"{self.location(file.staged)} has {size} bytes instead of {file.size}.")
                     with folders.opened(self._root, parts[:-1], create=_FOLDER_MODE) as target:
-                        outcome = self._settle(source, staged, target, parts[-1], file)
+                        outcome = self._settle(source, staged, target, parts, file)
             except FileNotFoundError:
                 # The staged file was consumed, or an empty folder was pruned under us: only the first of them is final.
                 if folders.exists(self._root, (*staged_folder, staged)):
@@ -192,15 +192,17 @@ class LocalDestination:
             "D110", f"{self.location(file.name)} couldn't be published: its folder keeps vanishing.", permanent=False
         )
 
-    def _settle(self, source: int, staged: str, target: int, name: str, file: StagedFile) -> Published:
+    def _settle(self, source: int, staged: str, target: int, parts: tuple[str, ...], file: StagedFile) -> Published:
         outcome = Published.DONE
         try:
-            _place(source, staged, target, name)
+            place(source, staged, target, parts[-1])
         except FileExistsError:
-            if not _same(target, name, file, source, staged):
+            if not _same(target, parts[-1], file, source, staged):
                 raise failure("D120", f"{self.location(file.name)} holds something else than this export.") from None
             outcome = Published.ALREADY
         folders.sync(target)
+        with suppress(FileNotFoundError):  # the recipient may have taken it, and its folder, already
+            folders.sync_path(self._root, parts[:-1])
         with suppress(FileNotFoundError):
             os.unlink(staged, dir_fd=source)
         folders.sync(source)
@@ -212,6 +214,7 @@ class LocalDestination:
                 os.stat(parts[-1], dir_fd=target, follow_symlinks=False)
                 if not _same(target, parts[-1], file):
                     raise failure("D120", f"{self.location(file.name)} holds something else than this export.")
+                folders.sync_path(self._root, parts[:-1])  # who published it may have died before
                 return Published.ALREADY
         except FileNotFoundError:
             if not folders.exists(self._root, ()):
@@ -233,27 +236,6 @@ class LocalDestination:
             os.makedirs(self._root, _FOLDER_MODE, exist_ok=True)
 
 
-def _place(source: int, staged: str, target: int, name: str) -> None:
-    """Gives the file its name; never over another. Raises FileExistsError."""
-    try:
-        os.link(staged, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        _rename(source, staged, target, name)
-
-
-def _rename(source: int, staged: str, target: int, name: str) -> None:
-    """Where links aren't known (FAT, some network mounts): look, then rename. Between the two, only strangers can interfere:
-    every runner renames the same staged file, so that the second one finds it gone."""
-    try:
-        os.stat(name, dir_fd=target, follow_symlinks=False)
-    except FileNotFoundError:
-        os.rename(staged, name, src_dir_fd=source, dst_dir_fd=target)
-    else:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-
-
 def _same(target: int, name: str, file: StagedFile, source: int | None = None, staged: str = "") -> bool:
     """Whether what has the name is the staged file: the same inode, or the same size and SHA-256."""
     try:
@@ -262,19 +244,18 @@ def _same(target: int, name: str, file: StagedFile, source: int | None = None, s
         if error.errno == errno.ELOOP:
             return False
         raise
-    with os.fdopen(descriptor, "rb") as opened:
+    try:
         status = os.fstat(descriptor)
         if source is not None:
             with suppress(FileNotFoundError):
                 if os.path.samestat(status, os.stat(staged, dir_fd=source, follow_symlinks=False)):
                     return True
-        if not _is_regular(status) or status.st_size != file.size:
+        if not stat.S_ISREG(status.st_mode) or status.st_size != file.size:
             return False
-        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
-
-
-def _is_regular(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode)
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+    finally:
+        os.close(descriptor)
 
 
 def _read_all(descriptor: int, where: str) -> Iterator[bytes]:

@@ -76,6 +76,10 @@ class LocalSink:
                 "D120", f"{root}/{self._staged} is there already: two files of one run have the same name."
             ) from None
         except FileNotFoundError:
+            if folders.exists(root, ()):
+                raise failure(
+                    "D110", f"Folders below {root}/{STAGING} keep vanishing. Run again.", permanent=False
+                ) from None
             raise failure("D102", f"{root} isn't a folder that is there.") from None
         self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER)
 
@@ -99,11 +103,8 @@ class LocalSink:
         if not links:
             raise lost
         try:
-            with (
-                explained(self._root, f"write {self._name}"),
-                folders.opened(self._root, self._segments[:-1]) as folder,
-            ):
-                folders.sync(folder)
+            with explained(self._root, f"write {self._name}"):
+                folders.sync_path(self._root, self._segments[:-1])
         except FileNotFoundError:
             raise lost from None
         return StagedFile(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, get_args
 
 MacroName = Literal["destination", "source", "source_id", "slot", "run_id", "part", "ext"]
@@ -38,7 +38,7 @@ class Macro:
 
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
-    """What macros stand for. `slot` is UTC; an on-demand run's slot is followed by its run id; `part` counts from 0."""
+    """What macros stand for. `slot` is aware, written in UTC; an on-demand run's slot is followed by its run id; `part` counts from 0."""
 
     destination: str
     source: str
@@ -53,7 +53,7 @@ class TemplateValues:
         """The text that a macro stands for."""
         match macro.name:
             case "slot":
-                return self.slot.strftime(macro.format) + (f"-{self.run_id}" if self.on_demand else "")
+                return self.slot.astimezone(UTC).strftime(macro.format) + (f"-{self.run_id}" if self.on_demand else "")
             case "part":
                 return f"{self.part:05d}"
             case name:
@@ -203,7 +203,7 @@ def _sample(*, on_demand: bool) -> TemplateValues:
         _LONGEST_NAME,
         _LONGEST_NAME,
         _LONGEST_NAME,
-        datetime(2026, 12, 31, 23, 59),
+        datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
         "r" + "0" * 16,
         0,
         "snappy.parquet",

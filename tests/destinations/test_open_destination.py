@@ -1,0 +1,74 @@
+"""Opening destinations: relative paths, late imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from reconciler.destinations.open import open_destination
+from reconciler.errors import DestinationError
+from reconciler.resources.effective import EffectiveDestination
+
+
+def local(path: str) -> EffectiveDestination:
+    return EffectiveDestination.model_validate({"name": "box", "spec": {"type": "local", "connection": {"path": path}}})
+
+
+def no_session() -> NoReturn:
+    raise AssertionError("a local destination has no session")
+
+
+def test_relative_paths_are_below_the_project(tmp_path: Path) -> None:
+    assert open_destination(local("out/x"), root=tmp_path, session=no_session).location("a") == str(
+        tmp_path / "out/x/a"
+    )
+
+
+def test_absolute_paths_are_taken_as_they_are(tmp_path: Path) -> None:
+    assert open_destination(local("/srv/out"), root=tmp_path, session=no_session).location() == "/srv/out"
+
+
+def test_relative_paths_dont_leave_the_project(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "link").symlink_to(tmp_path)
+    for path in ("..", "../other", "link", "link/deep", "a/../../b"):
+        with pytest.raises(DestinationError) as caught:
+            open_destination(local(path), root=project, session=no_session)
+        assert caught.value.code == "D109"
+
+
+def test_local_loads_no_cloud_client(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from tests.destinations.test_open_destination import local, no_session
+from reconciler.destinations.open import open_destination
+open_destination(local("x"), root=Path({str(tmp_path)!r}), session=no_session).probe()
+assert not {{"boto3", "botocore", "polars", "pyarrow"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_without_the_client_library_the_extra_is_named(tmp_path: Path) -> None:
+    code = """
+import sys
+sys.modules["botocore"] = None
+sys.modules["botocore.exceptions"] = None
+from pathlib import Path
+from reconciler.destinations.open import open_destination
+from reconciler.errors import MissingExtra
+from reconciler.resources.effective import EffectiveDestination
+spec = {"type": "s3", "account": "a", "connection": {"bucket": "some-bucket"}}
+try:
+    open_destination(EffectiveDestination.model_validate({"name": "b", "spec": spec}), root=Path("/"), session=lambda: None)
+except MissingExtra as error:
+    assert "reconciler[s3]" in error.detail, error.detail
+else:
+    raise SystemExit("no error")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
