@@ -53,7 +53,9 @@ class S3Connection(Value):
     bucket: Bucket
     path: Annotated[str, Field(max_length=900, description="The folder in the bucket.")] = ""
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
-    expected_bucket_owner: Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")] | None = None
+    expected_bucket_owner: (
+        Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")] | None
+    ) = None
     encryption: S3Encryption | None = None
     access: Annotated[
         Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")

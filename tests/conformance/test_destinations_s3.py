@@ -14,6 +14,7 @@ from reconciler.destinations.base import OWNER_MARKER
 from reconciler.destinations.s3 import S3Destination
 from reconciler.resources.account import AwsAccountSpec
 from tests.conformance.destinations import DestinationConformance
+from tests.servers.faultproxy import Answer, FaultProxy, Request, Rule
 from tests.servers.s3 import S3Server
 
 
@@ -78,16 +79,16 @@ class TestSeaweedfs(DestinationConformance):
         return S3Bench(seaweed_server)
 
 
-class TestSeaweedfsWholeBucket(DestinationConformance):
-    @pytest.fixture
-    def bench(self, seaweed_server: S3Server) -> S3Bench:
-        return S3Bench(seaweed_server, path="")
+def _reads_or_deletes(request: Request) -> bool:
+    return request.method in ("GET", "HEAD", "DELETE") and "upload" not in request.path.partition("?")[2]
 
 
 class TestSeaweedfsWriteOnly(DestinationConformance):
     @pytest.fixture
-    def bench(self, seaweed_server: S3Server) -> S3Bench:
-        return S3Bench(seaweed_server, access="write-only")
+    def bench(self, seaweed_server: S3Server, seaweed_proxy: FaultProxy) -> S3Bench:
+        """Where reading, listing and deleting objects is forbidden: SeaweedFS has no permission for it, so the proxy forbids."""
+        seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), when=_reads_or_deletes))
+        return S3Bench(seaweed_server, through=seaweed_proxy.endpoint, access="write-only")
 
 
 class TestMotoSseS3(DestinationConformance):

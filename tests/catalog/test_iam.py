@@ -1,0 +1,55 @@
+"""The least-privilege policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.catalog.iam import s3_policy
+from reconciler.catalog.s3 import S3Connection
+
+
+def policy(**connection: Any) -> dict[str, dict[str, Any]]:
+    document: Any = s3_policy(S3Connection.model_validate({"bucket": "agency", **connection}))
+    assert document["Version"] == "2012-10-17"
+    return {statement["Sid"]: statement for statement in document["Statement"]}
+
+
+def test_read_write() -> None:
+    found = policy(path="exports/prospects/")
+    assert found["Files"]["Resource"] == "arn:aws:s3:::agency/exports/prospects/*"
+    assert found["Files"]["Action"] == ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    assert found["Bucket"]["Resource"] == "arn:aws:s3:::agency"
+    assert found["Bucket"]["Action"] == ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    assert "Key" not in found
+
+
+def test_write_only_reads_lists_and_deletes_nothing() -> None:
+    found = policy(access="write-only")
+    assert found["Files"]["Resource"] == "arn:aws:s3:::agency/*"
+    assert found["Files"]["Action"] == ["s3:AbortMultipartUpload", "s3:PutObject"]
+    assert found["Bucket"]["Action"] == ["s3:ListBucketMultipartUploads"]
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "condition"),
+    [
+        ("arn:aws:kms:eu-west-1:123456789012:key/abc", "arn:aws:kms:eu-west-1:123456789012:key/abc", None),
+        ("abc", "arn:aws:kms:eu-west-1:*:key/abc", None),
+        ("alias/agency", "arn:aws:kms:*:*:key/*", "alias/agency"),
+        ("arn:aws:kms:eu-west-1:123456789012:alias/agency", "arn:aws:kms:*:*:key/*", "alias/agency"),
+    ],
+)
+def test_keys(key: str, resource: str, condition: str | None) -> None:
+    found = policy(region="eu-west-1", encryption={"type": "sse-kms", "keyId": key})["Key"]
+    assert (found["Resource"], found["Action"]) == (resource, ["kms:Decrypt", "kms:GenerateDataKey"])
+    said = found.get("Condition", {}).get("ForAnyValue:StringEquals", {}).get("kms:ResourceAliases")
+    assert said == condition
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), (None, "aws")]
+)
+def test_partitions(region: str | None, partition: str) -> None:
+    assert policy(region=region)["Bucket"]["Resource"] == f"arn:{partition}:s3:::agency"
