@@ -25,9 +25,7 @@ def check(document: Document) -> tuple[Value | None, list[Diagnostic]]:
     try:
         return KINDS[kind].model_validate(document.data), []
     except ModelError as error:
-        return None, [
-            _from_model(document, dict(each)) for each in error.errors(include_input=False, include_url=False)
-        ]
+        return None, _from_model(document, error)
 
 
 def _envelope(document: Document) -> list[Diagnostic]:
@@ -49,17 +47,26 @@ def _envelope(document: Document) -> list[Diagnostic]:
     return []
 
 
-def _from_model(document: Document, error: dict[str, Any]) -> Diagnostic:
-    """What a schema can't say, said by a model's own validator. Its message names no value."""
+def _from_model(document: Document, error: ModelError) -> list[Diagnostic]:
+    """What a schema can't say, said by a model's own validators. Their messages name no value."""
+    errors = error.errors(include_input=False, include_url=False)
+    found = [(_path(document.data, each["loc"]), each["msg"]) for each in errors]
+    findings: list[Diagnostic] = []
+    for path, message in found:
+        if any(len(other) > len(path) and other[: len(path)] == path for other, _ in found):
+            continue  # the complaint of another variant of a union
+        said = message.removeprefix("Value error, ")
+        stop = "" if said.endswith((".", "?")) else "."
+        detail = f"{said[:1].upper()}{said[1:]}{stop}"
+        findings.append(diagnose("C110", document.at(path), detail, subject=document.subject))
+    return findings
+
+
+def _path(data: Any, location: tuple[str | int, ...]) -> Path:
+    """The path in the document: pydantic's locations also name variants of unions."""
     path: Path = ()
-    data = document.data
-    for step in error["loc"]:
-        if (isinstance(data, dict) and step in data) or (
-            isinstance(data, list) and isinstance(step, int) and step < len(data)
-        ):
+    for step in location:
+        is_key = isinstance(data, dict) and step in data
+        if is_key or (isinstance(data, list) and isinstance(step, int) and step < len(data)):
             path, data = (*path, step), data[step]
-    message = str(error["msg"]).removeprefix("Value error, ")
-    detail = f"{message[:1].upper()}{message[1:]}"
-    return diagnose(
-        "C110", document.at(path), detail if detail.endswith((".", "?")) else f"{detail}.", subject=document.subject
-    )
+    return path

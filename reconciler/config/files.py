@@ -67,7 +67,7 @@ class Directory:
             prefix, folder = pending.pop()
             for entry in _entries(folder, prefix or ".", findings):
                 name = prefix + entry.name
-                if entry.is_dir():
+                if _is_folder(entry):
                     if _skipped(entry.name, prefix, hidden):
                         continue
                     real = self._inside(entry, name, findings)
@@ -127,7 +127,7 @@ class Directory:
         if not entry.is_symlink():
             return entry.path
         real = os.path.realpath(entry.path)
-        if real.startswith(self._real.rstrip(os.sep) + os.sep):
+        if real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep):
             return real
         detail = "The link leads out of the project directory and isn't followed. Put the file here, or exclude it."
         findings.append(diagnose("P105", Source(name), detail))
@@ -171,6 +171,13 @@ def _skipped(folder: str, prefix: str, hidden: bool) -> bool:
     if folder == ".git" or (not prefix and folder == ENVIRONMENTS):
         return True
     return folder.startswith(".") and not hidden
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _entries(folder: str, name: str, findings: list[Diagnostic]) -> list[os.DirEntry[str]]:

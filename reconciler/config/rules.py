@@ -8,7 +8,7 @@ from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
 from reconciler.resources.account import AwsAuth
-from reconciler.resources.formats import CsvFormat, Files
+from reconciler.resources.formats import Files
 from reconciler.resources.resource import (
     Account,
     Activation,
@@ -34,7 +34,6 @@ def check_rules(index: Index) -> None:
         _auth(index, entry, account.spec.auth)
     for entry, destination in index.all(Destination):
         _templates(index, entry, destination.spec.files)
-        _csv(index, entry, destination)
     for entry, dataset in index.all(Dataset):
         if dataset.spec.csv is not None and dataset.spec.format != "csv":
             detail = f"csv says how CSV files are read, and this dataset's format is {dataset.spec.format}. Remove one."
@@ -103,20 +102,6 @@ def _templates(index: Index, entry: Entry, files: Files) -> None:
             check_pair(*parsed)
         except TemplateError as error:
             index.report(error.code, entry, ("spec", "files"), str(error), key=True)
-
-
-def _csv(index: Index, entry: Entry, destination: Destination) -> None:
-    csv = destination.spec.format
-    if not isinstance(csv, CsvFormat):
-        return
-    if csv.delimiter == csv.quote:
-        index.report(
-            "C110", entry, ("spec", "format", "delimiter"), "Delimiter and quote are the same character. Change one."
-        )
-    if csv.escape is not None and csv.escape == csv.delimiter:
-        index.report(
-            "C110", entry, ("spec", "format", "escape"), "Escape and delimiter are the same character. Change one."
-        )
 
 
 def _guards(index: Index, entry: Entry, activation: Activation) -> None:

@@ -63,7 +63,15 @@ def test_refused(text: str | bytes, expected: list[tuple[str, int, int]]) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["", "# only a comment", "---\n---\n...\n", "%YAML 1.2\n---\na: 1", "a: 1\r\nb: 2\r\n", "d: \U0001f469\u200d\U0001f4bb", '"<<": 1'],
+    [
+        "",
+        "# only a comment",
+        "---\n---\n...\n",
+        "%YAML 1.2\n---\na: 1",
+        "a: 1\r\nb: 2\r\n",
+        "d: \U0001f469\u200d\U0001f4bb",
+        '"<<": 1',
+    ],
 )
 def test_accepted(text: str) -> None:
     assert refused(text) == []

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of cases read best a case a line
 """Plain scalars: a table of what each means, and agreement with the core schema where it is followed."""
 
 from __future__ import annotations
@@ -32,7 +33,19 @@ def test_meaning(text: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [".nan", ".NaN", ".inf", "-.Inf", "+.INF", "9223372036854775808", "1e400", "-1e400", "9" * 5000, "0x" + "f" * 17, "1." + "0" * 99],
+    [
+        ".nan",
+        ".NaN",
+        ".inf",
+        "-.Inf",
+        "+.INF",
+        "9223372036854775808",
+        "1e400",
+        "-1e400",
+        "9" * 5000,
+        "0x" + "f" * 17,
+        "1." + "0" * 99,
+    ],
 )
 def test_refused_numbers(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(the|not)"):
