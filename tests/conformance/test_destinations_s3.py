@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -32,14 +33,32 @@ def session_for(server: S3Server) -> AwsSession:
 
 
 class S3Bench:
-    """A bucket of its own, and a folder in it. `through`: another address of the server, a proxy's."""
+    """A folder of its own in a bucket of the server's, since SeaweedFS takes its time to make buckets.
+
+    `through`: another address of the server, a proxy's. `own_bucket`: a bucket for this bench alone.
+    """
 
     big = 20 << 20
+    _shared: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, server: S3Server, path: str = "exports/prospects", through: str = "", **connection: Any) -> None:
+    def __init__(
+        self,
+        server: S3Server,
+        path: str | None = None,
+        through: str = "",
+        *,
+        own_bucket: bool = False,
+        **connection: Any,
+    ) -> None:
         self.server = server
         self.through = server.at(through) if through else server
-        self.bucket = server.create_bucket()
+        if own_bucket:
+            self.bucket = server.create_bucket()
+        else:
+            self.bucket = self._shared.get(server.endpoint) or self._shared.setdefault(
+                server.endpoint, server.create_bucket()
+            )
+        path = f"exports/{secrets.token_hex(6)}" if path is None else path
         self.prefix = f"{path}/" if path else ""
         self.connection = S3Connection.model_validate({"bucket": self.bucket, "path": path, **connection})
         self.client = server.client()
@@ -56,7 +75,7 @@ class S3Bench:
         }
 
     def names(self) -> list[str]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
         return [item["Key"].removeprefix(self.prefix) for page in pages for item in page.get("Contents", ())]
 
     def put(self, name: str, content: bytes) -> None:
@@ -66,11 +85,10 @@ class S3Bench:
         self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
 
     def leftovers(self) -> list[str]:
-        """Open uploads of any key, and probes."""
-        uploads = [
-            upload["Key"] for upload in self.client.list_multipart_uploads(Bucket=self.bucket).get("Uploads", ())
-        ]
-        return uploads + [name for name in self.names() if name.startswith(".reconciler-probe-")]
+        """Open uploads, and probes."""
+        found = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix).get("Uploads", ())
+        probes = [name for name in self.names() if name.startswith(".reconciler-probe-")]
+        return [upload["Key"] for upload in found] + probes
 
 
 class TestSeaweedfs(DestinationConformance):

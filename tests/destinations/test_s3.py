@@ -83,7 +83,7 @@ def _now() -> Any:
 
 
 def test_without_a_path_the_bucket_is_the_folder(seaweed_server: S3Server) -> None:
-    bench = S3Bench(seaweed_server, path="")
+    bench = S3Bench(seaweed_server, path="", own_bucket=True)
     place = bench.open()
     place.probe()
     place.claim_owner(LINEAGE)
@@ -98,8 +98,8 @@ def test_without_a_path_the_bucket_is_the_folder(seaweed_server: S3Server) -> No
 
 
 def test_a_neighbours_folder_isnt_touched(seaweed_server: S3Server) -> None:
-    bench = S3Bench(seaweed_server, path="exports")
-    other = S3Connection.model_validate({"bucket": bench.bucket, "path": "exports2"})
+    bench = S3Bench(seaweed_server)
+    other = S3Connection.model_validate({"bucket": bench.bucket, "path": f"{bench.connection.path}2"})
     neighbour = S3Destination(other, bench.session)
     staged(neighbour, NAME)
     assert bench.open().discard(RUN) == 0

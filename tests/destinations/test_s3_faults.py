@@ -204,8 +204,8 @@ def test_an_upload_whose_opening_was_unclear_isnt_left_behind(either: Proxied, f
 @pytest.mark.parametrize("fault", [Lose(), Drop(), Answer(500), Answer(503, "SlowDown", after=True)], ids=str)
 def test_parts_are_sent_again(bench: Proxied, fault: Fault) -> None:
     place = bench.open()
-    for nth in (1, 3):
-        bench.proxy.add(Rule(fault, **PART, nth=nth))
+    for number in (1, 3):
+        bench.proxy.add(Rule(fault, method="PUT", path=f"partNumber={number}", nth=1))
     data = content(20 << 20)
     place.publish(staged(place, NAME, data))
     assert bench.visible() == {NAME: data}
