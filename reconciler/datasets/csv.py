@@ -61,15 +61,15 @@ def csv_header(access: Access, file: PinnedFile, reading: CsvReading) -> tuple[l
         start = _start(text)
     if not start:
         raise problem("F105", f"{named(file.path)} is empty: it doesn't even have a header.")
-    try:
-        decoded = start.decode("utf-8-sig", errors="strict" if len(start) < _HEADER else "ignore")
-    except UnicodeDecodeError as error:
-        raise problem("F105", f"{named(file.path)} isn't UTF-8.") from error
+    # What isn't UTF-8 further down is found, with its row, when the rows are read.
+    decoded = start.decode("utf-8-sig", "surrogateescape")
     lines = io.StringIO(decoded, newline="")
     try:
         header = next(csv.reader(lines, delimiter=reading.delimiter, quotechar=reading.quote, strict=True))
     except (csv.Error, StopIteration) as error:
         raise problem("F110", f"The header of {named(file.path)} isn't a CSV record of at most 1 MiB.") from error
+    if any("\ud800" <= char <= "\udfff" for name in header for char in name):
+        raise problem("F105", f"The header of {named(file.path)} isn't UTF-8.")
     return header, bool(lines.read(1))
 
 

@@ -86,17 +86,15 @@ def _field(name: str, kind: pl.DataType, fmt: CsvFormat) -> pl.Expr:
     if kind.is_nested():
         raise problem("F112", f"{name!r} is a list, struct or map: CSV has no form for it.")
     column = pl.col(name)
-    if kind != pl.String:
-        text = as_text(column, kind)
-        # A delimiter or quote that numbers and dates are made of: they need quotes too.
-        if _IN_NUMBERS.search(fmt.delimiter + fmt.quote + (fmt.escape or "") + fmt.null_value + fmt.empty_value):
-            text = _quoted(text, fmt)
-        return text.fill_null(fmt.null_value).alias(name)
-    text = column
-    if fmt.formulas == "neutralise":
+    text = column if kind == pl.String else as_text(column, kind)
+    if kind == pl.String and fmt.formulas == "neutralise":
         text = pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text)
-    done = pl.when(column == "").then(pl.lit(fmt.empty_value)).otherwise(_quoted(text, fmt))
-    return done.fill_null(fmt.null_value).alias(name)
+    # Numbers and dates need quotes only where a delimiter, a quote or a reserved word is made of the same characters.
+    if kind in (pl.String, pl.Binary) or _IN_NUMBERS.search(
+        fmt.delimiter + fmt.quote + (fmt.escape or "") + fmt.null_value + fmt.empty_value
+    ):
+        text = pl.when(text == "").then(pl.lit(fmt.empty_value)).otherwise(_quoted(text, fmt))
+    return text.fill_null(fmt.null_value).alias(name)
 
 
 def _quoted(text: pl.Expr, fmt: CsvFormat) -> pl.Expr:

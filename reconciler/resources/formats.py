@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.values.base import Value
 
@@ -39,6 +39,16 @@ class CsvFormat(Value):
     encoding: Literal["utf-8", "utf-8-bom", "utf-16le", "iso-8859-1", "windows-1252"] = "utf-8"
     line_ending: Literal["lf", "crlf"] = "lf"
     formulas: Literal["neutralise", "raw"] = "neutralise"
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
+        if len(set(marks)) != len(marks):
+            raise ValueError("a CSV format's delimiter, quote and escape must differ")
+        for name, text in (("nullValue", self.null_value), ("emptyValue", self.empty_value)):
+            if text != self.quote * 2 and any(char in text for char in [*marks, "\r", "\n"]):
+                raise ValueError(f"{name} of a CSV format holds its delimiter, quote, escape or a line end")
+        return self
 
 
 Format = Annotated[ParquetFormat | JsonFormat | CsvFormat, Field(discriminator="type")]

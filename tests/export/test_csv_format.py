@@ -1,0 +1,175 @@
+"""CSV's options: each means what it says, checked by the csv module and DuckDB."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import SourceError
+from reconciler.resources.formats import CsvFormat
+from tests.export.support import dataset, export
+
+Texts = Sequence[tuple[str | None, ...]]
+
+
+def csv_format(**options: Any) -> CsvFormat:
+    return CsvFormat.model_validate({"type": "csv", "compression": "none", "formulas": "raw", **options})
+
+
+def written(folder: Path, rows: Texts, fmt: CsvFormat, names: Sequence[str] = ("a", "b")) -> bytes:
+    (folder / "in").mkdir(parents=True, exist_ok=True)
+    columns = {name: pa.array([row[index] for row in rows], pa.string()) for index, name in enumerate(names)}
+    pq.write_table(pa.table(columns), folder / "in" / "a.parquet")
+    done = export(folder / "in", folder / "out", dataset(columns=dict.fromkeys(names, "string")), fmt)
+    return b"".join(path.read_bytes() for path in done.paths)
+
+
+def test_null_and_empty(tmp_path: Path) -> None:
+    rows = [(None, ""), ("", None), ("x", '""')]
+    assert written(tmp_path, rows, csv_format()) == b'a,b\n,""\n"",\nx,""""""\n'
+    assert written(tmp_path, rows, csv_format(nullValue="NULL", emptyValue="")) == b'a,b\nNULL,\n,NULL\nx,""""""\n'
+
+
+def test_what_looks_like_null_is_quoted(tmp_path: Path) -> None:
+    rows = [(None, "NULL"), ("null", "NULL ")]
+    assert written(tmp_path, rows, csv_format(nullValue="NULL")) == b'a,b\nNULL,"NULL"\nnull,"NULL "\n'
+
+
+def test_duckdb_reads_null_and_empty_apart(tmp_path: Path) -> None:
+    rows: Texts = [(None, ""), ("", None), ("a,b", 'q"q'), ("two\nlines", "é")]
+    (tmp_path / "x.csv").write_bytes(written(tmp_path, rows, csv_format(lineEnding="crlf")))
+    query = f"select * from read_csv('{tmp_path}/x.csv', header=true, all_varchar=true, nullstr='', allow_quoted_nulls=false)"
+    assert duckdb.sql(query).fetchall() == rows
+
+
+def test_line_endings_header_and_delimiter(tmp_path: Path) -> None:
+    rows = [("1;2", "x,y")]
+    assert written(tmp_path, rows, csv_format(delimiter=";", lineEnding="crlf")) == b'a;b\r\n"1;2";x,y\r\n'
+    assert written(tmp_path, rows, csv_format(delimiter="\t", header=False)) == b"1;2\tx,y\n"
+
+
+def test_names_are_quoted(tmp_path: Path) -> None:
+    assert written(tmp_path, [("1", "2")], csv_format(), names=('say "a"', "x,y")) == b'"say ""a""","x,y"\n1,2\n'
+    assert written(tmp_path, [("1", "2")], csv_format(formulas="neutralise"), names=("=a", "b")) == b"=a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_formulas(tmp_path: Path, start: str) -> None:
+    rows = [(f"{start}1+1", f"x{start}")]
+    safe = list(csv.reader(io.StringIO(written(tmp_path, rows, csv_format(formulas="neutralise")).decode(), newline="")))
+    assert safe[1] == [f"'{start}1+1", f"x{start}"]
+    raw = list(csv.reader(io.StringIO(written(tmp_path, rows, csv_format()).decode(), newline="")))
+    assert raw[1] == list(rows[0])
+
+
+def test_numbers_are_not_formulas(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"n": [-1, 2]}), tmp_path / "in" / "a.parquet")
+    fmt = csv_format(formulas="neutralise")
+    (path,) = export(tmp_path / "in", tmp_path / "out", dataset(columns={"n": "long"}), fmt).paths
+    assert path.read_bytes() == b"n\n-1\n2\n"
+
+
+def test_numbers_are_quoted_where_the_delimiter_is_in_them(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"d": [1.5, None], "n": [-1, 21]}), tmp_path / "in" / "a.parquet")
+    spec = dataset(columns={"d": "double", "n": "long"})
+    (path,) = export(tmp_path / "in", tmp_path / "out", spec, csv_format(delimiter="1", nullValue="-")).paths
+    assert list(csv.reader(path.open(newline=""), delimiter="1")) == [["d", "n"], ["1.5", "-1"], ["-", "21"]]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec", "bom"),
+    [
+        ("utf-8", "utf-8", b""),
+        ("utf-8-bom", "utf-8", b"\xef\xbb\xbf"),
+        ("utf-16le", "utf-16-le", b""),
+        ("iso-8859-1", "iso-8859-1", b""),
+        ("windows-1252", "cp1252", b""),
+    ],
+)
+def test_encodings(tmp_path: Path, encoding: str, codec: str, bom: bytes) -> None:
+    rows = [("Zoë", "Müller"), ("ÿ", "£")] * 30_000
+    got = written(tmp_path, rows, csv_format(encoding=encoding), names=("prénom", "b"))
+    assert got == bom + ("prénom,b\n" + "Zoë,Müller\nÿ,£\n" * 30_000).encode(codec)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "char", "fits"),
+    [
+        ("windows-1252", "€", True),
+        ("windows-1252", "Ł", False),
+        ("windows-1252", "\x81", False),
+        ("iso-8859-1", "€", False),
+        ("iso-8859-1", "\x81", True),
+        ("iso-8859-1", "😀", False),
+        ("utf-16le", "😀", True),
+    ],
+)
+def test_characters_beyond_the_encoding(tmp_path: Path, encoding: str, char: str, fits: bool) -> None:
+    fmt = csv_format(encoding=encoding)
+    if fits:
+        assert char in written(tmp_path, [("ok", f"x{char}")], fmt).decode({"windows-1252": "cp1252", "utf-16le": "utf-16-le"}.get(encoding, encoding))
+        return
+    with pytest.raises(SourceError) as caught:
+        written(tmp_path, [("ok", "fine"), ("ok", f"secret{char}")], fmt)
+    assert caught.value.code == "F114"
+    assert "'b'" in caught.value.detail
+    assert "secret" not in str(caught.value)
+    with pytest.raises(SourceError, match="F114"):
+        written(tmp_path, [("ok", "fine")], fmt, names=("a", f"b{char}"))
+
+
+def test_a_single_column_never_loses_a_row(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="F115"):
+        written(tmp_path, [("x",), (None,)], csv_format(), names=("a",))
+    with pytest.raises(SourceError, match="F115"):
+        written(tmp_path, [("x",), ("",)], csv_format(emptyValue="", nullValue="-"), names=("a",))
+    assert written(tmp_path, [("x",), (None,), ("",)], csv_format(nullValue="-"), names=("a",)) == b'a\nx\n-\n""\n'
+
+
+def test_nested_types_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"k": [[1]]}), tmp_path / "in" / "a.parquet")
+    with pytest.raises(SourceError, match="F112"):
+        export(tmp_path / "in", tmp_path / "out", dataset(columns={"k": "list<long>"}), csv_format())
+
+
+def test_options_that_contradict() -> None:
+    for options in (
+        {"delimiter": '"'},
+        {"escape": ","},
+        {"delimiter": ";", "quote": ";"},
+        {"nullValue": "a,b"},
+        {"emptyValue": 'x"y'},
+    ):
+        with pytest.raises(ValueError, match="CSV"):
+            csv_format(**options)
+
+
+texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6) | st.sampled_from(["", ";", "'", "\\", "\\'", "NULL", "\r", " "])
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.tuples(texts, texts), min_size=1, max_size=5),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(['"', "'"]),
+    st.sampled_from([None, "\\"]),
+    st.sampled_from(["lf", "crlf"]),
+)
+def test_any_text_by_the_csv_module(tmp_path: Path, rows: Texts, delimiter: str, quote: str, escape: str | None, end: str) -> None:
+    fmt = csv_format(delimiter=delimiter, quote=quote, escape=escape, lineEnding=end, nullValue="NULL", emptyValue=quote * 2)
+    text = written(tmp_path, rows, fmt).decode()
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, escapechar=escape, doublequote=escape is None, strict=True)
+    assert list(reader)[1:] == [["NULL" if value is None else value for value in row] for row in rows]
