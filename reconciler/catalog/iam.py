@@ -1,8 +1,10 @@
-"""The least-privilege policy of an `s3` destination: exactly the actions that exports and their probe need, and no others.
+"""The least-privilege policy of an `s3` destination: exactly the actions that exports and their probe need, and no
+others.
 
-s3:ListBucket carries no prefix condition: S3 asks for it without a prefix when it decides whether to say that an object
-isn't there (service authorization reference for Amazon S3; HeadObject). S3 knows none for s3:ListBucketMultipartUploads.
-Multipart uploads with a KMS key need kms:Decrypt even where nothing is read (CompleteMultipartUpload).
+s3:ListBucket carries no prefix condition: S3 asks for it without a prefix when it decides whether to say that an
+object isn't there (service authorization reference for Amazon S3; HeadObject). S3 knows none for
+s3:ListBucketMultipartUploads. Multipart uploads with a KMS key need kms:Decrypt even where nothing is read
+(CompleteMultipartUpload).
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ Json = dict[str, object]
 
 
 def s3_policy(connection: S3Connection) -> Json:
-    """An IAM policy document for the account's role. KMS keys need the same actions in their own policy if they are another account's."""
+    """An IAM policy document for the account's role. KMS keys need the same actions in their own policy if they are
+    another account's."""
     reads = connection.access == "read-write"
     path = connection.path.strip("/")
     bucket = f"arn:{_partition(connection.region)}:s3:::{connection.bucket}"

@@ -8,21 +8,25 @@ DESTINATION_CODES = (
     Code(
         "D101",
         "destination belongs to another ledger",
-        "An owner marker (.reconciler-owner.json) in the destination names the lineage of the ledger that exports to it. This one "
+        "An owner marker (.reconciler-owner.json) in the destination names the lineage of the ledger that "
+        "exports to it. This one "
         "names another, so two ledgers would write to one place. Nothing was changed.",
-        "Give this destination a path of its own, or use the ledger that owns it. If that ledger is gone for good, a person removes the marker.",
+        "Give this destination a path of its own, or use the ledger that owns it. If that ledger is gone for "
+        "good, a person removes the marker.",
     ),
     Code(
         "D102",
         "destination isn't there",
-        "The bucket or folder doesn't exist, or isn't a folder. A folder that vanished after it was applied is often a file "
+        "The bucket or folder doesn't exist, or isn't a folder. A folder that vanished after it was applied is "
+        "often a file "
         "system that isn't mounted, so that it isn't created again by itself.",
         "Create the bucket, mount the file system, or correct the connection; then plan and apply again.",
     ),
     Code(
         "D103",
         "bucket has another owner",
-        "`expectedBucketOwner` names the AWS account that must own the bucket, and the store says that another one does, or won't "
+        "`expectedBucketOwner` names the AWS account that must own the bucket, and the store says that another "
+        "one does, or won't "
         "tell. Personal data isn't sent to an unknown owner's bucket.",
         "Correct the bucket's name or `expectedBucketOwner`.",
     ),
@@ -30,7 +34,8 @@ DESTINATION_CODES = (
         "D104",
         "a needed permission is missing",
         "The destination can be reached, but forbids an action that this connection needs. The detail names it.",
-        "Grant the action to the account's role (`reconcile catalog s3 --iam` prints the least-privilege policy), or declare access: "
+        "Grant the action to the account's role (`reconcile catalog s3 --iam` prints the least-privilege "
+        "policy), or declare access: "
         "write-only if only reading or deleting is forbidden on purpose.",
     ),
     Code(
@@ -42,20 +47,23 @@ DESTINATION_CODES = (
     Code(
         "D106",
         "destination is full",
-        "The disk, the quota or the largest size of a file is used up. What was being written has been removed; nothing of it was visible.",
+        "The disk, the quota or the largest size of a file is used up. What was being written has been removed; "
+        "nothing of it was visible.",
         "Make room, or split the export with files.maxBytes, and run again.",
     ),
     Code(
         "D107",
         "store ignores preconditions",
-        "The store overwrote a file although it was told not to (If-None-Match). Without that, an export could be shown twice or "
+        "The store overwrote a file although it was told not to (If-None-Match). Without that, an export could "
+        "be shown twice or "
         "replace another, so it isn't used.",
         "Use a store that honours conditional writes when a multipart upload is completed, or upgrade it.",
     ),
     Code(
         "D108",
         "encryption key can't be used",
-        "The store can't encrypt with the key that the connection names: it isn't there, is disabled, is in another region, or its "
+        "The store can't encrypt with the key that the connection names: it isn't there, is disabled, is in "
+        "another region, or its "
         "policy doesn't allow kms:GenerateDataKey and kms:Decrypt to the account's role.",
         "Correct `encryption.keyId`, or allow both actions on the key to the role.",
     ),
@@ -63,7 +71,8 @@ DESTINATION_CODES = (
         "D109",
         "name leads out of the destination",
         "Names in a destination are relative, without '..', and no folder on the way may be a symbolic link.",
-        "Correct the template of the folder or name, or remove the link; a folder elsewhere is declared as a destination of its own.",
+        "Correct the template of the folder or name, or remove the link; a folder elsewhere is declared as a "
+        "destination of its own.",
     ),
     Code(
         "D110",
@@ -104,8 +113,10 @@ DESTINATION_CODES = (
     Code(
         "D121",
         "staged file was lost",
-        "A file that was being staged was removed or changed by someone else, or another runner took the run over and discarded it.",
-        "Run again: an undecided run starts anew. Leave the folder .reconciler-staging and open multipart uploads alone.",
+        "A file that was being staged was removed or changed by someone else, or another runner took the run "
+        "over and discarded it.",
+        "Run again: an undecided run starts anew. Leave the folder .reconciler-staging and open multipart "
+        "uploads alone.",
     ),
     Code(
         "D122",
@@ -122,14 +133,17 @@ DESTINATION_CODES = (
     Code(
         "D130",
         "staged file has expired",
-        "The run was decided, but its staged file is gone and its time is over, so the store may have removed it, or the recipient took it. "
+        "The run was decided, but its staged file is gone and its time is over, so the store may have removed "
+        "it, or the recipient took it. "
         "Which one can't be told.",
-        "Ask the recipient. End the run with `reconcile ledger abandon RUN`; `export --again SLOT` sends the slot again.",
+        "Ask the recipient. End the run with `reconcile ledger abandon RUN`; `export --again SLOT` sends the "
+        "slot again.",
     ),
     Code(
         "D131",
         "published file is missing",
-        "The file was published, but the destination doesn't have it any more. Many recipients remove what they have taken.",
+        "The file was published, but the destination doesn't have it any more. Many recipients remove what they "
+        "have taken.",
         "Nothing, if the recipient took it; otherwise `reconcile export --again SLOT`.",
     ),
 )

@@ -90,7 +90,7 @@ TEMPLATE_CODES = (
     Code(
         "T103",
         "time format in a template isn't supported",
-        "{slot:FORMAT} takes %Y %m %d %H %M %j and the characters - _ . between them. Times are UTC.",
+        "{slot:FORMAT} takes %Y %m %d %H %M %j %y and the characters - _ . : / between them. Times are UTC.",
         "Use these only, such as {slot:%Y%m%d%H%M}.",
     ),
     Code(

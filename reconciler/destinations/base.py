@@ -84,7 +84,8 @@ class Destination(Protocol):
         ...
 
     def probe(self) -> ProbeReport:
-        """Writes, and as far as the access allows reads back and deletes, a probe file. Names the missing permission."""
+        """Writes, and as far as the access allows reads back and deletes, a probe file. Names the missing
+        permission."""
         ...
 
     def owner(self) -> str | None:
@@ -92,7 +93,8 @@ class Destination(Protocol):
         ...
 
     def claim_owner(self, lineage: str) -> None:
-        """Creates the owner marker if absent. Idempotent. Refuses (DestinationError D1xx) another lineage's marker, untouched."""
+        """Creates the owner marker if absent. Idempotent. Refuses (DestinationError D1xx) another lineage's marker,
+        untouched."""
         ...
 
     def stage(self, run_id: str, name: str) -> FileSink:
@@ -102,14 +104,16 @@ class Destination(Protocol):
     def publish(self, file: StagedFile) -> Published:
         """Makes a staged file visible at its name, whole, consuming what was staged. Idempotent.
 
-        A different file at the name is an error (`DestinationError`, permanent), never overwritten. Neither staged nor there:
-        `COLLECTED` before the token's expiry, `DestinationError` (permanent, code D130) after it. A connection that can't read
-        says `ALREADY` for `COLLECTED`. Only for files of decided runs: what was discarded looks like collected.
+        A different file at the name is an error (`DestinationError`, permanent), never overwritten. Neither staged
+        nor there: `COLLECTED` before the token's expiry, `DestinationError` (permanent, code D130) after it. A
+        connection that can't read says `ALREADY` for `COLLECTED`. Only for files of decided runs: what was discarded
+        looks like collected.
         """
         ...
 
     def discard(self, run_id: str) -> int:
-        """Removes everything that is staged for a run, found by listing its id; returns how many. Idempotent. Published files stay."""
+        """Removes everything that is staged for a run, found by listing its id; returns how many. Idempotent.
+        Published files stay."""
         ...
 
     def staged(self, run_id: str | None = None) -> Iterable[str]:

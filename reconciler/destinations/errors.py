@@ -13,7 +13,8 @@ _SUMMARIES = {entry.code: entry.summary for entry in DESTINATION_CODES}
 
 
 def failure(code: str, detail: str, *, permanent: bool = True) -> DestinationError:
-    """A `DestinationError`. `detail`: where, what the destination said, the mend. Raises KeyError for an unknown code."""
+    """A `DestinationError`. `detail`: where, what the destination said, the mend. Raises KeyError for an unknown
+    code."""
     return DestinationError(code, _SUMMARIES[code], detail, permanent=permanent)
 
 
@@ -23,7 +24,8 @@ def unknown(detail: str) -> OutcomeUnknown:
 
 
 def gone(file: StagedFile, where: str, now: datetime) -> Published:
-    """What it means that a file is neither staged nor published: collected, or past its expiry DestinationError D130."""
+    """What it means that a file is neither staged nor published: collected, or past its expiry DestinationError
+    D130."""
     if file.expires is not None and now >= file.expires:
         raise failure(
             "D130", f"{where} is neither staged nor there, and was kept until {file.expires:%Y-%m-%d %H:%M} UTC."

@@ -1,7 +1,8 @@
 """Files below a root folder, reached without following any symbolic link below it.
 
-Every folder on the way is opened from its parent's descriptor with O_NOFOLLOW, so that nobody who can write below the root
-can lead a file out of it, not even between a check and its use. The root itself may be a link: that is its owner's choice.
+Every folder on the way is opened from its parent's descriptor with O_NOFOLLOW, so that nobody who can write below
+the root can lead a file out of it, not even between a check and its use. The root itself may be a link: that is its
+owner's choice.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _ATTEMPTS = 20
 
 @contextmanager
 def opened(root: str, segments: tuple[str, ...] = (), *, create: int | None = None) -> Iterator[int]:
-    """A descriptor of the folder `root/segments…`. `create`: the mode for missing folders below the root (see `sync_path`).
+    """A descriptor of the folder `root/segments…`. `create`: the mode for missing folders below the root (see
+    `sync_path`).
 
     Raises OSError: FileNotFoundError, NotADirectoryError (also for a link on the way).
     """
@@ -41,7 +43,8 @@ def exists(root: str, segments: tuple[str, ...]) -> bool:
 
 
 def create_file(root: str, segments: tuple[str, ...], mode: int, folder_mode: int) -> int:
-    """A new file's descriptor, for writing; missing folders are created (see `sync_path`). Raises FileExistsError, other OSError."""
+    """A new file's descriptor, for writing; missing folders are created (see `sync_path`). Raises FileExistsError,
+    other OSError."""
     for attempt in range(_ATTEMPTS):
         try:
             with opened(root, segments[:-1], create=folder_mode) as folder:
@@ -105,7 +108,8 @@ def remove_tree(root: str, segments: tuple[str, ...]) -> int:
 
 
 def files(root: str, segments: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
-    """Regular files below `root/segments…` as (segments, stat), in the order of their `/`-joined names. Links are left out."""
+    """Regular files below `root/segments…` as (segments, stat), in the order of their `/`-joined names. Links are
+    left out."""
     try:
         with opened(root, segments) as folder, os.scandir(folder) as entries:
             found = list(_stated(entries))

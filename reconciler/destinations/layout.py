@@ -47,7 +47,8 @@ def layout(
     run_id: str,
     on_demand: bool = False,
 ) -> Layout:
-    """The layout of a run. `slot` is aware; an on-demand run's id follows the slot in the folder, so that it has its own.
+    """The layout of a run. `slot` is aware; an on-demand run's id follows the slot in the folder, so that it has its
+    own.
 
     Raises DestinationError D109: a template that was applied doesn't give a plain path.
     """

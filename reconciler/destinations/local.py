@@ -1,9 +1,9 @@
 """The `local` type: a folder of this machine, or of a mounted file system.
 
-Files wait in `<path>/.reconciler-staging/<run id>/<name>.staged` and get their names as `placing.py` says. Data about
-people: files are created 0640 and folders 0750, less the umask, the staging area 0700, so that a group can be handed the
-files and nobody else can read them. Folders are created below the path only; the path itself by `probe` and `claim_owner`, so that an
-unmounted file system is an error instead of a new folder in its place.
+Files wait in `<path>/.reconciler-staging/<run id>/<name>.staged` and get their names as `placing.py` says. Data
+about people: files are created 0640 and folders 0750, less the umask, the staging area 0700, so that a group can be
+handed the files and nobody else can read them. Folders are created below the path only; the path itself by `probe`
+and `claim_owner`, so that an unmounted file system is an error instead of a new folder in its place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Staging for the `local` type: one file being written where no reader looks, and the operating system's errors in words."""
+"""Staging for the `local` type: one file being written where no reader looks, and the operating system's errors in
+words."""
 
 from __future__ import annotations
 
@@ -38,12 +39,12 @@ _CODES = {
 
 
 @contextmanager
-def explained(root: str, action: str, *, missing: bool = False) -> Iterator[None]:
-    """Turns OSError into DestinationError. A FileNotFoundError passes through while the root is there, unless `missing`."""
+def explained(root: str, action: str) -> Iterator[None]:
+    """Turns OSError into DestinationError; a FileNotFoundError passes through while the root is there."""
     try:
         yield
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not missing and os.path.isdir(root):
+        if isinstance(error, FileNotFoundError) and os.path.isdir(root):
             raise
         code, permanent, mend = _CODES.get(error.errno or 0, ("D110", False, "Look at the file system and run again."))
         reason = os.strerror(error.errno) if error.errno else type(error).__name__

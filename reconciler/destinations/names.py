@@ -1,4 +1,5 @@
-"""Names in a destination, checked again where they become paths: what was decided long ago is not trusted to stay inside."""
+"""Names in a destination, checked again where they become paths: what was decided long ago is not trusted to stay
+inside."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Giving a finished file its name, never over another one: the best way that the file system knows.
 
-Best is a rename that refuses to replace (Linux 3.15, glibc 2.28; ext4, xfs, btrfs, tmpfs, vfat): it publishes and consumes in
-one step, so that no crash leaves a staged file behind that could show again what a recipient has taken already. A hard link
-comes next (NFS): it never replaces, and its staged name is removed after it. Last (no links, as on some network mounts): look, then rename.
-Between the two only strangers can interfere, since every runner renames the same staged file and the second finds it gone.
+Best is a rename that refuses to replace (Linux 3.15, glibc 2.28; ext4, xfs, btrfs, tmpfs, vfat): it publishes and
+consumes in one step, so that no crash leaves a staged file behind that could show again what a recipient has taken
+already. A hard link comes next (NFS): it never replaces, and its staged name is removed after it. Last (no links, as
+on some network mounts): look, then rename. Between the two only strangers can interfere, since every runner renames
+the same staged file and the second finds it gone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The `s3` type: a folder of a bucket in Amazon S3, or in what speaks its protocol and honours conditional writes.
 
-Actions needed: s3:PutObject, s3:AbortMultipartUpload, s3:ListBucketMultipartUploads; with `access: read-write` also s3:GetObject,
-s3:ListBucket and s3:DeleteObject; with a KMS key kms:GenerateDataKey and kms:Decrypt on it. A lifecycle rule that aborts incomplete
-uploads should wait for 7 days, the time that staged files count on.
+Actions needed: s3:PutObject, s3:AbortMultipartUpload, s3:ListBucketMultipartUploads; with `access: read-write` also
+s3:GetObject, s3:ListBucket and s3:DeleteObject; with a KMS key kms:GenerateDataKey and kms:Decrypt on it. A
+lifecycle rule that aborts incomplete uploads should wait for 7 days, the time that staged files count on.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class S3Destination:
             raise self._place.final(error, "s3:GetObject") from error
 
     def claim_owner(self, lineage: str) -> None:
-        """Creates the marker by a conditional write. On a write-only connection an existing marker is taken for ours: it can't be read."""
+        """Creates the marker by a conditional write. On a write-only connection an existing marker is taken for
+        ours: it can't be read."""
         for pause in PAUSES:
             wrote = self._write_marker(lineage)
             if wrote is True or (wrote is False and not self._place.readable):

@@ -78,7 +78,8 @@ Meaning = Unsure | Denied | Absent | NoUpload | ReconcilerError
 
 
 def meaning(error: Exception, *, bucket: str, action: str, owner: str | None) -> Meaning:
-    """Classifies what a client raised for a request that needs `action` (`s3:PutObject`). Errors mean: surely not done."""
+    """Classifies what a client raised for a request that needs `action` (`s3:PutObject`). Errors mean: surely not
+    done."""
     if isinstance(error, ReconcilerError):
         return error
     if isinstance(error, ClientError):

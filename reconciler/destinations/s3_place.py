@@ -83,8 +83,8 @@ class S3Place:
     def create_upload(self, key: str) -> str:
         """Opens a multipart upload and returns its id.
 
-        Sent by `once`: an upload whose answer was lost would stay open unknown. So what is open at the key (whose name holds
-        the run's id, so it is ours) is closed before it is sent again.
+        Sent by `once`: an upload whose answer was lost would stay open unknown. So what is open at the key (whose
+        name holds the run's id, so it is ours) is closed before it is sent again.
         """
         why = ""
         for pause in PAUSES:

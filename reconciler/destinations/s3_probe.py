@@ -1,4 +1,5 @@
-"""The probe of the `s3` type: every action that an export needs, tried one by one, so that the one that is missing is named."""
+"""The probe of the `s3` type: every action that an export needs, tried one by one, so that the one that is missing
+is named."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ _BODY = b"probe\n"
 def probe(place: S3Place) -> ProbeReport:
     """Tries what this connection needs.
 
-    read-write: uploads, completes, reads back, lists and deletes one object. write-only: the same object's name every time,
-    since it can't be deleted: one small `.reconciler-probe` stays. Raises DestinationError.
+    read-write: uploads, completes, reads back, lists and deletes one object. write-only: the same object's name
+    every time, since it can't be deleted: one small `.reconciler-probe` stays. Raises DestinationError.
     """
     key = place.raw_key(f"{RESERVED}probe-{secrets.token_hex(8)}" if place.readable else f"{RESERVED}probe")
     try:
@@ -72,7 +73,8 @@ def _explain_owner(place: S3Place, error: DestinationError) -> None:
         except CLIENT_ERRORS:
             raise failure(
                 "D103",
-                f"s3://{place.bucket} isn't owned by account {place.owner}, as expectedBucketOwner says. Nothing was sent.",
+                f"s3://{place.bucket} isn't owned by account {place.owner}, as expectedBucketOwner says. "
+                f"Nothing was sent.",
             ) from error
 
 

@@ -1,9 +1,9 @@
 """Publishing for the `s3` type: complete the upload, once, and find out what became of it.
 
-A completion is conditional (If-None-Match: *) and consumes its upload, so an upload becomes an object at most once. When the answer is lost
-or unclear, the object and the upload are looked at; only where the upload is still open and there is no object is it
-sent again, and never after 409 or 412. What a write-only connection can't see, it doesn't guess: an upload that is
-gone before its expiry was completed, since a decided run is never discarded.
+A completion is conditional (If-None-Match: *) and consumes its upload, so an upload becomes an object at most once.
+When the answer is lost or unclear, the object and the upload are looked at; only where the upload is still open and
+there is no object is it sent again, and never after 409 or 412. What a write-only connection can't see, it doesn't
+guess: an upload that is gone before its expiry was completed, since a decided run is never discarded.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def _complete(place: S3Place, key: str, file: StagedFile) -> _Answer:
 def _looked(
     place: S3Place, key: str, file: StagedFile, answer: _Unclear, now: Callable[[], datetime]
 ) -> Published | None:
-    """What became of it, as far as it is clear; None: the upload is still open and nothing has the name, as far as can be seen."""
+    """What became of it, as far as it is clear; None: the upload is still open and nothing has the name, as far as
+    can be seen."""
     try:
         # In this order: an upload that is gone before the object is looked at has surely become one, if it ever did.
         still_open = not isinstance(answer, NoUpload) and place.is_open(key, file.staged)

@@ -1,7 +1,7 @@
 """Staging for the `s3` type: a multipart upload at the final key that isn't completed before it is published.
 
-Parts go up while the next one is being filled: at most three are in memory. They are 8 MiB at first and grow with the file, so that
-10,000 of them (the protocol's limit) hold 422 GiB and memory stays bounded.
+Parts go up while the next one is being filled: at most three are in memory. They are 8 MiB at first and grow with
+the file, so that 10,000 of them (the protocol's limit) hold 422 GiB and memory stays bounded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def part_size(number: int) -> int:
 
 
 def composite(parts: tuple[Part, ...]) -> str:
-    """The checksum that S3 reports for an object of these parts: base64 of the SHA-256 of their SHA-256s, and their number."""
+    """The checksum that S3 reports for an object of these parts: base64 of the SHA-256 of their SHA-256s, and their
+    number."""
     digests = b"".join(base64.b64decode(part.checksum) for part in parts)
     return f"{base64.b64encode(hashlib.sha256(digests).digest()).decode()}-{len(parts)}"
 

@@ -1,6 +1,7 @@
 """Name templates: text with a closed list of macros. A plain parser: no attributes, indexes, conversions or nesting.
 
-Checked when the configuration is read (`check_folder`, `check_name`, `check_pair`), rendered by the destinations' layout.
+Checked when the configuration is read (`check_folder`, `check_name`, `check_pair`), rendered by the destinations'
+layout.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ MacroName = Literal["destination", "source", "source_id", "slot", "run_id", "par
 MACROS: tuple[MacroName, ...] = get_args(MacroName)
 DEFAULT_SLOT_FORMAT = "%Y%m%d%H%M"
 MAX_PATH_BYTES = 1024
-MAX_SEGMENT_BYTES = 255
+MAX_SEGMENT_BYTES = 240  # of the 255 that file systems take: a suffix is added while a file is staged
 
 _SLOT_FORMAT = re.compile(r"(%[YmdHMjy]|[-_/.:])+")
 _LONGEST_NAME = "x" * 63
 
 
 class TemplateError(ValueError):
-    """A template that can't be used. `code`: T1xx of the diagnostics' catalogue; the message says what, why and the mend."""
+    """A template that can't be used. `code`: T1xx of the diagnostics' catalogue; the message says what, why and the
+    mend."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -38,7 +40,8 @@ class Macro:
 
 @dataclass(frozen=True, slots=True)
 class TemplateValues:
-    """What macros stand for. `slot` is aware, written in UTC; an on-demand run's slot is followed by its run id; `part` counts from 0."""
+    """What macros stand for. `slot` is aware, written in UTC; an on-demand run's slot is followed by its run id;
+    `part` counts from 0."""
 
     destination: str
     source: str
@@ -100,7 +103,8 @@ def parse_template(text: str) -> Template:
 
 
 def check_folder(template: Template) -> None:
-    """A folder's template gives a plain relative path, whatever its macros stand for. Raises TemplateError (T104, T105)."""
+    """A folder's template gives a plain relative path, whatever its macros stand for. Raises TemplateError (T104,
+    T105)."""
     for macro in ("part", "ext"):
         if macro in template.macros:
             raise TemplateError(
@@ -140,7 +144,8 @@ def check_pair(folder: Template, name: Template) -> None:
 
 
 def check_path(path: str) -> str:
-    """A plain relative path that is the same everywhere; returned as it is. Raises TemplateError (T105) with the reason."""
+    """A plain relative path that is the same everywhere; returned as it is. Raises TemplateError (T105) with the
+    reason."""
     if not path:
         raise TemplateError(
             "T105",

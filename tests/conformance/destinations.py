@@ -1,7 +1,7 @@
 """The conformance suite of the destination port (reconciler/destinations/base.py): every type passes all of it.
 
-A type's test file subclasses `DestinationConformance` and gives a `bench` fixture. What a connection can't do is skipped
-through its declared capabilities alone.
+A type's test file subclasses `DestinationConformance` and gives a `bench` fixture. What a connection can't do is
+skipped through its declared capabilities alone.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ def _reads_or_deletes(request: Request) -> bool:
 class TestSeaweedfsWriteOnly(DestinationConformance):
     @pytest.fixture
     def bench(self, seaweed_server: S3Server, seaweed_proxy: FaultProxy) -> S3Bench:
-        """Where reading, listing and deleting objects is forbidden: SeaweedFS has no permission for it, so the proxy forbids."""
+        """Where reading, listing and deleting objects is forbidden: SeaweedFS has no permission for it, so the proxy
+        forbids."""
         seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), when=_reads_or_deletes))
         return S3Bench(seaweed_server, through=seaweed_proxy.endpoint, access="write-only")
 

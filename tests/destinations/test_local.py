@@ -1,4 +1,5 @@
-"""What is particular to the `local` type: links, permissions, full disks, file systems without hard links, pruning races."""
+"""What is particular to the `local` type: links, permissions, full disks, file systems without hard links, pruning
+races."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ from reconciler.errors import MissingExtra
 from reconciler.resources.effective import EffectiveDestination
 spec = {"type": "s3", "account": "a", "connection": {"bucket": "some-bucket"}}
 try:
-    open_destination(EffectiveDestination.model_validate({"name": "b", "spec": spec}), root=Path("/"), session=lambda: None)
+    destination = EffectiveDestination.model_validate({"name": "b", "spec": spec})
+    open_destination(destination, root=Path("/"), session=lambda: None)
 except MissingExtra as error:
     assert "reconciler[s3]" in error.detail, error.detail
 else:

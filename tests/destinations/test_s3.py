@@ -252,7 +252,8 @@ def peak():
 
 kind, where, bucket = sys.argv[1:]
 if kind == "s3":
-    place = S3Destination(S3Connection(bucket=bucket), session_for(S3Server(where, "full-access-key", "full-secret-key")))
+    session = session_for(S3Server(where, "full-access-key", "full-secret-key"))
+    place = S3Destination(S3Connection(bucket=bucket), session)
 else:
     place = LocalDestination(Path(where))
     place.probe()
