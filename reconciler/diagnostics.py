@@ -15,6 +15,7 @@ from typing import Literal
 from reconciler.codes.accounts import ACCOUNT_CODES
 from reconciler.codes.base import Code
 from reconciler.codes.datasets import DATASET_CODES
+from reconciler.codes.destinations import DESTINATION_CODES
 from reconciler.codes.ledger import STORE_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
 from reconciler.codes.references import REFERENCE_CODES
@@ -33,6 +34,7 @@ _ALL = (
     *DATASET_CODES,
     *ACCOUNT_CODES,
     *STORE_CODES,
+    *DESTINATION_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

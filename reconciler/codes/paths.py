@@ -51,7 +51,7 @@ PATH_CODES = (
     Code(
         "P108",
         "project too large",
-        "All configuration files together may hold 64 MiB, in at most 20,000 files.",
+        "All configuration files together may hold 16 MiB, in at most 20,000 files.",
         "Leave what isn't configuration out with Project.spec.exclude, or start in the right directory.",
     ),
     Code(

@@ -102,12 +102,6 @@ REFERENCE_CODES = (
         "Correct the name, or add the file.",
     ),
     Code(
-        "R117",
-        "account is of another type",
-        "The destination or dataset needs an account of another type.",
-        "Name an account of the type that is needed.",
-    ),
-    Code(
         "R118",
         "activation has no flow",
         "An activation names at least one audience or dataset, or a selector for them.",
@@ -124,11 +118,5 @@ REFERENCE_CODES = (
         "dataset location and account don't fit",
         "Locations on S3 are read with an account; local paths take none.",
         "Add or remove `account`.",
-    ),
-    Code(
-        "R121",
-        "required label is missing",
-        "The Project requires this label on every resource.",
-        "Add the label under metadata.labels.",
     ),
 )

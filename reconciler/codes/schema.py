@@ -70,6 +70,12 @@ SCHEMA_CODES = (
         "Correct the value as the detail says.",
     ),
     Code(
+        "C112",
+        "too many findings",
+        "After 1,000 findings nothing more is checked or listed.",
+        "Mend what is listed and validate again. If everything is wrong, this may not be the right directory.",
+    ),
+    Code(
         "C111",
         "value listed twice",
         "A list of distinct values names one of them twice.",

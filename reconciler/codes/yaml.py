@@ -72,9 +72,9 @@ YAML_CODES = (
     ),
     Code(
         "Y111",
-        "document holds too much",
-        "With every alias replaced by what it stands for, a document may hold 100,000 values.",
-        "Split the document, or use fewer aliases of aliases.",
+        "file holds too much",
+        "A file may hold 5,000 documents, and a document 100,000 values with every alias replaced by what it stands for.",
+        "Split the file, or use fewer aliases of aliases.",
     ),
     Code(
         "Y112",

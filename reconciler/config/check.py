@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError as ModelError
@@ -13,15 +14,17 @@ from reconciler.diagnostics import Diagnostic, diagnose, did_you_mean
 from reconciler.resources.resource import API_VERSION, KINDS
 from reconciler.values.base import Value
 
+MAX_ERRORS = 100
+
 
 def check(document: Document) -> tuple[Value | None, list[Diagnostic]]:
     """The resource of a document, or None and why it isn't one."""
     if refused := _envelope(document):
         return None, refused
     kind: str = document.data["kind"]
-    validator = validator_for(kind)
-    if not validator.is_valid(document.data):
-        return None, translate(document, validator.iter_errors(document.data))
+    errors = list(islice(validator_for(kind).iter_errors(document.data), MAX_ERRORS))
+    if errors:
+        return None, translate(document, errors)
     try:
         return KINDS[kind].model_validate(document.data), []
     except ModelError as error:

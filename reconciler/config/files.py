@@ -14,11 +14,12 @@ from typing import Protocol
 from reconciler.config.globs import matches
 from reconciler.config.text import MAX_BYTES, decode, too_large
 from reconciler.diagnostics import Diagnostic, Source, diagnose
+from reconciler.errors import ConfigInvalid
 
 SUFFIXES = (".yaml", ".yml")
 ENVIRONMENTS = "environments"
 MAX_FILES = 20_000
-MAX_TOTAL = 64 * 1024 * 1024
+MAX_TOTAL = 16 * 1024 * 1024
 PROJECT_FILES = ("reconcile.yaml", "reconcile.yml")
 
 Read = tuple[str, bytes | Diagnostic]
@@ -96,17 +97,18 @@ class Directory:
 
     def read(self, names: Iterable[str]) -> Iterator[Read]:
         """See `Origin`."""
+        listed = list(names)
         total = 0
-        for name in names:
-            content = self._content(name)
-            total += len(content) if isinstance(content, bytes) else 0
+        for name in listed:
+            total += min(_size(os.path.join(self._real, name)), MAX_BYTES)
             if total > MAX_TOTAL:
                 yield (
                     name,
-                    diagnose("P108", Source(name), f"Up to this file, more than {MAX_TOTAL // 2**20} MiB were read."),
+                    diagnose("P108", Source(name), f"With this file, they are more than {MAX_TOTAL // 2**20} MiB."),
                 )
                 return
-            yield name, content
+        for name in listed:
+            yield name, self._content(name)
 
     def _content(self, name: str) -> bytes | Diagnostic:
         try:
@@ -155,6 +157,15 @@ def find_project(start: Path) -> Path | None:
     return None
 
 
+def require_project(start: Path) -> Path:
+    """`find_project`, or ConfigInvalid P109."""
+    found = find_project(start)
+    if found is None:
+        detail = "Change to the project's directory, name it with -C DIR, or start one with: reconcile init"
+        raise ConfigInvalid("P109", "no project here", detail)
+    return found
+
+
 def _has_project(folder: Path) -> bool:
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIXES))
@@ -178,6 +189,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _entries(folder: str, name: str, findings: list[Diagnostic]) -> list[os.DirEntry[str]]:

@@ -19,6 +19,7 @@ from reconciler.resources.resource import (
 )
 
 AnyResource = Project | Account | Destination | Dataset | Audience | Schedule | Activation
+MAX_FINDINGS = 1_000
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 
 
@@ -48,6 +49,7 @@ class Index:
     broken: frozenset[tuple[str, str]] = frozenset()
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     findings: set[Diagnostic] = field(default_factory=set)
+    full: bool = False
 
     @classmethod
     def of(cls, entries: Iterable[Entry], broken: Iterable[Document]) -> Index:
@@ -65,11 +67,21 @@ class Index:
 
     def report(self, code: str, entry: Entry, path: Path, detail: str, *, key: bool = False) -> None:
         """Notes a finding at a path of a resource."""
-        self.note(code, entry.document.at(path, key=key), detail, entry)
+        if not self._is_full(entry):
+            self.note(code, entry.document.at(path, key=key), detail, entry)
 
     def note(self, code: str, source: Source, detail: str, entry: Entry) -> None:
         """Notes a finding at a place."""
-        self.findings.add(diagnose(code, source, detail, subject=entry.document.subject))
+        if not self._is_full(entry):
+            self.findings.add(diagnose(code, source, detail, subject=entry.document.subject))
+
+    def _is_full(self, entry: Entry) -> bool:
+        """Whether the limit is reached; says so once."""
+        if len(self.findings) >= MAX_FINDINGS and not self.full:
+            self.full = True
+            detail = f"More than {MAX_FINDINGS:,} findings: the rest isn't listed."
+            self.findings.add(diagnose("C112", entry.document.top, detail))
+        return self.full
 
     def all(self, kind: type[ResourceT]) -> Iterator[tuple[Entry, ResourceT]]:
         """All of a kind, by name."""
@@ -84,7 +96,7 @@ class Index:
     def resolve(self, kind: type[ResourceT], name: str, entry: Entry, path: Path) -> ResourceT | None:
         """What a reference names; None, with a finding, if there is no such resource."""
         found = self.get(kind, name)
-        if found is None and (kind.__name__, name) not in self.broken:
+        if found is None and (kind.__name__, name) not in self.broken and not self._is_full(entry):
             names = [each for of, each in self.entries if of == kind.__name__]
             hint = did_you_mean(name, names) or (f" Declared: {_listed(names)}." if names else " None is declared.")
             self.report("R101", entry, path, f"There is no {kind.__name__} {name}.{hint}")

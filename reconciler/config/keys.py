@@ -20,7 +20,12 @@ _OTHERS = (
     r"AccountKey=[A-Za-z0-9+/]{40}",
 )
 _KEYS = re.compile("|".join((_ACCESS_KEY, _PRIVATE_KEY, *_OTHERS)))
+_HINTS = (
+    *("AKIA", "ASIA", "ABIA", "ACCA", "PRIVATE KEY", "ghp_", "gho_", "ghs_", "ghr_", "ghu_"),
+    *("github_pat_", "glpat-", "xox", "AIza", "sk_live_", "AccountKey="),
+)
 _SECRET_HALF = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+_RUN = re.compile(r"[A-Za-z0-9/+]{40,}")
 _NEARBY = 400
 _MAX_FINDINGS = 50
 
@@ -28,7 +33,7 @@ _MAX_FINDINGS = 50
 # the user part of a URL.
 _HIDE = re.compile(
     r"(?P<run>[A-Za-z0-9/+=_-]{40,})"
-    r"|(?i:(?P<name>[\w-]*(?:secret|passw|token|credential|private_?key|access_?key)[\w-]*[\"']?\s*[:=]\s*)[^\s{].*)"
+    r"|(?i:(?P<name>[\w-]{0,40}(?:secret|passw|token|credential|private_?key|access_?key)[\w-]{0,40}[\"']?\s*[:=]\s*)[^\s{].*)"
     r"|(?P<user>://[^\s/@]+@)"
 )
 HIDDEN = "•••"
@@ -37,6 +42,8 @@ HIDDEN = "•••"
 def find_keys(path: str, text: str) -> list[Diagnostic]:
     """A finding for each thing in a file's text that looks like a key. The thing itself is in none of them."""
     findings: list[Diagnostic] = []
+    if not any(hint in text for hint in _HINTS):  # fifty times cheaper, and nearly always enough
+        return findings
     for found in _KEYS.finditer(text):
         findings.append(_finding(path, text, found.start()))
         if found[0][:4] in ("AKIA", "ASIA", "ABIA", "ACCA"):
@@ -51,6 +58,11 @@ def find_keys(path: str, text: str) -> list[Diagnostic]:
 def looks_like_key(text: str) -> bool:
     """Whether a value holds a key, or may be the secret half of one."""
     return _KEYS.search(text) is not None or any(_mixed(half[0]) for half in _SECRET_HALF.finditer(text))
+
+
+def redact(text: str) -> str:
+    """A sentence without what looks like a key."""
+    return _RUN.sub(lambda half: HIDDEN if _mixed(half[0]) else half[0], _KEYS.sub(HIDDEN, text))
 
 
 def scrub(line: str) -> str:

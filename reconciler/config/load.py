@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,8 +22,8 @@ from reconciler.config.files import (
     by_default,
     chosen,
 )
-from reconciler.config.index import AnyResource, Entry
-from reconciler.config.keys import find_keys
+from reconciler.config.index import MAX_FINDINGS, AnyResource, Entry
+from reconciler.config.keys import find_keys, redact
 from reconciler.config.link import link
 from reconciler.config.parse import Document, parse
 from reconciler.config.revision import Revision
@@ -108,6 +108,10 @@ def _finish(
     entries: list[Entry] = []
     broken: list[Document] = []
     for document in documents:
+        if len(diagnostics) > MAX_FINDINGS:
+            detail = f"Here and after, nothing was checked: {MAX_FINDINGS:,} findings are listed already."
+            diagnostics.append(diagnose("C112", document.top, detail))
+            break
         resource, wrong = check(document)
         diagnostics += wrong
         if isinstance(resource, AnyResource):
@@ -115,9 +119,14 @@ def _finish(
         else:
             broken.append(document)
     desired, wrong = link(entries, broken, root=origin.root, environment=environment)
-    found = tuple(sorted({*diagnostics, *wrong}))
+    found = tuple(sorted({_redacted(each) for each in (*diagnostics, *wrong)}))
     valid = not any(each.severity == "error" for each in found)
     return Loaded(desired if valid else None, found, MappingProxyType(texts))
+
+
+def _redacted(finding: Diagnostic) -> Diagnostic:
+    """No finding repeats a key, wherever the sentence got it from."""
+    return replace(finding, detail=redact(finding.detail), subject=redact(finding.subject))
 
 
 def _holds_project(documents: list[Document]) -> bool:

@@ -24,6 +24,7 @@ from yaml.events import (
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
+MAX_DOCUMENTS = 5_000
 MAX_PROBLEMS = 500
 
 
@@ -100,9 +101,14 @@ class Composer:
         """Every document in order, up to the first problem that leaves the rest unreadable."""
         parser: Any = yaml.CSafeLoader(self.text)
         event: Any
+        count = 0
         try:
             while type(event := parser.get_event()) is not StreamEndEvent and len(self.problems) < MAX_PROBLEMS:
                 if type(event) is DocumentStartEvent:
+                    count += 1
+                    if count > MAX_DOCUMENTS:
+                        mark = self._mark(event.start_mark)
+                        self._fatal("Y111", mark, f"From here on the file has more than {MAX_DOCUMENTS:,} documents.")
                     self._directives(event)
                     root, stop = self._document(parser)
                     yield TreeDocument(self._mark(event.start_mark), stop, root)

@@ -90,9 +90,9 @@ class Revision:
             if total > MAX_TOTAL:
                 yield (
                     name,
-                    diagnose("P108", Source(name), f"Up to this file, more than {MAX_TOTAL // 2**20} MiB were read."),
+                    diagnose("P108", Source(name), f"With this file, they are more than {MAX_TOTAL // 2**20} MiB."),
                 )
-                break
+                return
             wanted.append((name, entry))
         request = "".join(f"{entry.object_id}\n" for _, entry in wanted).encode()
         answer = _git(self._project, "cat-file", "--batch", given=request) if wanted else b""

@@ -5,7 +5,7 @@ A value is repeated only where a closed list was expected, and never if it looks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema import ValidationError
@@ -24,10 +24,11 @@ _TYPES = {
     "array": "a list",
     "null": "nothing",
 }
+_MAX_KEYS = 20
 _SECRET_MEND = "Write {fromEnv: NAME} or {fromFile: PATH}. What stands here isn't repeated; if it was real, revoke it."
 
 
-def translate(document: Document, errors: Iterator[ValidationError]) -> list[Diagnostic]:
+def translate(document: Document, errors: Iterable[ValidationError]) -> list[Diagnostic]:
     """The diagnostics of a document's schema errors, sorted, each once."""
     found: set[Diagnostic] = set()
     for error in errors:
@@ -73,17 +74,18 @@ class _Error:
 
     def _unknown_keys(self) -> Iterator[Finding]:
         known = self.schema.get("properties", {})
-        for key in self.instance:
-            if key not in known:
-                hint = did_you_mean(key, known) or (
-                    f" Keys here: {', '.join(known)}." if known else " No key is taken here."
-                )
-                detail = f"There is no key {_quoted(key)} here.{hint}"
-                yield "C101", self.document.at((*self.path, key), key=True), detail
+        unknown = [key for key in self.instance if key not in known]
+        otherwise = f" Keys here: {', '.join(known)}." if known else " No key is taken here."
+        for key in unknown[:_MAX_KEYS]:
+            detail = f"There is no key {_quoted(key)} here.{did_you_mean(key, known) or otherwise}"
+            yield "C101", self.document.at((*self.path, key), key=True), detail
+        if len(unknown) > _MAX_KEYS:
+            more = f"There are {len(unknown) - _MAX_KEYS:,} more unknown keys here."
+            yield "C101", self.document.at(self.path, key=True), more
 
     def _missing_key(self) -> Iterator[Finding]:
         known = self.schema.get("properties", {})
-        wrong = [key for key in self.instance if key not in known]
+        wrong = [key for key in self.instance if key not in known][:_MAX_KEYS]
         missing = next((key for key in self.value if f"'{key}'" in self.error.message), None)
         if missing is None or any(did_you_mean(key, [missing]) for key in wrong):
             return  # the unknown key is reported, with this one as its mend

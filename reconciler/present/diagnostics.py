@@ -16,6 +16,7 @@ from reconciler.diagnostics import Diagnostic
 FORMAT_VERSION = 1
 MAX_SHOWN = 100
 _MAX_WIDTH = 160
+_MAX_LINE = 2_000
 _MARK = "▔"
 
 Style = Callable[[str, str], str]
@@ -34,7 +35,9 @@ def as_text(
     style: Style = plain,
     limit: int = MAX_SHOWN,
 ) -> str:
-    """Every diagnostic with its place, its line and its mend, then a count. `files`: how many files were read."""
+    """Every diagnostic with its place, line and mend, then a count; nothing for none. `files`: how many were read."""
+    if not diagnostics:
+        return ""
     secret_lines = {(each.source.path, each.source.line) for each in diagnostics if each.code.startswith("S")}
     lines: list[str] = []
     split: dict[str, list[str]] = {}
@@ -56,7 +59,7 @@ def _quote(diagnostic: Diagnostic, lines: Sequence[str], style: Style) -> list[s
         return []
     line = lines[source.line - 1].rstrip("\r")
     start, end = source.column - 1, source.column - 1 + max(source.length, 1)
-    if not line.strip():
+    if not line.strip() or len(line) > _MAX_LINE:
         return []
     shown = scrub(line)
     gutter = f"{source.line:>4} │ "
@@ -73,8 +76,6 @@ def _quote(diagnostic: Diagnostic, lines: Sequence[str], style: Style) -> list[s
 
 
 def _count(diagnostics: Sequence[Diagnostic], files: int, limit: int) -> list[str]:
-    if not diagnostics:
-        return []
     errors = sum(1 for each in diagnostics if each.severity == "error")
     warnings = len(diagnostics) - errors
     counts = [_plural(number, name) for number, name in ((errors, "error"), (warnings, "warning")) if number]

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables of cases read best a case a line
 """Which files are read, from a directory and from a git revision; globs against a naive model."""
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.config import files
-from reconciler.config.files import Directory, find_project
+from reconciler.config.files import Directory, find_project, require_project
 from reconciler.config.globs import matches
 from reconciler.config.load import load, load_revision
 from reconciler.config.revision import Revision, head
@@ -114,6 +113,9 @@ def test_find_project(tmp_path: Path) -> None:
     assert find_project(tmp_path / "a/b/c") == tmp_path / "a"
     assert find_project(tmp_path / "b") == tmp_path / "b"
     assert find_project(tmp_path / "d/e") is None
+    with pytest.raises(ConfigInvalid, match="P109"):
+        require_project(tmp_path / "d/e")
+    assert require_project(tmp_path / "b") == tmp_path / "b"
 
 
 @pytest.mark.parametrize(

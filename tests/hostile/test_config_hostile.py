@@ -1,0 +1,212 @@
+# ruff: noqa: E501 - tables of cases read best a case a line
+"""Hostile configuration: each refused with its code, within a second and 200 MB, without a traceback.
+
+Each case runs in a process of its own, so that its peak memory and its end (a crash included) are its own. The time is
+the process's own CPU time, so that a busy machine doesn't count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.config.support import SAMPLE, document, edited, write
+
+SECONDS = 1.0
+MEGABYTES = 200
+
+DRIVER = """
+import json, sys, time
+from pathlib import Path
+from reconciler.config.load import load
+from reconciler.present.diagnostics import as_github, as_json, as_text
+started = time.process_time()
+found = load(Path(sys.argv[1]), sys.argv[2] or None)
+shown = as_text(found.diagnostics, found.files, files=len(found.files)) + as_json(found.diagnostics)
+shown += as_github(found.diagnostics)
+seconds = time.process_time() - started
+status = Path("/proc/self/status").read_text()
+peak = int(status.split("VmHWM:")[1].split()[0]) // 1024
+codes = sorted({each.code for each in found.diagnostics})
+print(json.dumps({"seconds": seconds, "megabytes": peak, "codes": codes, "valid": found.desired is not None, "shown": shown}))
+"""
+
+
+def bomb(levels: int = 9, width: int = 9) -> str:
+    lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]" for level in range(1, levels)]
+    return "\n".join(lines)
+
+
+def mapping_bomb() -> str:
+    lines = ["a0: &a0 {x: y}"]
+    for level in range(1, 40):
+        lines.append(f"a{level}: &a{level} {{l: *a{level - 1}, r: *a{level - 1}}}")
+    return "\n".join(lines)
+
+
+def where(text: str) -> str:
+    return edited("country = 'US' AND intent_score >= 0.7", text)
+
+
+def name(text: str) -> str:
+    return SAMPLE.replace("name: us-high-intent", f"name: {text}")
+
+
+TEXTS: dict[str, tuple[str | bytes, str]] = {
+    "alias bomb": (bomb(), "Y111"),
+    "alias bomb of mappings": (mapping_bomb(), "Y111"),
+    "alias bomb in depth": ("a: &a [[[[[[[[[[1]]]]]]]]]]\nb: &b [[[[[[[[[[*a]]]]]]]]]]\nc: &c [[[[[[[[[[*b]]]]]]]]]]\nd: [[*c]]", "Y109"),
+    "self-reference": ("a: &a [*a]", "Y110"),
+    "self-reference in a key": ("&a a: *a\n? *a\n: 1", "Y106"),
+    "5,000 nested brackets": ("a: " + "[" * 5000 + "]" * 5000, "Y109"),
+    "half a million nested brackets": ("[" * 500_000, "Y109"),
+    "half a million nested dashes": ("- " * 500_000, "Y109"),
+    "nested braces": ("{a: " * 250_000, "Y109"),
+    "nested keys": ("? " * 500_000, "Y109"),
+    "nested by indentation": ("\n".join(f"{' ' * level}a:" for level in range(1000)), "Y109"),
+    "tag": ("a: !!python/object/apply:os.system ['id']", "Y108"),
+    "own tag": ("a: !include /etc/passwd", "Y108"),
+    "UTF-16": (SAMPLE.encode("utf-16"), "Y102"),
+    "UTF-16 without mark": (SAMPLE.encode("utf-16-le"), "Y102"),
+    "UTF-32": (SAMPLE.encode("utf-32"), "Y102"),
+    "NUL": (SAMPLE + "\0", "Y103"),
+    "invalid UTF-8": (b"a: \xc3\x28", "Y102"),
+    "overlong UTF-8": (b"a: \xc0\xaf", "Y102"),
+    "50 MB": (b"a" * 50_000_000, "Y101"),
+    "a million values": ("a: [" + "1," * 500_000 + "]", "Y111"),
+    "a million keys": ("{" + "a: ," * 200_000 + "}", "Y111"),
+    "a million documents": ("---\n" * 260_000 + "- a", "Y111"),
+    "many documents that aren't ours": ("---\na: 1\n" * 100_000, "C112"),
+    "a million duplicate keys": ("a:\n" * 30_000, "Y106"),
+    "a line of a million": ("a: [" + "x" * 1_000_000, "Y105"),
+    "a key of a million": ("a" * 1_000_000 + ": 1", "Y105"),
+    "a million escapes": ('a: "' + "\\x41" * 250_000 + '"', "C108"),
+    "a million quotes": ("a: '" + "''" * 500_000 + "'", "C108"),
+    "unclosed": ('a: "' + "x\n" * 400_000, "Y105"),
+    "NaN": (edited("maxRows: 2000000", "maxRows: .nan"), "Y113"),
+    "infinity": (edited("maxRows: 2000000", "maxRows: .inf"), "Y113"),
+    "NaN as text": (edited("maxRows: 2000000", "maxRows: NaN"), "C103"),
+    "a huge number": (edited("maxRows: 2000000", "maxRows: 1e999"), "Y113"),
+    "a number of a million digits": (edited("maxRows: 2000000", "maxRows: " + "9" * 900_000), "Y113"),
+    "near miss of a field": (edited("  dataType: prospects", "  datatype: prospects"), "C101"),
+    "near miss of a kind": (edited("kind: Audience", "kind: Audiences"), "C107"),
+    "wrong apiVersion": (SAMPLE.replace("reconciler/v1", "reconciler/v1beta1", 1), "C108"),
+    "no apiVersion": (SAMPLE.replace("apiVersion: reconciler/v1\n", "", 1), "C108"),
+    "bidi name": (name("us-\u202ehigh"), "Y104"),
+    "bidi isolate in a comment": (SAMPLE + "# \u2066 note", "Y104"),
+    "zero-width name": (name("us\u200bhigh"), "Y104"),
+    "zero-width joiner in a name": (name("us\u200dhigh"), "Y104"),
+    "escaped zero-width name": (name('"us\\u200bhigh"'), "C105"),
+    "look-alike name": (name("us-h\u0456gh"), "C105"),
+    "tag characters": (name("us\U000e0041"), "Y104"),
+    "hidden line": (SAMPLE + "# note\rkind: x", "Y103"),
+    "name with a line break": (name('"us\\n"'), "C105"),
+    "name that is a path": (name("../us"), "C105"),
+    "names that collide": (SAMPLE + "---\n" + SAMPLE[SAMPLE.index("apiVersion", 10) :], "R102"),
+    "path that escapes": (edited("{path: out}", "{path: ../out}"), "P101"),
+    "path that escapes inside": (edited("{path: out}", "{path: a/../../out}"), "P101"),
+    "dataset that escapes": (edited("s3://lake/prospects/\n  format: parquet\n  account: lake-aws", "../data\n  format: parquet"), "P101"),
+    "absolute folder template": (edited("files: {maxRows: 5000000}", "files: {folder: '/{source_id}'}"), "T105"),
+    "escaping folder template": (edited("files: {maxRows: 5000000}", "files: {folder: '{source_id}/../..'}"), "T105"),
+    "template with attributes": (edited("files: {maxRows: 5000000}", "files: {name: '{part.__class__.__init__.__globals__}'}"), "T101"),
+    "colliding template": (edited("files: {maxRows: 5000000}", "files: {name: 'export-{part}.{ext}'}"), "T104"),
+    "a template of many braces": (edited("files: {maxRows: 5000000}", "files: {name: '" + "{" * 255 + "'}"), "T102"),
+    "overlapping destinations": (SAMPLE + "---\n" + document("Destination", "b", "{type: local, connection: {path: out/b}}"), "P102"),
+    "destination in the ledger": (document("Destination", "b", "{type: local, connection: {path: .reconcile/ledger/x}}"), "P103"),
+    "destination around the ledger": (document("Destination", "b", "{type: local, connection: {path: /}}"), "P103"),
+    "literal secret": (edited("externalId: {fromEnv: AGENCY_EXTERNAL_ID}", "externalId: hunter2-hunter2"), "S101"),
+    "access key": (edited("externalId: {fromEnv: AGENCY_EXTERNAL_ID}", "externalId: AKIAIOSFODNN7EXAMPLE"), "S102"),
+    "private key": (SAMPLE + "# -----BEGIN OPENSSH PRIVATE KEY-----", "S102"),
+    "a hostile glob": (edited("  ledger: {url", "  exclude: ['" + "*a" * 250 + "b']\n  ledgr: {url"), "C101"),
+    "a regex that backtracks": (edited("maxChange: 50%", "maxChange: '" + "1." * 20_000 + "'"), "C105"),
+    "a bucket that backtracks": (edited("bucket: agency-prospects", "bucket: " + "1." * 20_000), "C105"),
+    "a million unknown keys": (edited("  dataType: prospects\n", "".join(f"  k{at}: v\n" for at in range(30_000))), "C101"),
+    "a dataset of too many columns": (edited("    email: {type: string}\n", "".join(f"    c{at}: {{type: string}}\n" for at in range(15_000))), "C106"),
+    "an activation of many unknown names": (edited("audiences: [us-high-intent]", "audiences: [" + ", ".join(f"n{at}" for at in range(5_000)) + "]"), "R101"),
+}  # fmt: skip
+
+
+def run(folder: Path, environment: str = "") -> dict[str, object]:
+    """One load in a process of its own; its end must be orderly."""
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(folder), environment],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Traceback" not in done.stdout + done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def refused(found: dict[str, object], code: str) -> None:
+    assert not found["valid"]
+    assert code in found["codes"], found["codes"]  # type: ignore[operator]
+    assert found["seconds"] < SECONDS, found["seconds"]  # type: ignore[operator]
+    assert found["megabytes"] < MEGABYTES, found["megabytes"]  # type: ignore[operator]
+    for secret in ("AKIAIOSFODNN7EXAMPLE", "hunter2-hunter2"):
+        assert secret not in str(found["shown"])
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_text_is_refused(case: str, tmp_path: Path) -> None:
+    text, code = TEXTS[case]
+    refused(run(write(tmp_path, {"all.yaml": text})), code)
+
+
+def _outside(folder: Path) -> None:
+    (folder / "x.yaml").symlink_to("/etc/passwd")
+
+
+def _outside_folder(folder: Path) -> None:
+    (folder / "x").symlink_to("/")
+
+
+def _device(folder: Path) -> None:
+    (folder / "x.yaml").symlink_to("/dev/zero")
+
+
+def _pipe(folder: Path) -> None:
+    os.mkfifo(folder / "x.yaml")
+
+
+def _destination_link(folder: Path) -> None:
+    (folder / "out").symlink_to("/")
+
+
+def _many_large(folder: Path) -> None:
+    text = ("# " + "x" * 1000 + "\n") * 1000
+    for number in range(70):
+        (folder / f"{number}.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (_outside, "P105"), (_outside_folder, "P105"), (_device, "P105"), (_pipe, "P106"), (_destination_link, "P101"),
+        (_many_large, "P108"),
+    ],
+)  # fmt: skip
+def test_folder_is_refused(make: Callable[[Path], None], code: str, tmp_path: Path) -> None:
+    make(write(tmp_path, {"all.yaml": SAMPLE}))
+    refused(run(tmp_path), code)
+
+
+@pytest.mark.parametrize("environment", ["../../etc/passwd", "nope", "a\nb"])
+def test_environment_is_refused(environment: str, tmp_path: Path) -> None:
+    refused(run(write(tmp_path, {"all.yaml": SAMPLE}), environment), "R116")
+
+
+def test_a_sound_project_passes_the_same_harness(tmp_path: Path) -> None:
+    found = run(write(tmp_path, {"all.yaml": SAMPLE}))
+    assert found["valid"]
+    assert found["codes"] == []
