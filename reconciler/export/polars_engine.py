@@ -67,6 +67,7 @@ class PolarsEngine:
         files: list[StagedFile] = []
         while splitter.more():
             files.append(_file(job, schema, splitter, open_file(len(files))))
+            splitter.finished(files[-1].size)
             watched.files = len(files)
         return ExportResult(counts.rows, splitter.rows, tuple(files))
 
@@ -109,7 +110,7 @@ class _Watched:
 
 def _file(job: ExportJob, schema: pl.Schema, splitter: Splitter, sink: FileSink) -> StagedFile:
     try:
-        write(job.format, schema, splitter.file, sink)
+        write(job.format, schema, splitter.file, sink, stepwise=job.output.max_bytes is not None)
         return sink.finish(splitter.in_file)
     except BaseException:
         sink.abort()

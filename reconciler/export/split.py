@@ -6,18 +6,23 @@ from collections.abc import Callable, Iterator
 
 import polars as pl
 
-_STEP = 65_536
+_STEP = 16_384
 """Rows after which `max_bytes` is judged again."""
 
 
 class Splitter:
-    """Hands out frames file by file, in order: `max_rows` exactly, `max_bytes` as judged between frames."""
+    """Hands out frames file by file, in order: `max_rows` exactly, `max_bytes` as near as can be known.
+
+    Writers that encode many rows at once say late how much they wrote, so that a file also ends where the one before it, by its bytes a
+    row, would have been full.
+    """
 
     def __init__(self, frames: Iterator[pl.DataFrame], max_rows: int, max_bytes: int | None) -> None:
         self._frames = frames
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._held: pl.DataFrame | None = None
+        self._expected = max_rows
         self.rows = 0
         self.in_file = 0
 
@@ -28,10 +33,10 @@ class Splitter:
     def file(self, written: Callable[[], int]) -> Iterator[pl.DataFrame]:
         """One file's frames. `written`: bytes of the file so far."""
         self.in_file = 0
-        while self.in_file < self._max_rows and (frame := self._next()) is not None:
+        while self.in_file < self._expected and (frame := self._next()) is not None:
             if self.in_file and self._max_bytes is not None and written() >= self._max_bytes:
                 return
-            room = self._max_rows - self.in_file
+            room = self._expected - self.in_file
             if self._max_bytes is not None:
                 room = min(room, _STEP)
             given, rest = frame.head(room), frame.slice(room)
@@ -39,6 +44,11 @@ class Splitter:
             self.in_file += given.height
             self.rows += given.height
             yield given
+
+    def finished(self, size: int) -> None:
+        """How many bytes the last file came to."""
+        if self._max_bytes is not None:
+            self._expected = max(1, min(self._max_rows, self._max_bytes * self.in_file // max(1, size)))
 
     def _next(self) -> pl.DataFrame | None:
         while self._held is None:

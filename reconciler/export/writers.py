@@ -23,15 +23,16 @@ ROW_GROUP = 122_880
 _PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {"none": "uncompressed", "snappy": "snappy", "gzip": "gzip", "zstd": "zstd"}
 
 
-def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink) -> None:
+def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink, *, stepwise: bool = False) -> None:
     """Writes a whole file, even where there are no frames; the sink is neither finished nor aborted.
 
+    `stepwise`: text is written frame by frame, so that `frames` knows how much is written; slower, for there is less to do at once.
     Raises what the sink and `frames` raise, as it is, and `SourceError` F112, F114, F115.
     """
     pipe = _pipe(fmt, schema, sink)
     failed: list[BaseException] = []
 
-    def read(_columns: object, _predicate: object, _rows: object, _batch: object) -> Iterator[pl.DataFrame]:
+    def read(*_asked: object) -> Iterator[pl.DataFrame]:
         try:
             for frame in frames(lambda: pipe.written):
                 if pipe.failure is not None:
@@ -43,9 +44,13 @@ def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink) -> 
             failed.append(error)
             raise
 
-    rows = register_io_source(read, schema=schema)
+    file = cast("IO[bytes]", pipe)
     try:
-        _sink(fmt, schema, rows, cast("IO[bytes]", pipe))
+        if stepwise and not isinstance(fmt, ParquetFormat):
+            for frame in read():
+                _sink(fmt, schema, frame.lazy(), file)
+        else:
+            _sink(fmt, schema, register_io_source(read, schema=schema), file)
     except BaseException as error:
         pipe.refuse()
         raise (pipe.failure or (failed[0] if failed else error)) from None
