@@ -16,6 +16,7 @@ from reconciler.codes.accounts import ACCOUNT_CODES
 from reconciler.codes.base import Code
 from reconciler.codes.datasets import DATASET_CODES
 from reconciler.codes.destinations import DESTINATION_CODES
+from reconciler.codes.general import GENERAL_CODES
 from reconciler.codes.ledger import STORE_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
 from reconciler.codes.references import REFERENCE_CODES
@@ -35,6 +36,7 @@ _ALL = (
     *ACCOUNT_CODES,
     *STORE_CODES,
     *DESTINATION_CODES,
+    *GENERAL_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

@@ -53,10 +53,13 @@ class _Texts:
     documents: dict[str, list[Document]] = field(default_factory=dict)
     findings: dict[str, list[Diagnostic]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
 
     def read(self, origin: Origin, names: Iterable[str]) -> None:
         """Parses the files that weren't yet."""
-        for name, content in origin.read([each for each in names if each not in self.documents]):
+        wanted = [each for each in names if each not in self.asked]
+        self.asked.update(wanted)
+        for name, content in origin.read(wanted):
             if not isinstance(content, bytes):
                 self.documents[name], self.findings[name] = [], [content]
                 continue
