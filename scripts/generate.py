@@ -1,4 +1,4 @@
-"""Writes what is generated from the code: `schemas/v1/*.json` and `docs/reference/diagnostics.md`. `--check`: only compares.
+"""Writes what is generated: `schemas/v1/*.json` and `docs/reference/diagnostics.md`. `--check`: only compares.
 
 Exit codes: 0 written, or everything as it should be; 1 something differs (`--check`).
 """
@@ -12,7 +12,14 @@ from reconciler.config import schemas
 from reconciler.diagnostics import CODES
 
 ROOT = Path(__file__).resolve().parents[1]
-AREAS = {"Y": "YAML", "C": "Form of a document", "R": "References and expressions", "S": "Secrets", "T": "Templates", "P": "Paths"}
+AREAS = {
+    "Y": "YAML",
+    "C": "Form of a document",
+    "R": "References and expressions",
+    "S": "Secrets",
+    "T": "Templates",
+    "P": "Paths",
+}
 
 
 def generated() -> dict[Path, str]:

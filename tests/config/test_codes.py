@@ -29,7 +29,12 @@ def test_entries_are_whole_sentences() -> None:
         assert entry.code == code
         assert entry.summary
         assert not entry.summary.endswith(".")
-        assert entry.summary[:1] == entry.summary[:1].lower() or entry.summary.split()[0] in ("YAML", "AWS", "S3", "KMS"), code
+        assert entry.summary[:1] == entry.summary[:1].lower() or entry.summary.split()[0] in (
+            "YAML",
+            "AWS",
+            "S3",
+            "KMS",
+        ), code
         assert entry.explanation.endswith((".", ".)")), code
         assert entry.mend.endswith((".", "?", ".)")), code
 
