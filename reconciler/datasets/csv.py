@@ -98,7 +98,9 @@ def _records(text: Text, file: PinnedFile, read: list[str], reading: CsvReading)
     misfit: list[str] = []
 
     def remember(row: pacsv.InvalidRow) -> str:
-        misfit.append(f"row {row.number} of {named(file.path)} has {row.actual_columns} fields, not {row.expected_columns}")
+        misfit.append(
+            f"row {row.number} of {named(file.path)} has {row.actual_columns} fields, not {row.expected_columns}"
+        )
         return "error"
 
     paired = _Paired(text, reading.quote)
@@ -107,7 +109,10 @@ def _records(text: Text, file: PinnedFile, read: list[str], reading: CsvReading)
             pa.PythonFile(paired, mode="r"),
             read_options=pacsv.ReadOptions(use_threads=False, block_size=LONGEST_LINE),
             parse_options=pacsv.ParseOptions(
-                delimiter=reading.delimiter, quote_char=reading.quote, newlines_in_values=True, invalid_row_handler=remember
+                delimiter=reading.delimiter,
+                quote_char=reading.quote,
+                newlines_in_values=True,
+                invalid_row_handler=remember,
             ),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(read, pa.string()),
@@ -122,7 +127,9 @@ def _records(text: Text, file: PinnedFile, read: list[str], reading: CsvReading)
     except (pa.ArrowException, UnicodeDecodeError, KeyError) as error:
         raise _said(file, str(error), misfit) from None
     if paired.open:
-        raise problem("F110", f"A quote in {named(file.path)} is never closed, or stands inside a field without quotes.")
+        raise problem(
+            "F110", f"A quote in {named(file.path)} is never closed, or stands inside a field without quotes."
+        )
 
 
 def _said(file: PinnedFile, message: str, misfit: list[str]) -> SourceError:
@@ -177,5 +184,3 @@ class _Paired:
 
     def close(self) -> None:
         """`open_text` closes the file."""
-
-

@@ -72,7 +72,12 @@ def _same(found: pa.DataType, declared: pl.DataType) -> bool:
         case pl.String():
             return bool(pat.is_string(found) or pat.is_large_string(found) or pat.is_string_view(found))
         case pl.Binary():
-            return bool(pat.is_binary(found) or pat.is_large_binary(found) or pat.is_binary_view(found) or pat.is_fixed_size_binary(found))
+            return bool(
+                pat.is_binary(found)
+                or pat.is_large_binary(found)
+                or pat.is_binary_view(found)
+                or pat.is_fixed_size_binary(found)
+            )
         case pl.Boolean():
             return bool(pat.is_boolean(found))
         case pl.Date():
@@ -86,7 +91,9 @@ def _same(found: pa.DataType, declared: pl.DataType) -> bool:
         case pl.Float64():
             return bool(pat.is_float64(found))
         case pl.Decimal():
-            return bool(pat.is_decimal(found) and (found.precision, found.scale) == (declared.precision, declared.scale))
+            return bool(
+                pat.is_decimal(found) and (found.precision, found.scale) == (declared.precision, declared.scale)
+            )
         case _:
             return False
 

@@ -140,7 +140,13 @@ def _located(file: PinnedFile, block: bytes, first: int, schema: pa.Schema, want
 def _objects(block: bytes) -> int:
     """Lines that aren't blank."""
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if b"\n\n" not in block and b"\n\r" not in block and b"\n " not in block and b"\n\t" not in block and block[:1] not in _BLANK:
+    if (
+        b"\n\n" not in block
+        and b"\n\r" not in block
+        and b"\n " not in block
+        and b"\n\t" not in block
+        and block[:1] not in _BLANK
+    ):
         return lines
     return sum(1 for line in block.split(b"\n") if line.strip(_BLANK))
 

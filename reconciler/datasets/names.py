@@ -34,7 +34,10 @@ def check_name(path: str, fmt: DataFormat) -> None:
             return
         raise problem("F102", f"{path!r} doesn't end in .parquet, and the dataset is declared as parquet.")
     if not stem.endswith(known):
-        raise problem("F102", f"{path!r} doesn't end in {', '.join(known)} (or one of these and .gz or .zst); the dataset's format is {fmt}.")
+        raise problem(
+            "F102",
+            f"{path!r} doesn't end in {', '.join(known)} (or one of these and .gz or .zst); the dataset's format is {fmt}.",
+        )
 
 
 def compression(path: str) -> Compression:

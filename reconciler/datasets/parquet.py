@@ -23,18 +23,31 @@ if TYPE_CHECKING:
     import pyarrow.parquet as papq
 
 _AT_ONCE = 8
-_LARGE_GROUP = 256 * 2**20
+LARGE_GROUP = 192 * 2**20
+"""Bytes in memory beyond which a row group isn't decoded at once but page by page."""
 _BATCH = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a file's end says. `types`: its top-level columns. `large`: a row group too large to be decoded at once."""
+    """What a file's end says. `types`: its top-level columns. `groups`: of each row group, the rows and an estimate of the bytes that the
+    columns to read take in memory.
+    """
 
     file: PinnedFile
     rows: int
     types: Mapping[str, pa.DataType]
-    large: bool
+    groups: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory of the whole file, estimated."""
+        return sum(size for _, size in self.groups)
+
+    @property
+    def large(self) -> bool:
+        """Whether a row group is too large to be decoded at once."""
+        return any(size > LARGE_GROUP for _, size in self.groups)
 
 
 def footers(access: Access, files: Iterable[PinnedFile], read: frozenset[str]) -> Iterator[Footer]:
@@ -112,20 +125,33 @@ def _footer(access: Access, system: pafs.FileSystem | None, read: frozenset[str]
         if field.name in types:
             raise problem("F108", f"{named(file.path)} has the column {field.name!r} twice.")
         types[field.name] = field.type
-    return Footer(file, metadata.num_rows, types, _large(metadata, read))
+    return Footer(file, metadata.num_rows, types, _groups(metadata, types, read))
 
 
-def _large(metadata: papq.FileMetaData, read: frozenset[str]) -> bool:
-    """Whether a row group's columns that are read would fill too much memory, as stored or as eight bytes a value."""
+def _groups(metadata: papq.FileMetaData, types: Mapping[str, Any], read: frozenset[str]) -> tuple[tuple[int, int], ...]:
+    width = sum(_width(kind) for name, kind in types.items() if name in read)
+    found = []
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
-        if max(group.total_byte_size, group.num_rows * group.num_columns * 8) <= _LARGE_GROUP:
-            continue
-        chunks = [group.column(number) for number in range(group.num_columns)]
-        wanted = [chunk for chunk in chunks if _within(chunk.path_in_schema, read)]
-        if sum(max(chunk.total_uncompressed_size, group.num_rows * 8) for chunk in wanted) > _LARGE_GROUP:
-            return True
-    return False
+        size = group.num_rows * width + group.total_byte_size
+        if size > LARGE_GROUP:
+            # Only now is it worth to look at every column of a wide file.
+            chunks = (group.column(number) for number in range(group.num_columns))
+            stored = sum(chunk.total_uncompressed_size for chunk in chunks if _within(chunk.path_in_schema, read))
+            size = group.num_rows * width + stored
+        found.append((group.num_rows, size))
+    return tuple(found)
+
+
+def _width(kind: Any) -> int:
+    """Bytes of a value in memory, without its text and without knowing how long lists are."""
+    import pyarrow.types as pat
+
+    if pat.is_struct(kind):
+        return sum(_width(kind.field(index).type) for index in range(kind.num_fields))
+    if pat.is_list(kind) or pat.is_large_list(kind) or pat.is_fixed_size_list(kind) or pat.is_map(kind):
+        return 8 + 2 * _width(kind.value_type if not pat.is_map(kind) else kind.item_type)
+    return 8 if pat.is_integer(kind) or pat.is_floating(kind) or pat.is_temporal(kind) or pat.is_boolean(kind) else 16
 
 
 def _within(path: str, columns: frozenset[str]) -> bool:

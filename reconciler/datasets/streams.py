@@ -52,7 +52,9 @@ class Text:
             raise problem("F105", f"{named(self._path)} can't be decompressed to its end.") from error
         self._given += len(data)
         if self._given > _SUSPICIOUS and self._given > _RATIO * self._raw.count:
-            raise problem("F111", f"{named(self._path)} has {self._raw.count:,} bytes read so far for {self._given:,} of text.")
+            raise problem(
+                "F111", f"{named(self._path)} has {self._raw.count:,} bytes read so far for {self._given:,} of text."
+            )
         return data
 
     def readable(self) -> bool:
@@ -93,7 +95,9 @@ def open_text(access: Access, file: PinnedFile) -> Iterator[Text]:
     except FileNotFoundError as error:
         raise problem("F116", f"{named(file.path)} is gone.") from error
     except OSError as error:
-        raise problem("F104", f"{named(file.path)} can't be opened: {error.strerror or 'the store refused'}.") from error
+        raise problem(
+            "F104", f"{named(file.path)} can't be opened: {error.strerror or 'the store refused'}."
+        ) from error
     with closing(raw):
         counted = Counted(raw)
         yield Text(file.path, counted, _decompressed(counted, compression(file.path or access.root)))
@@ -102,8 +106,10 @@ def open_text(access: Access, file: PinnedFile) -> Iterator[Text]:
 def _open(access: Access, file: PinnedFile) -> BinaryIO:
     where = access.uri(file.path)
     if not where.startswith("s3://"):
-        return open(where, "rb")  # noqa: SIM115 - the caller closes it
-    opened: BinaryIO = s3_filesystem(access).open_input_stream(where.removeprefix("s3://"), compression=None, buffer_size=2**20)
+        return open(where, "rb")
+    opened: BinaryIO = s3_filesystem(access).open_input_stream(
+        where.removeprefix("s3://"), compression=None, buffer_size=2**20
+    )
     return opened
 
 

@@ -13,9 +13,7 @@ _NOT_FINITE = r"(?i)^([+-]?inf(inity)?|nan)$"
 _TRUE = r"(?i)^(true|t|1)$"
 _FALSE = r"(?i)^(false|f|0)$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_TIMESTAMP = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$"
-)
+_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$"
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
@@ -40,7 +38,13 @@ def _expression(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
         case pl.Float32() | pl.Float64():
             return _float(text, kind)
         case pl.Boolean():
-            return pl.when(text.str.contains(_TRUE)).then(True).when(text.str.contains(_FALSE)).then(False).alias(text.meta.output_name())
+            return (
+                pl.when(text.str.contains(_TRUE))
+                .then(True)
+                .when(text.str.contains(_FALSE))
+                .then(False)
+                .alias(text.meta.output_name())
+            )
         case pl.Date():
             return _where(text, _DATE, text.str.to_date("%Y-%m-%d", strict=False))
         case pl.Datetime():
@@ -61,10 +65,16 @@ def _float(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
     """Numbers that fit; those too large for the type are misfits, not infinity."""
     value = text.str.strip_prefix("+").cast(kind, strict=False)
     named = text.str.to_lowercase().str.strip_prefix("+").replace({"infinity": "inf", "-infinity": "-inf"})
-    special = named.replace_strict({"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}, default=None, return_dtype=kind)
+    special = named.replace_strict(
+        {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}, default=None, return_dtype=kind
+    )
     finite = pl.when(value.is_finite()).then(value)
     return (
-        pl.when(text.str.contains(_NUMBER)).then(finite).when(text.str.contains(_NOT_FINITE)).then(special).alias(text.meta.output_name())
+        pl.when(text.str.contains(_NUMBER))
+        .then(finite)
+        .when(text.str.contains(_NOT_FINITE))
+        .then(special)
+        .alias(text.meta.output_name())
     )
 
 

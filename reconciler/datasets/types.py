@@ -9,8 +9,15 @@ import polars as pl
 from reconciler.datasets.text import TIMESTAMP
 
 _FLAT: dict[str, pl.DataType] = {
-    "string": pl.String(), "int": pl.Int32(), "long": pl.Int64(), "float": pl.Float32(), "double": pl.Float64(),
-    "boolean": pl.Boolean(), "date": pl.Date(), "timestamp": TIMESTAMP, "binary": pl.Binary(),
+    "string": pl.String(),
+    "int": pl.Int32(),
+    "long": pl.Int64(),
+    "float": pl.Float32(),
+    "double": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "date": pl.Date(),
+    "timestamp": TIMESTAMP,
+    "binary": pl.Binary(),
 }
 
 

@@ -60,7 +60,9 @@ def check(frame: pl.DataFrame, fmt: CsvFormat) -> SourceError | None:
     if frame.width == 1:
         only = frame.to_series()
         if (not fmt.null_value and only.null_count()) or (not fmt.empty_value and (only.cast(pl.String) == "").any()):
-            return problem("F115", f"{only.name!r} is the only column, and in some row there would be nothing to write.")
+            return problem(
+                "F115", f"{only.name!r} is the only column, and in some row there would be nothing to write."
+            )
     return None
 
 

@@ -74,6 +74,8 @@ class Engine(Protocol):
         """
         ...
 
-    def count(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None) -> tuple[int, int]:
+    def count(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
+    ) -> tuple[int, int]:
         """(rows read, rows that match)."""
         ...

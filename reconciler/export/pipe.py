@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import queue
+import threading
 from typing import Protocol
 
 from reconciler.destinations.base import FileSink
 
+_AHEAD = 2
 _GZIP = 31
 """zlib's window bits for a gzip header and trailer."""
 
@@ -20,46 +23,55 @@ class Compressor(Protocol):
 
 
 class Pipe:
-    """A writable binary stream over a sink. Engines turn what a sink raises into errors of their own: `failure` has the original."""
+    """A writable binary stream over a sink. Engines turn what a sink raises into errors of their own: `failure` has the original.
 
-    def __init__(self, sink: FileSink, compressor: Compressor | None = None, encoding: str = "utf-8", start: bytes = b"") -> None:
+    With `ahead`, encoding, compression and the sink work in a thread of their own, so that serialising goes on meanwhile; at most
+    `_AHEAD` pieces wait.
+    """
+
+    def __init__(
+        self, sink: FileSink, compressor: Compressor | None = None, encoding: str = "utf-8", *, ahead: bool = False
+    ) -> None:
         self._sink = sink
         self._compressor = compressor
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder("utf-8")()
         self._encoding = encoding
         self._open = True
+        self._queue: queue.Queue[bytes | None] | None = queue.Queue(_AHEAD) if ahead else None
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True) if ahead else None
+        if self._thread is not None:
+            self._thread.start()
         self.written = 0
         self.failure: BaseException | None = None
         self.mode = "wb"
-        if start:
-            self._pass(start)
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Takes UTF-8 text, or bytes where there is neither encoding nor compression."""
+        """Takes UTF-8 text, or bytes where there is neither encoding nor compression. Raises what an earlier piece met."""
         if not self._open:
             raise ValueError("the file is closed")
-        if self.failure:
+        if self.failure is not None:
             raise self.failure
-        try:
-            if self._decoder is None:
-                self._pass(data)
-            else:
-                self._pass(self._decoder.decode(bytes(data)).encode(self._encoding))
-        except BaseException as error:
-            self.failure = error
-            raise
+        if self._queue is not None:
+            self._queue.put(bytes(data))
+        else:
+            self._take(data)
+            if self.failure is not None:
+                raise self.failure
         return len(data)
 
     def end(self) -> None:
-        """Writes what compression still holds. The sink stays open."""
-        self._open = False
+        """Writes what waits and what compression still holds. The sink stays open."""
+        self._stop()
+        if self.failure is not None:
+            raise self.failure
         if self._compressor is not None and (rest := self._compressor.flush()):
             self._sink.write(rest)
             self.written += len(rest)
 
     def refuse(self) -> None:
-        """No more writes: the sink is being aborted, and a thread of the engine may still be at it."""
-        self._open = False
+        """No more writes: the sink is being aborted, and a thread of the engine may still be at it. What waits is dropped."""
+        self.failure = self.failure or ValueError("the file is given up")
+        self._stop()
 
     def flush(self) -> None:
         """Nothing to do: sinks buffer as they like."""
@@ -67,12 +79,31 @@ class Pipe:
     def close(self) -> None:
         """The engine is done; `end` follows."""
 
-    def _pass(self, data: bytes | bytearray | memoryview) -> None:
-        if self._compressor is not None:
-            data = self._compressor.compress(bytes(data))
-        if data:
-            self._sink.write(data)
-            self.written += len(data)
+    def _stop(self) -> None:
+        self._open = False
+        if self._queue is not None and self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._queue = None
+
+    def _work(self) -> None:
+        assert self._queue is not None
+        waiting = self._queue
+        while (data := waiting.get()) is not None:
+            if self.failure is None:
+                self._take(data)
+
+    def _take(self, data: bytes | bytearray | memoryview) -> None:
+        try:
+            if self._decoder is not None:
+                data = self._decoder.decode(bytes(data)).encode(self._encoding)
+            if self._compressor is not None:
+                data = self._compressor.compress(bytes(data))
+            if data:
+                self._sink.write(data)
+                self.written += len(data)
+        except BaseException as error:
+            self.failure = error
 
 
 def compressor(kind: str) -> Compressor | None:

@@ -44,7 +44,8 @@ def _struct(column: pl.Expr, kind: pl.Struct) -> pl.Expr | None:
     if not any(expression is not None for expression in made.values()):
         return None
     fields = [
-        (column.struct.field(name) if expression is None else expression).alias(name) for name, expression in made.items()
+        (column.struct.field(name) if expression is None else expression).alias(name)
+        for name, expression in made.items()
     ]
     return pl.when(column.is_not_null()).then(pl.struct(fields))
 

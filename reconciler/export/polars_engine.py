@@ -14,7 +14,9 @@ from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import ExportJob, ExportResult, Interrupted, Progress
-from reconciler.export.rows import Counts, Source, check_parquet, frames, text_frames
+from reconciler.export.parquet_rows import check_parquet
+from reconciler.export.rows import frames
+from reconciler.export.source import Counts, Source, text_frames
 from reconciler.export.split import Splitter
 from reconciler.export.writers import check_types, write
 from reconciler.resources.dataset import CsvReading, DatasetSpec
@@ -66,9 +68,10 @@ class PolarsEngine:
         splitter = Splitter(iter(watched), job.output.max_rows, job.output.max_bytes)
         files: list[StagedFile] = []
         while splitter.more():
-            files.append(_file(job, schema, splitter, open_file(len(files))))
+            files.append(_file(job, schema, splitter, watched, open_file(len(files))))
             splitter.finished(files[-1].size)
             watched.files = len(files)
+        watched.look()
         return ExportResult(counts.rows, splitter.rows, tuple(files))
 
 
@@ -85,7 +88,7 @@ def write_empty(job: ExportJob, sink: FileSink) -> StagedFile:
 
 @dataclass(slots=True)
 class _Watched:
-    """Frames on their way: `stop` is asked and `progress` told between them."""
+    """Frames on their way, as read and as written: `stop` is asked and `progress` told between them."""
 
     frames: Iterator[pl.DataFrame]
     counts: Counts
@@ -95,22 +98,29 @@ class _Watched:
     rows: int = 0
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        self._look()
+        self.look()
         for frame in self.frames:
-            self.rows += frame.height
-            self._look()
+            self.look()
             yield frame
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def written(self, frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Frames on their way to a file."""
+        for frame in frames:
+            self.look()
+            self.rows += frame.height
+            yield frame
+
+    def look(self) -> None:
+        """Raises `Interrupted`."""
         if self.stop():
             raise Interrupted
         self.progress(Progress(self.rows, self.counts.size, self.counts.total, self.files))
 
 
-def _file(job: ExportJob, schema: pl.Schema, splitter: Splitter, sink: FileSink) -> StagedFile:
+def _file(job: ExportJob, schema: pl.Schema, splitter: Splitter, watched: _Watched, sink: FileSink) -> StagedFile:
     try:
-        write(job.format, schema, splitter.file, sink, stepwise=job.output.max_bytes is not None)
+        write(job.format, schema, lambda written: watched.written(splitter.file(written)), sink)
         return sink.finish(splitter.in_file)
     except BaseException:
         sink.abort()

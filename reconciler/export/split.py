@@ -8,6 +8,8 @@ import polars as pl
 
 _STEP = 16_384
 """Rows after which `max_bytes` is judged again."""
+_FRAME = 16 * 2**20
+"""Bytes of a frame at most: writers hold several at once."""
 
 
 class Splitter:
@@ -39,6 +41,8 @@ class Splitter:
             room = self._expected - self.in_file
             if self._max_bytes is not None:
                 room = min(room, _STEP)
+            # Rows are what can be cut; one row alone may be larger.
+            room = min(room, max(1, frame.height * _FRAME // max(1, int(frame.estimated_size()))))
             given, rest = frame.head(room), frame.slice(room)
             self._held = rest if rest.height else None
             self.in_file += given.height

@@ -20,16 +20,20 @@ Frames = Callable[[Callable[[], int]], Iterator[pl.DataFrame]]
 """Given a function that says how many bytes are written, one file's frames."""
 
 ROW_GROUP = 122_880
-_PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {"none": "uncompressed", "snappy": "snappy", "gzip": "gzip", "zstd": "zstd"}
+_PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {
+    "none": "uncompressed",
+    "snappy": "snappy",
+    "gzip": "gzip",
+    "zstd": "zstd",
+}
 
 
-def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink, *, stepwise: bool = False) -> None:
+def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink) -> None:
     """Writes a whole file, even where there are no frames; the sink is neither finished nor aborted.
 
-    `stepwise`: text is written frame by frame, so that `frames` knows how much is written; slower, for there is less to do at once.
     Raises what the sink and `frames` raise, as it is, and `SourceError` F112, F114, F115.
     """
-    pipe = _pipe(fmt, schema, sink)
+    pipe = _pipe(fmt, sink)
     failed: list[BaseException] = []
 
     def read(*_asked: object) -> Iterator[pl.DataFrame]:
@@ -37,23 +41,25 @@ def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink, *, 
             for frame in frames(lambda: pipe.written):
                 if pipe.failure is not None:
                     return
-                if isinstance(fmt, CsvFormat) and (misfit := check(frame, fmt)) is not None:
-                    raise misfit
                 yield frame
         except BaseException as error:
             failed.append(error)
             raise
 
-    file = cast("IO[bytes]", pipe)
     try:
-        if stepwise and not isinstance(fmt, ParquetFormat):
-            for frame in read():
-                _sink(fmt, schema, frame.lazy(), file)
-        else:
-            _sink(fmt, schema, register_io_source(read, schema=schema), file)
+        match fmt:
+            case ParquetFormat():
+                _parquet(fmt, register_io_source(read, schema=schema), pipe)
+            case JsonFormat():
+                _json(schema, read(), pipe)
+            case CsvFormat():
+                _csv(fmt, schema, read(), pipe)
+            case _:
+                assert_never(fmt)
     except BaseException as error:
+        original = pipe.failure or (failed[0] if failed else error)
         pipe.refuse()
-        raise (pipe.failure or (failed[0] if failed else error)) from None
+        raise original from None
     pipe.end()
 
 
@@ -62,39 +68,56 @@ def check_types(fmt: AnyFormat, schema: pl.Schema) -> None:
     if isinstance(fmt, CsvFormat):
         fields(schema, fmt)
         header(schema.names(), fmt)
-    elif isinstance(fmt, ParquetFormat) and any(isinstance(kind, pl.Struct) and not kind.fields for kind in schema.values()):
+    elif isinstance(fmt, ParquetFormat) and any(
+        isinstance(kind, pl.Struct) and not kind.fields for kind in schema.values()
+    ):
         raise problem("F112", "A struct without fields has no form in Parquet.")
 
 
-def _pipe(fmt: AnyFormat, schema: pl.Schema, sink: FileSink) -> Pipe:
+def _pipe(fmt: AnyFormat, sink: FileSink) -> Pipe:
     match fmt:
         case ParquetFormat():
             return Pipe(sink)
         case JsonFormat():
-            return Pipe(sink, compressor(fmt.compression))
+            return Pipe(sink, compressor(fmt.compression), ahead=True)
         case CsvFormat():
-            pipe = Pipe(sink, compressor(fmt.compression), ENCODINGS[fmt.encoding], BOM if fmt.encoding == "utf-8-bom" else b"")
-            if first := header(schema.names(), fmt):
-                pipe.write(first)
-            return pipe
+            return Pipe(sink, compressor(fmt.compression), ENCODINGS[fmt.encoding], ahead=True)
         case _:
             assert_never(fmt)
 
 
-def _sink(fmt: AnyFormat, schema: pl.Schema, rows: pl.LazyFrame, file: IO[bytes]) -> None:
-    match fmt:
-        case ParquetFormat():
-            rows.sink_parquet(file, compression=_PARQUET[fmt.compression], row_group_size=ROW_GROUP)
-        case JsonFormat():
-            made = {name: for_json(pl.col(name), kind) for name, kind in schema.items()}
-            rows.with_columns(value.alias(name) for name, value in made.items() if value is not None).sink_ndjson(file)
-        case CsvFormat():
-            rows.select(fields(schema, fmt)).sink_csv(
-                file,
-                include_header=False,
-                separator=fmt.delimiter,
-                line_terminator=line_end(fmt),
-                quote_style="never",
-            )
-        case _:
-            assert_never(fmt)
+def _parquet(fmt: ParquetFormat, rows: pl.LazyFrame, pipe: Pipe) -> None:
+    """One query for the file: row groups are encoded while the next are read."""
+    rows.sink_parquet(_file(pipe), compression=_PARQUET[fmt.compression], row_group_size=ROW_GROUP)
+
+
+def _json(schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
+    """Frame by frame: one query for the file would read far ahead of what is written (Polars 2.1), without bound."""
+    made = {name: for_json(pl.col(name), kind) for name, kind in schema.items()}
+    changed = [value.alias(name) for name, value in made.items() if value is not None]
+    for frame in frames:
+        frame.lazy().with_columns(changed).sink_ndjson(_file(pipe))
+
+
+def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
+    """Frame by frame, as JSON is."""
+    if fmt.encoding == "utf-8-bom":
+        pipe.write(BOM)
+    if first := header(schema.names(), fmt):
+        pipe.write(first)
+    texts = fields(schema, fmt)
+    for frame in frames:
+        if (misfit := check(frame, fmt)) is not None:
+            raise misfit
+        frame.lazy().select(texts).sink_csv(
+            _file(pipe),
+            include_header=False,
+            separator=fmt.delimiter,
+            line_terminator=line_end(fmt),
+            quote_style="never",
+        )
+
+
+def _file(pipe: Pipe) -> IO[bytes]:
+    """Polars needs no more of a file than a pipe offers."""
+    return cast("IO[bytes]", pipe)

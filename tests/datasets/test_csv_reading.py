@@ -24,11 +24,18 @@ PLAIN = CsvReading()
 
 
 def read(
-    folder: Path, content: bytes, name: str = "a.csv", reading: CsvReading = PLAIN, required: object = None, **types: pl.DataType
+    folder: Path,
+    content: bytes,
+    name: str = "a.csv",
+    reading: CsvReading = PLAIN,
+    required: object = None,
+    **types: pl.DataType,
 ) -> pl.DataFrame:
     (folder / name).write_bytes(content)
     wanted = Wanted(types, frozenset(types) if required is None else frozenset(required))  # type: ignore[call-overload]
-    frames = [frame for frame, _ in read_csv(Access(str(folder)), PinnedFile(path=name, size=1, version=""), wanted, reading)]
+    frames = [
+        frame for frame, _ in read_csv(Access(str(folder)), PinnedFile(path=name, size=1, version=""), wanted, reading)
+    ]
     return pl.concat(frames) if frames else pl.DataFrame(schema=types)
 
 
@@ -47,7 +54,9 @@ def test_null_and_empty_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_another_null_value(tmp_path: Path) -> None:
-    got = read(tmp_path, b'a,b\nNULL,1\n"NULL",NULL\n,\n', reading=CsvReading(null_value="NULL"), a=pl.String(), b=pl.Int32())
+    got = read(
+        tmp_path, b'a,b\nNULL,1\n"NULL",NULL\n,\n', reading=CsvReading(null_value="NULL"), a=pl.String(), b=pl.Int32()
+    )
     assert got.rows() == [(None, 1), ("NULL", None), ("", None)]
 
 
@@ -78,7 +87,10 @@ def test_header_only(tmp_path: Path) -> None:
 
 
 def test_multi_member_gzip(tmp_path: Path) -> None:
-    assert read(tmp_path, gzip.compress(b"a\n1\n") + gzip.compress(b"2\n"), "a.csv.gz", a=pl.Int32()).rows() == [(1,), (2,)]
+    assert read(tmp_path, gzip.compress(b"a\n1\n") + gzip.compress(b"2\n"), "a.csv.gz", a=pl.Int32()).rows() == [
+        (1,),
+        (2,),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +143,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n"]))
-def test_reads_what_the_csv_module_writes(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], end: str) -> None:
+def test_reads_what_the_csv_module_writes(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], end: str
+) -> None:
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator=end)
     writer.writerows([("a", "b"), *rows])

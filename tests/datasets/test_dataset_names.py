@@ -13,7 +13,9 @@ def test_visible(path: str) -> None:
     assert visible(path)
 
 
-@pytest.mark.parametrize("path", ["_SUCCESS", ".a.parquet", "_temporary/0/a.parquet", "day=1/.a.parquet.crc", "..data/a"])
+@pytest.mark.parametrize(
+    "path", ["_SUCCESS", ".a.parquet", "_temporary/0/a.parquet", "day=1/.a.parquet.crc", "..data/a"]
+)
 def test_hidden(path: str) -> None:
     assert not visible(path)
 
@@ -39,7 +41,14 @@ def test_names_of_each_format(path: str, fmt: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "fmt"),
-    [("README.md", "parquet"), ("a.csv", "parquet"), ("a.parquet.gz", "parquet"), ("a.parquet", "csv"), ("a", "csv"), ("a.gz", "json")],
+    [
+        ("README.md", "parquet"),
+        ("a.csv", "parquet"),
+        ("a.parquet.gz", "parquet"),
+        ("a.parquet", "csv"),
+        ("a", "csv"),
+        ("a.gz", "json"),
+    ],
 )
 def test_other_names_are_refused(path: str, fmt: str) -> None:
     with pytest.raises(SourceError) as caught:
@@ -49,11 +58,19 @@ def test_other_names_are_refused(path: str, fmt: str) -> None:
 
 
 def test_compression() -> None:
-    assert [compression(name) for name in ("a.csv", "a.csv.gz", "A.JSON.GZ", "a.json.zst")] == ["none", "gzip", "gzip", "zstd"]
+    assert [compression(name) for name in ("a.csv", "a.csv.gz", "A.JSON.GZ", "a.json.zst")] == [
+        "none",
+        "gzip",
+        "gzip",
+        "zstd",
+    ]
 
 
 def test_partitions() -> None:
-    assert partitions("day=2026-01-01/city=S%C3%A3o%20Bento%2F1/a.parquet") == {"day": "2026-01-01", "city": "São Bento/1"}
+    assert partitions("day=2026-01-01/city=S%C3%A3o%20Bento%2F1/a.parquet") == {
+        "day": "2026-01-01",
+        "city": "São Bento/1",
+    }
     assert partitions("country=__HIVE_DEFAULT_PARTITION__/a.parquet") == {"country": None}
     assert partitions("a=b=c/x.parquet") == {"a": "b=c"}
     assert partitions("plain/=x/a=1.parquet") == {}

@@ -26,7 +26,9 @@ from reconciler.values.pin import PinnedFile
 NESTED = pl.Struct({"b": pl.Int32(), "c": pl.List(pl.Struct({"at": TIMESTAMP, "n": pl.Decimal(10, 2)}))})
 
 
-def read(folder: Path, content: bytes, name: str = "a.jsonl", required: object = None, **types: pl.DataType) -> pl.DataFrame:
+def read(
+    folder: Path, content: bytes, name: str = "a.jsonl", required: object = None, **types: pl.DataType
+) -> pl.DataFrame:
     (folder / name).write_bytes(content)
     file = PinnedFile(path=name, size=1, version="")
     wanted = Wanted(types, frozenset(types) if required is None else frozenset(required))  # type: ignore[call-overload]
@@ -64,7 +66,13 @@ def test_every_type(tmp_path: Path) -> None:
 
 
 def test_nulls_at_every_depth(tmp_path: Path) -> None:
-    lines = [{"x": None}, {"x": {"b": None, "c": None}}, {}, {"x": {"b": 2, "c": []}}, {"x": {"c": [None, {"n": None}]}}]
+    lines = [
+        {"x": None},
+        {"x": {"b": None, "c": None}},
+        {},
+        {"x": {"b": 2, "c": []}},
+        {"x": {"c": [None, {"n": None}]}},
+    ]
     got = read(tmp_path, "\n".join(map(json.dumps, lines)).encode(), x=NESTED)
     assert got["x"].to_list() == [
         None,
@@ -164,10 +172,14 @@ values = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=
 
 @settings(max_examples=200)
 @given(
-    st.lists(st.fixed_dictionaries({"s": values, "l": st.none() | st.lists(values, max_size=3)}), min_size=1, max_size=5),
+    st.lists(
+        st.fixed_dictionaries({"s": values, "l": st.none() | st.lists(values, max_size=3)}), min_size=1, max_size=5
+    ),
     st.booleans(),
 )
-def test_reads_what_the_json_module_writes(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], ascii_only: bool) -> None:
+def test_reads_what_the_json_module_writes(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], ascii_only: bool
+) -> None:
     content = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows).encode()
     got = read(tmp_path_factory.getbasetemp(), content, s=pl.String(), l=pl.List(pl.String()))
     assert got.to_dicts() == rows

@@ -35,10 +35,23 @@ def code(root: Path) -> str:
 
 
 def test_lists_all_data_files_sorted_by_path(tmp_path: Path) -> None:
-    for name in ("b.parquet", "a.parquet", "day=2/x.parquet", "day=10/x.parquet", "_SUCCESS", ".a.crc", "_tmp/c.parquet"):
+    for name in (
+        "b.parquet",
+        "a.parquet",
+        "day=2/x.parquet",
+        "day=10/x.parquet",
+        "_SUCCESS",
+        ".a.crc",
+        "_tmp/c.parquet",
+    ):
         at(tmp_path / name, timedelta(hours=1), name.encode())
     listing = files(tmp_path).listing(NOW)
-    assert [file.path for file in listing.pin.files] == ["a.parquet", "b.parquet", "day=10/x.parquet", "day=2/x.parquet"]
+    assert [file.path for file in listing.pin.files] == [
+        "a.parquet",
+        "b.parquet",
+        "day=10/x.parquet",
+        "day=2/x.parquet",
+    ]
     assert [file.size for file in listing.pin.files] == [9, 9, 16, 15]
     assert listing.modified["a.parquet"] == NOW - timedelta(hours=1)
     assert listing.unsettled == ()
@@ -148,6 +161,8 @@ def test_open_local(tmp_path: Path) -> None:
         raise AssertionError
 
     for location in ("data", "data/", str(tmp_path / "data"), f"file://{tmp_path}/data"):
-        spec = DatasetSpec.model_validate({"location": location, "format": "parquet", "columns": {"a": {"type": "string"}}})
+        spec = DatasetSpec.model_validate(
+            {"location": location, "format": "parquet", "columns": {"a": {"type": "string"}}}
+        )
         opened = open_dataset(spec, root=tmp_path, session=no_session)  # type: ignore[arg-type]
         assert [file.path for file in opened.listing(NOW).pin.files] == ["a.parquet"]

@@ -44,7 +44,9 @@ def session(server: S3Server, secret: str | None = None) -> AwsSession:
     return AwsSession(spec, SecretSource(Path("/"), {"ID": server.access_key, "KEY": secret or server.secret_key}))
 
 
-def files(server: S3Server, bucket: str, prefix: str, format: str = "parquet", settle: timedelta = timedelta(0)) -> S3Files:
+def files(
+    server: S3Server, bucket: str, prefix: str, format: str = "parquet", settle: timedelta = timedelta(0)
+) -> S3Files:
     return S3Files(bucket, prefix, f"s3://{bucket}/{prefix}", format, settle, session(server))  # type: ignore[arg-type]
 
 
@@ -116,17 +118,25 @@ def test_the_engine_reads_from_s3(seaweed_server: S3Server, bucket: str, tmp_pat
     for part, folder in enumerate(("day=1", "day=2 %2F+é")):
         local = tmp_path / f"{part}.{ends[format]}"
         WRITERS[format](ROWS[part * 150 : part * 150 + 150], local)
-        seaweed_server.client().put_object(Bucket=bucket, Key=f"{format}/{folder}/a.{ends[format]}", Body=local.read_bytes())
+        seaweed_server.client().put_object(
+            Bucket=bucket, Key=f"{format}/{folder}/a.{ends[format]}", Body=local.read_bytes()
+        )
     opened = files(seaweed_server, bucket, format, format)
     kinds = COLUMNS if format != "csv" else FLAT_COLUMNS
     spec = dataset(format, {**kinds, "day": "string"})
     pinned = opened.listing(SOON).pin.files
     engine = PolarsEngine()
     assert engine.inspect(spec, opened.access(), pinned) == 300
-    columns = tuple(ExportColumn(column=name, name=name, type=kind) for name, kind in {**kinds, "day": "string"}.items())
-    job = ExportJob(dataset=spec, files=pinned, where=None, columns=columns, format=ParquetFormat(type="parquet"), output=Files())
+    columns = tuple(
+        ExportColumn(column=name, name=name, type=kind) for name, kind in {**kinds, "day": "string"}.items()
+    )
+    job = ExportJob(
+        dataset=spec, files=pinned, where=None, columns=columns, format=ParquetFormat(type="parquet"), output=Files()
+    )
     engine.export(job, opened.access(), lambda _: FileSink(tmp_path / "out.parquet"), lambda _: None, lambda: False)
-    expected = [{**{name: row[name] for name in kinds}, "day": "1" if at < 150 else "2 /+é"} for at, row in enumerate(ROWS)]
+    expected = [
+        {**{name: row[name] for name in kinds}, "day": "1" if at < 150 else "2 /+é"} for at, row in enumerate(ROWS)
+    ]
     assert pq.read_table(tmp_path / "out.parquet").to_pylist() == expected
     seaweed_server.client().delete_object(Bucket=bucket, Key=f"{format}/day=1/a.{ends[format]}")
     with pytest.raises(SourceError) as gone:

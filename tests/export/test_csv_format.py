@@ -66,7 +66,9 @@ def test_names_are_quoted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_formulas(tmp_path: Path, start: str) -> None:
     rows = [(f"{start}1+1", f"x{start}")]
-    safe = list(csv.reader(io.StringIO(written(tmp_path, rows, csv_format(formulas="neutralise")).decode(), newline="")))
+    safe = list(
+        csv.reader(io.StringIO(written(tmp_path, rows, csv_format(formulas="neutralise")).decode(), newline=""))
+    )
     assert safe[1] == [f"'{start}1+1", f"x{start}"]
     raw = list(csv.reader(io.StringIO(written(tmp_path, rows, csv_format()).decode(), newline="")))
     assert raw[1] == list(rows[0])
@@ -119,7 +121,9 @@ def test_encodings(tmp_path: Path, encoding: str, codec: str, bom: bytes) -> Non
 def test_characters_beyond_the_encoding(tmp_path: Path, encoding: str, char: str, fits: bool) -> None:
     fmt = csv_format(encoding=encoding)
     if fits:
-        assert char in written(tmp_path, [("ok", f"x{char}")], fmt).decode({"windows-1252": "cp1252", "utf-16le": "utf-16-le"}.get(encoding, encoding))
+        assert char in written(tmp_path, [("ok", f"x{char}")], fmt).decode(
+            {"windows-1252": "cp1252", "utf-16le": "utf-16-le"}.get(encoding, encoding)
+        )
         return
     with pytest.raises(SourceError) as caught:
         written(tmp_path, [("ok", "fine"), ("ok", f"secret{char}")], fmt)
@@ -157,7 +161,11 @@ def test_options_that_contradict() -> None:
             csv_format(**options)
 
 
-texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6) | st.sampled_from(["", ";", "'", "\\", "\\'", "NULL", "\r", " "])
+texts = (
+    st.none()
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+    | st.sampled_from(["", ";", "'", "\\", "\\'", "NULL", "\r", " "])
+)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -168,8 +176,19 @@ texts = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_cha
     st.sampled_from([None, "\\"]),
     st.sampled_from(["lf", "crlf"]),
 )
-def test_any_text_by_the_csv_module(tmp_path: Path, rows: Texts, delimiter: str, quote: str, escape: str | None, end: str) -> None:
-    fmt = csv_format(delimiter=delimiter, quote=quote, escape=escape, lineEnding=end, nullValue="NULL", emptyValue=quote * 2)
+def test_any_text_by_the_csv_module(
+    tmp_path: Path, rows: Texts, delimiter: str, quote: str, escape: str | None, end: str
+) -> None:
+    fmt = csv_format(
+        delimiter=delimiter, quote=quote, escape=escape, lineEnding=end, nullValue="NULL", emptyValue=quote * 2
+    )
     text = written(tmp_path, rows, fmt).decode()
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, escapechar=escape, doublequote=escape is None, strict=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=quote,
+        escapechar=escape,
+        doublequote=escape is None,
+        strict=True,
+    )
     assert list(reader)[1:] == [["NULL" if value is None else value for value in row] for row in rows]

@@ -69,10 +69,14 @@ def code(folder: Path, spec: Any) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("fmt", ALL_FORMATS, ids=lambda fmt: fmt.type)
-@pytest.mark.parametrize(("matched", "sizes"), [(0, []), (1, [1]), (500, [500]), (501, [500, 1]), (1500, [500, 500, 500])])
+@pytest.mark.parametrize(
+    ("matched", "sizes"), [(0, []), (1, [1]), (500, [500]), (501, [500, 1]), (1500, [500, 500, 500])]
+)
 def test_split_at_max_rows_exactly(lake: Path, tmp_path: Path, fmt: Format, matched: int, sizes: list[int]) -> None:
     where = f"prospect_id <= 'p-{matched:08d}'"
-    done = export(lake / "parquet", tmp_path, dataset(), fmt, where=where, columns=list(FLAT_COLUMNS), output=Files(max_rows=500))
+    done = export(
+        lake / "parquet", tmp_path, dataset(), fmt, where=where, columns=list(FLAT_COLUMNS), output=Files(max_rows=500)
+    )
     assert [file.rows for file in done.result.files] == sizes
     assert (done.result.read, done.result.matched) == (2000, matched)
     assert all(sink.done for sink in done.sinks)
@@ -95,13 +99,19 @@ def test_the_splitter_keeps_every_row_in_order(heights: list[int], max_rows: int
     assert splitter.rows == sum(heights)
 
 
-@pytest.mark.parametrize("fmt", [JsonFormat(type="json", compression="none"), CsvFormat(type="csv"), ParquetFormat(type="parquet")], ids=lambda fmt: fmt.type)
+@pytest.mark.parametrize(
+    "fmt",
+    [JsonFormat(type="json", compression="none"), CsvFormat(type="csv"), ParquetFormat(type="parquet")],
+    ids=lambda fmt: fmt.type,
+)
 def test_split_by_bytes(tmp_path: Path, fmt: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writers, "ROW_GROUP", 20_000)
     count = 400_000
     put(tmp_path / "in", "a.parquet", a=[f"value-{row * 2654435761 % 2**32}" for row in range(count)])
     limit = 1_000_000
-    done = export(tmp_path / "in", tmp_path / "out", dataset(columns={"a": "string"}), fmt, output=Files(max_bytes=limit))
+    done = export(
+        tmp_path / "in", tmp_path / "out", dataset(columns={"a": "string"}), fmt, output=Files(max_bytes=limit)
+    )
     sizes = [file.size for file in done.result.files]
     assert sum(file.rows for file in done.result.files) == count
     assert len(sizes) > 1
@@ -123,7 +133,9 @@ def test_inspect_and_count(lake: Path, format: str) -> None:
 
 
 def test_a_filter_on_a_column_that_does_not_leave(lake: Path, tmp_path: Path) -> None:
-    done = export(lake / "parquet", tmp_path, dataset(), where="intent_score >= 0.7 AND country = 'US'", columns={"email": "mail"})
+    done = export(
+        lake / "parquet", tmp_path, dataset(), where="intent_score >= 0.7 AND country = 'US'", columns={"email": "mail"}
+    )
     expected = [{"mail": row["email"]} for row in ROWS if row["intent_score"] >= 0.7 and row["country"] == "US"]  # type: ignore[operator]
     assert rows_of(done.paths) == expected
 
@@ -133,7 +145,9 @@ def test_progress_only_grows_and_ends_at_the_total(lake: Path, tmp_path: Path) -
     spec = dataset("json")
     columns = (ExportColumn(column="prospect_id", name="prospect_id", type="string"),)
     files = files_of(lake / "json", "json")
-    job = ExportJob(dataset=spec, files=files, where=None, columns=columns, format=ALL_FORMATS[0], output=Files(max_rows=700))
+    job = ExportJob(
+        dataset=spec, files=files, where=None, columns=columns, format=ALL_FORMATS[0], output=Files(max_rows=700)
+    )
     access = LocalFiles(lake / "json", "", "json", timedelta(0)).access()
     ENGINE.export(job, access, lambda part: FileSink(tmp_path / str(part)), seen.append, lambda: False)
     total = sum(file.size for file in files)
@@ -196,9 +210,22 @@ def test_an_error_while_opening_the_second_file(lake: Path, tmp_path: Path) -> N
         return FileSink(tmp_path / "first")
 
     columns = (ExportColumn(column="prospect_id", name="a", type="string"),)
-    job = ExportJob(dataset=dataset(), files=files_of(lake / "parquet"), where=None, columns=columns, format=ALL_FORMATS[0], output=Files(max_rows=10))
+    job = ExportJob(
+        dataset=dataset(),
+        files=files_of(lake / "parquet"),
+        where=None,
+        columns=columns,
+        format=ALL_FORMATS[0],
+        output=Files(max_rows=10),
+    )
     with pytest.raises(DestinationError, match="D105"):
-        ENGINE.export(job, LocalFiles(lake / "parquet", "", "parquet", timedelta(0)).access(), open_file, lambda _: None, lambda: False)
+        ENGINE.export(
+            job,
+            LocalFiles(lake / "parquet", "", "parquet", timedelta(0)).access(),
+            open_file,
+            lambda _: None,
+            lambda: False,
+        )
 
 
 # What files look like
@@ -334,8 +361,10 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, lake: Path) -> Non
 
 
 @pytest.mark.parametrize("columns", [["prospect_id", "visit"], ["country"]])
-def test_large_row_groups_are_read_page_by_page(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: list[str]) -> None:
-    monkeypatch.setattr(parquet_reading, "_LARGE_GROUP", 1)
+def test_large_row_groups_are_read_page_by_page(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: list[str]
+) -> None:
+    monkeypatch.setattr(parquet_reading, "LARGE_GROUP", 1)
     monkeypatch.setattr(parquet_reading, "_BATCH", 77)
     done = export(lake / "parquet", tmp_path, dataset(), columns=columns, where="country = 'US'")
     assert rows_of(done.paths) == [{name: row[name] for name in columns} for row in ROWS if row["country"] == "US"]

@@ -98,7 +98,9 @@ def test_every_row_and_value(lake: Path, tmp_path: Path, source: str, fmt: Forma
         table = pq.read_table(path)
         assert table.to_pylist() == expected
         assert table.column_names == list(chosen.values())
-        assert duckdb.sql(f"select count(*), count(distinct \"out prospect_id\") from '{path}'").fetchall() == [(3000, 3000)]
+        assert duckdb.sql(f"select count(*), count(distinct \"out prospect_id\") from '{path}'").fetchall() == [
+            (3000, 3000)
+        ]
         codecs = {"none": "UNCOMPRESSED", "snappy": "SNAPPY", "gzip": "GZIP", "zstd": "ZSTD"}
         assert pq.read_metadata(path).row_group(0).column(0).compression == codecs[fmt.compression]
     elif fmt.type == "json":
@@ -113,15 +115,34 @@ def test_every_row_and_value(lake: Path, tmp_path: Path, source: str, fmt: Forma
 
 
 def test_extensions_tell_what_is_inside(lake: Path, tmp_path: Path) -> None:
-    names = {export(lake / "parquet", tmp_path / str(index), dataset(), fmt, columns=["prospect_id"]).paths[0].name for index, fmt in enumerate(FORMATS)}
+    names = {
+        export(lake / "parquet", tmp_path / str(index), dataset(), fmt, columns=["prospect_id"]).paths[0].name
+        for index, fmt in enumerate(FORMATS)
+    }
     ends = {name.removeprefix("part-00000.") for name in names}
-    assert ends == {"parquet", "snappy.parquet", "gz.parquet", "zstd.parquet", "json", "json.gz", "json.zst", "csv", "csv.gz"}
+    assert ends == {
+        "parquet",
+        "snappy.parquet",
+        "gz.parquet",
+        "zstd.parquet",
+        "json",
+        "json.gz",
+        "json.zst",
+        "csv",
+        "csv.gz",
+    }
 
 
 def test_files_are_the_same_each_time(lake: Path, tmp_path: Path) -> None:
     for fmt in FORMATS:
         once, again = (
-            export(lake / "parquet", tmp_path / fmt.type / fmt.compression / run, dataset(), fmt, columns=list(FLAT_COLUMNS)).result.files[0]
+            export(
+                lake / "parquet",
+                tmp_path / fmt.type / fmt.compression / run,
+                dataset(),
+                fmt,
+                columns=list(FLAT_COLUMNS),
+            ).result.files[0]
             for run in ("one", "two")
         )
         assert once.sha256 == again.sha256
@@ -161,13 +182,16 @@ def test_edges_in_parquet(edges: Path, tmp_path: Path) -> None:
     table = pq.read_table(path)
     assert table.to_pydict() == {name: values for name, (_, _, values) in EDGES.items()}
     # Polars writes its strings and binaries as large ones, which is the same in Parquet itself.
-    assert {name: str(kind).removeprefix("large_") for name, kind in zip(table.schema.names, table.schema.types, strict=True)} == {
-        name: str(kind) for name, (kind, _, _) in EDGES.items()
-    }
+    assert {
+        name: str(kind).removeprefix("large_")
+        for name, kind in zip(table.schema.names, table.schema.types, strict=True)
+    } == {name: str(kind) for name, (kind, _, _) in EDGES.items()}
 
 
 def test_edges_in_json(edges: Path, tmp_path: Path) -> None:
-    (path,) = export(edges, tmp_path / "out", dataset(columns=EDGE_TYPES), JsonFormat(type="json", compression="none")).paths
+    (path,) = export(
+        edges, tmp_path / "out", dataset(columns=EDGE_TYPES), JsonFormat(type="json", compression="none")
+    ).paths
     got = [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
     for name, (_, kind, values) in EDGES.items():
         column = [row[name] for row in got]
@@ -177,7 +201,9 @@ def test_edges_in_json(edges: Path, tmp_path: Path) -> None:
 
                 assert [None if text is None else base64.b64decode(text, validate=True) for text in column] == values
             case "float":
-                assert [None if value is None else struct.unpack("f", struct.pack("f", value))[0] for value in column] == values
+                assert [
+                    None if value is None else struct.unpack("f", struct.pack("f", value))[0] for value in column
+                ] == values
             case "timestamp":
                 assert [text and datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") for text in column] == values
             case "date":
@@ -204,5 +230,7 @@ def test_what_is_not_a_number(tmp_path: Path) -> None:
     spec = dataset(columns={"d": "double", "k": "list<double>"})
     (path,) = export(tmp_path / "in", tmp_path / "j", spec, JsonFormat(type="json", compression="none")).paths
     assert path.read_text().split("\n") == ['{"d":null,"k":[null]}'] * 3 + ['{"d":1.0,"k":[1.0]}', ""]
-    (path,) = export(tmp_path / "in", tmp_path / "c", spec, CsvFormat(type="csv", compression="none"), columns=["d"]).paths
+    (path,) = export(
+        tmp_path / "in", tmp_path / "c", spec, CsvFormat(type="csv", compression="none"), columns=["d"]
+    ).paths
     assert path.read_text() == "d\nNaN\ninf\n-inf\n1.0\n"

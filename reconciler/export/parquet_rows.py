@@ -1,0 +1,196 @@
+"""Parquet files as frames that look as declared, in order, several parts at a time and never more than fits.
+
+Polars' own streaming reads far ahead of a slow writer, by row groups and without a bound that holds (2.1). So files are cut into parts of
+some row groups, or gathered from small files; each part is one query; queries run ahead within a budget.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import polars as pl
+
+from reconciler.datasets.base import Access
+from reconciler.datasets.parquet import Footer, footers, large_batches, steps, torn
+from reconciler.export.source import Choose, Counts, Source, Supplied, constants, supplied
+
+_PART = 48 * 2**20
+_AHEAD = 192 * 2**20
+_FILES = 256
+_THREADS = min(4, os.cpu_count() or 1)
+_Entry = tuple[Footer, Supplied]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Neighbouring files that look the same, or `rows` of one file from `start` on. `size`: estimated bytes in memory."""
+
+    entries: tuple[_Entry, ...]
+    start: int
+    rows: int
+    size: int
+
+    @property
+    def stored(self) -> int:
+        """Bytes of the files, in proportion."""
+        whole = sum(footer.rows for footer, _ in self.entries)
+        return sum(footer.file.size for footer, _ in self.entries) * self.rows // max(1, whole)
+
+
+def check_parquet(source: Source) -> Iterator[_Entry]:
+    """Footers in order, all declared columns checked. Raises `SourceError` F104-F108, F113, F116."""
+    for footer in footers(source.access, source.files, frozenset(source.read)):
+        given = supplied(source, footer.file)
+        inside = {name: kind for name, kind in source.types.items() if name not in given}
+        steps(footer, inside, source.optional)
+        constants(source, footer.file, tuple(given.items()))
+        yield footer, tuple(given.items())
+
+
+def parquet_frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
+    """The chosen rows of all files in order. Raises `SourceError` F104-F108, F113, F116."""
+    waiting: deque[tuple[_Part, Future[pl.DataFrame]]] = deque()
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
+    try:
+        for part in _parts(source):
+            while waiting and (part.entries[0][0].large or _ahead(waiting) + part.size > _AHEAD):
+                yield _done(source, *waiting.popleft(), counts)
+            if part.entries[0][0].large:
+                yield from _large(source, part, choose, counts)
+            else:
+                waiting.append((part, pool.submit(_read, source, part, choose)))
+        while waiting:
+            yield _done(source, *waiting.popleft(), counts)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ahead(waiting: deque[tuple[_Part, Future[pl.DataFrame]]]) -> int:
+    return sum(part.size for part, _ in waiting)
+
+
+def _parts(source: Source) -> Iterator[_Part]:
+    small: list[_Entry] = []
+    size = 0
+    for entry in check_parquet(source):
+        footer = entry[0]
+        alike = not small or (small[0][0].types == footer.types and small[0][1] == entry[1])
+        if small and (not alike or size + footer.size > _PART or len(small) >= _FILES):
+            yield _whole(small, size)
+            small, size = [], 0
+        if footer.large or footer.size > _PART:
+            yield from _cut(entry)
+        elif footer.rows:
+            small.append(entry)
+            size += footer.size
+    if small:
+        yield _whole(small, size)
+
+
+def _whole(entries: list[_Entry], size: int) -> _Part:
+    return _Part(tuple(entries), 0, sum(footer.rows for footer, _ in entries), size)
+
+
+def _cut(entry: _Entry) -> Iterator[_Part]:
+    """One file's row groups, some at a time; all at once where one of them is large, for then they are read page by page."""
+    footer = entry[0]
+    if footer.large:
+        yield _Part((entry,), 0, footer.rows, 0)
+        return
+    start = rows = size = 0
+    for count, bytes_ in footer.groups:
+        if rows and size + bytes_ > _PART:
+            yield _Part((entry,), start, rows, size)
+            start, rows, size = start + rows, 0, 0
+        rows += count
+        size += bytes_
+    yield _Part((entry,), start, rows, size)
+
+
+def _read(source: Source, part: _Part, choose: Choose) -> pl.DataFrame:
+    """In a thread of its own."""
+    scan = _scan(source, part.entries)
+    if part.rows < sum(footer.rows for footer, _ in part.entries):
+        scan = scan.slice(part.start, part.rows)
+    return choose(_as_declared(source, part.entries[0], scan)).collect(engine="streaming")
+
+
+def _done(source: Source, part: _Part, future: Future[pl.DataFrame], counts: Counts) -> pl.DataFrame:
+    try:
+        frame = future.result()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise _blamed(source, part, error) from error
+    counts.rows += part.rows
+    counts.size += part.stored
+    return frame
+
+
+def _scan(source: Source, entries: tuple[_Entry, ...]) -> pl.LazyFrame:
+    return pl.scan_parquet(
+        [source.access.uri(footer.file.path) for footer, _ in entries],
+        glob=False,
+        hive_partitioning=False,
+        extra_columns="ignore",
+        cache=False,
+        storage_options=_storage(source.access),
+        credential_provider=None,
+    )
+
+
+def _large(source: Source, part: _Part, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
+    entry = footer, given = part.entries[0]
+    inside = [name for name in source.read if name in footer.types and name not in dict(given)]
+    before = counts.size
+    for frame in large_batches(source.access, footer.file, inside or list(footer.types)[:1]):
+        counts.rows += frame.height
+        counts.size += footer.file.size * frame.height // footer.rows
+        yield choose(_as_declared(source, entry, frame.lazy())).collect()
+    counts.size = before + footer.file.size
+
+
+def _as_declared(source: Source, entry: _Entry, scan: pl.LazyFrame) -> pl.LazyFrame:
+    """The columns to read, with the declared names and types, in their order."""
+    footer, given = entry
+    inside = {name: source.types[name] for name in source.read if name not in dict(given)}
+    made = steps(footer, inside, source.optional)
+    columns = {name: (step(pl.col(name)) if step else pl.col(name)).alias(name) for name, step in made.items()}
+    fixed = {value.meta.output_name(): value for value in constants(source, footer.file, given)}
+    absent = {name: pl.lit(None, dtype=source.types[name]).alias(name) for name in inside if name not in made}
+    if columns:
+        return scan.select((columns | absent | fixed)[name] for name in source.read)
+    # Literals alone would be one row, however many the file has.
+    height = pl.col(next(iter(footer.types))).is_null()
+    return scan.select(
+        pl.when(height).then(value).otherwise(value).alias(name) for name, value in (absent | fixed).items()
+    ).select(source.read)
+
+
+def _blamed(source: Source, part: _Part, error: BaseException) -> Exception:
+    """The error of the first file that can't be read by itself; Polars doesn't say which it was."""
+    for entry in part.entries:
+        try:
+            _as_declared(source, entry, _scan(source, (entry,)).slice(part.start, part.rows)).collect(
+                engine="streaming"
+            )
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as found:
+            return torn(entry[0].file, found if isinstance(found, Exception) else ValueError("panic"))
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
+
+
+def _storage(access: Access) -> dict[str, str] | None:
+    """The engine-neutral settings in Polars' words."""
+    if not access.s3:
+        return None
+    names = {
+        "access_key_id": "aws_access_key_id",
+        "secret_access_key": "aws_secret_access_key",
+        "session_token": "aws_session_token",
+    }
+    options = {names.get(name, f"aws_{name}"): value for name, value in access.s3.items()}
+    if access.s3.get("endpoint_url", "").startswith("http://"):
+        options["aws_allow_http"] = "true"
+    return options

@@ -1,0 +1,26 @@
+"""Run by test_memory.py in a process of its own: exports a folder and prints rows and peak resident memory in MiB, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from reconciler.resources.formats import CsvFormat, JsonFormat, ParquetFormat
+from reconciler.samples.generator import COLUMNS, FLAT_COLUMNS
+from tests.export.support import dataset, export
+
+
+def main(folder: str, source: str, target: str) -> None:
+    """Everything in `folder` that the target can hold."""
+    kinds = COLUMNS if source == "parquet" and target != "csv" else FLAT_COLUMNS
+    formats = {"parquet": ParquetFormat(type="parquet"), "json": JsonFormat(type="json"), "csv": CsvFormat(type="csv")}
+    done = export(Path(folder), Path(folder).parent / f"out-{source}-{target}", dataset(source, kinds), formats[target])
+    # Not getrusage: its maximum survives exec, so that a child begins with its parent's.
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    print(json.dumps({"read": done.result.read, "matched": done.result.matched, "peak": peak}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
