@@ -14,21 +14,24 @@ DATASET_CODES = (
     Code(
         "F102",
         "unexpected file in a dataset",
-        "The location holds a file whose name doesn't end as the dataset's format does. Skipping it might skip people, so it is an "
+        "The location holds a file whose name doesn't end as the dataset's format does. Skipping it might skip "
+        "people, so it is an "
         "error. Names and folders that begin with _ or . are never read.",
         "Move the file away, give it the format's extension or a leading _, or correct `format`.",
     ),
     Code(
         "F103",
         "symbolic link can't be followed",
-        "In a dataset's folder, links to folders, links that lead out of it, broken ones, and links to a file that is read anyway "
+        "In a dataset's folder, links to folders, links that lead out of it, broken ones, and links to a file that "
+        "is read anyway "
         "are refused: they could read what wasn't meant, or read it twice.",
         "Replace the link by the file.",
     ),
     Code(
         "F104",
         "dataset can't be read",
-        "The operating system or the store refused, or couldn't be reached, also after trying again. The detail names the missing permission.",
+        "The operating system or the store refused, or couldn't be reached, also after trying again. The detail "
+        "names the missing permission.",
         "Grant the right to list and read (s3:ListBucket, s3:GetObject), or check network and endpoint.",
     ),
     Code(
@@ -41,7 +44,8 @@ DATASET_CODES = (
         "F106",
         "declared column is missing in a file",
         "Each file must have every declared column. A missing one isn't silently null.",
-        "Correct the name, rewrite the file, or declare the column with `optional: true` so that such files read as null.",
+        "Correct the name, rewrite the file, or declare the column with `optional: true` so that such files read as "
+        "null.",
     ),
     Code(
         "F107",
@@ -58,13 +62,16 @@ DATASET_CODES = (
     Code(
         "F109",
         "value doesn't have the declared type",
-        "A value in a CSV or JSON Lines file can't be read as the declared type. It isn't shown, since it may be personal data.",
-        "Look at the place that is named. docs/datasets.md says how each type is written. Or declare the column as string.",
+        "A value in a CSV or JSON Lines file can't be read as the declared type. It isn't shown, since it may be "
+        "personal data.",
+        "Look at the place that is named. docs/datasets.md says how each type is written. Or declare the column as "
+        "string.",
     ),
     Code(
         "F110",
         "line is malformed or too long",
-        "A line isn't a CSV record with as many fields as the header, or isn't one JSON object, or is longer than 16 MiB. Its text isn't shown.",
+        "A line isn't a CSV record with as many fields as the header, or isn't one JSON object, or is longer than 16 "
+        "MiB. Its text isn't shown.",
         "Look at the line that is named; check delimiter and quote.",
     ),
     Code(
@@ -82,26 +89,30 @@ DATASET_CODES = (
     Code(
         "F113",
         "partition in a path can't be read",
-        "A folder `column=value` of the path names a declared column, but twice, or with a value that isn't of the declared type.",
+        "A folder `column=value` of the path names a declared column, but twice, or with a value that isn't of the "
+        "declared type.",
         "Rename the folder, or correct the declared type.",
     ),
     Code(
         "F114",
         "text can't be written in the encoding",
-        "A value holds a character that the destination's CSV encoding doesn't have. It isn't replaced by a question mark, and it isn't shown.",
+        "A value holds a character that the destination's CSV encoding doesn't have. It isn't replaced by a question "
+        "mark, and it isn't shown.",
         "Use encoding: utf-8, or leave the column out.",
     ),
     Code(
         "F115",
         "row would be an empty line",
-        "A CSV file of one column can't hold a null that is written as nothing: readers skip empty lines, and a row would be lost.",
+        "A CSV file of one column can't hold a null that is written as nothing: readers skip empty lines, and a row "
+        "would be lost.",
         "Set `nullValue` in the destination's format, or filter with `IS NOT NULL`.",
     ),
     Code(
         "F116",
         "source changed while it was read",
         "A pinned file is gone or isn't what it was when the run began. What was read is discarded.",
-        "Run again. If it happens often, set a longer incremental.settle, or have the writer add files instead of rewriting them.",
+        "Run again. If it happens often, set a longer incremental.settle, or have the writer add files instead of "
+        "rewriting them.",
     ),
     Code(
         "F117",

@@ -14,8 +14,8 @@ from reconciler.values.pin import Pin, PinnedFile
 class Listing:
     """What a dataset holds at one moment.
 
-    `pin`: the settled data files. `unsettled`: names of younger files that wait. `modified`: when each pinned path was last modified,
-    aware UTC (`backfill: {from: …}` needs it; it isn't part of a pin).
+    `pin`: the settled data files. `unsettled`: names of younger files that wait. `modified`: when each pinned path
+    was last modified, aware UTC (`backfill: {from: …}` needs it; it isn't part of a pin).
     """
 
     pin: Pin
@@ -25,10 +25,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How an engine reads the files: `uri(path)` gives absolute paths or `s3://` URIs; options are the engine-neutral S3 settings.
+    """How an engine reads the files: `uri(path)` gives absolute paths or `s3://` URIs; options are the engine-neutral
+    S3 settings.
 
-    `s3`: keys `access_key_id`, `secret_access_key`, `session_token`, `region`, `endpoint_url`; empty for local data. Holds
-    secrets: never logged, never serialised.
+    `s3`: keys `access_key_id`, `secret_access_key`, `session_token`, `region`, `endpoint_url`; empty for local data.
+    Holds secrets: never logged, never serialised.
     """
 
     root: str
@@ -43,11 +44,17 @@ class Files(Protocol):
     """A dataset's files, local or in an object store."""
 
     def listing(self, now: datetime) -> Listing:
-        """All data files (`_*` and `.*` names and folders are no data). Raises `SourceError` where the location is missing."""
+        """All data files (`_*` and `.*` names and folders are no data).
+
+        Raises `SourceError` where the location is missing.
+        """
         ...
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
-        """Paths whose file is gone or no longer what was pinned: looked up one by one, or by listing, whichever is cheaper."""
+        """Paths whose file is gone or no longer what was pinned.
+
+        Looked up one by one, or by listing, whichever is cheaper.
+        """
         ...
 
     def access(self) -> Access:

@@ -1,4 +1,7 @@
-"""What JSON gave, made what was declared, however deep: texts parsed, integers narrowed. At arrow's level, leaf by leaf."""
+"""What JSON gave, made what was declared, however deep: texts parsed, integers narrowed.
+
+At arrow's level, leaf by leaf.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """CSV files as typed batches: streamed, strict, in the order of the file.
 
-Fields are told apart by pyarrow; what they mean is decided by `text.parse`. A field without quotes that equals `nullValue` is null; one
-in quotes is text.
+Fields are told apart by pyarrow; what they mean is decided by `text.parse`. A field without quotes that equals
+`nullValue` is null; one in quotes is text.
 """
 
 from __future__ import annotations

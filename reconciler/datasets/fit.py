@@ -1,8 +1,8 @@
 """Whether a Parquet file's type fits a declared one, and how to get from one to the other without loss.
 
-What is widened: integers to larger ones and to doubles that hold them exactly, float to double, decimals to more digits, every way to
-store text, bytes and lists to the plain one, timestamps of any unit and zone to UTC microseconds (none: taken as UTC). Fields that aren't
-declared are dropped from structs.
+What is widened: integers to larger ones and to doubles that hold them exactly, float to double, decimals to more
+digits, every way to store text, bytes and lists to the plain one, timestamps of any unit and zone to UTC microseconds
+(none: taken as UTC). Fields that aren't declared are dropped from structs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """JSON Lines files as typed batches: streamed, strict, in the order of the file.
 
-A line is one JSON object in UTF-8; empty lines don't count. Keys that aren't declared are skipped; a declared key that a line lacks is null
-there, but must be somewhere in a file unless it is optional.
+A line is one JSON object in UTF-8; empty lines don't count. Keys that aren't declared are skipped; a declared key
+that a line lacks is null there, but must be somewhere in a file unless it is optional.
 """
 
 from __future__ import annotations

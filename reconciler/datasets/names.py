@@ -25,7 +25,10 @@ def visible(path: str) -> bool:
 
 
 def check_name(path: str, fmt: DataFormat) -> None:
-    """Refuses (F102) a file whose name doesn't end as the format's do. Parquet files may have no extension: some writers give none."""
+    """Refuses (F102) a file whose name doesn't end as the format's do.
+
+    Parquet files may have no extension: some writers give none.
+    """
     name = path.rsplit("/", 1)[-1].lower()
     stem, _ = _split(name)
     known = _ENDINGS[fmt]
@@ -36,7 +39,8 @@ def check_name(path: str, fmt: DataFormat) -> None:
     if not stem.endswith(known):
         raise problem(
             "F102",
-            f"{path!r} doesn't end in {', '.join(known)} (or one of these and .gz or .zst); the dataset's format is {fmt}.",
+            f"{path!r} doesn't end in {', '.join(known)} (or one of these and .gz or .zst); the dataset's format is "
+            f"{fmt}.",
         )
 
 

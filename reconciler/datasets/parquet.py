@@ -30,8 +30,10 @@ _BATCH = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a file's end says. `types`: its top-level columns. `groups`: of each row group, the rows and an estimate of the bytes that the
-    columns to read take in memory.
+    """What a file's end says.
+
+    `types`: its top-level columns. `groups`: of each row group, the rows, and about how many bytes the columns to read
+    take in memory.
     """
 
     file: PinnedFile
@@ -51,7 +53,10 @@ class Footer:
 
 
 def footers(access: Access, files: Iterable[PinnedFile], read: frozenset[str]) -> Iterator[Footer]:
-    """Every file's footer, in order, a few at a time; `read`: the columns that will be. Raises `SourceError` F104, F105, F108, F116."""
+    """Every file's footer, in order, a few at a time; `read`: the columns that will be.
+
+    Raises `SourceError` F104, F105, F108, F116.
+    """
     system = s3_filesystem(access) if access.root.startswith("s3://") else None
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="footers") as pool:
         yield from pool.map(partial(_footer, access, system, read), files)

@@ -1,6 +1,11 @@
-"""Errors of datasets, with the catalogue's fixed summaries. Details name files, columns, types and lines, never values."""
+"""Errors of datasets, with the catalogue's fixed summaries.
+
+Details name files, columns, types and lines, never values.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from reconciler.diagnostics import CODES
 from reconciler.errors import SourceError
@@ -14,3 +19,14 @@ def problem(code: str, detail: str) -> SourceError:
 def named(path: str) -> str:
     """A file for a message: its path, or what stands for a location that is one file."""
     return path or "the dataset's file"
+
+
+def too_small(rows: int, least: int) -> SourceError:
+    """F117: the dataset holds fewer rows than `minRows`."""
+    return problem("F117", f"It holds {rows:,} rows; minRows is {least:,}.")
+
+
+def changed_meanwhile(paths: Sequence[str]) -> SourceError:
+    """F116: what `Files.changed` found after the last read."""
+    shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    return problem("F116", f"Changed or gone: {shown}.")

@@ -29,7 +29,7 @@ _LOOKED_UP = 200
 
 @dataclass(frozen=True)
 class S3Files:
-    """`prefix` as written in the location, without the leading slash; a folder with or without the slash behind, or one object."""
+    """`prefix` as written in the location: a folder, with or without the slash behind, or one object."""
 
     bucket: str
     prefix: str

@@ -1,4 +1,5 @@
-"""Text to typed values, by one set of strict rules for CSV and JSON Lines. A text that doesn't fit gives null, and is found by it.
+"""Text to typed values, by one set of strict rules for CSV and JSON Lines. A text that doesn't fit gives null, and is
+found by it.
 
 docs/datasets.md lists the rules for users.
 """

@@ -10,7 +10,10 @@ import polars as pl
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`types`: the columns to read and what they become. `required`: all columns that the file must have, read or not."""
+    """`types`: the columns to read and what they become.
+
+    `required`: all columns that the file must have, read or not.
+    """
 
     types: Mapping[str, pl.DataType]
     required: frozenset[str]

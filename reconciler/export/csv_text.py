@@ -100,7 +100,7 @@ def _field(name: str, kind: pl.DataType, fmt: CsvFormat) -> pl.Expr:
 
 
 def _quoted(text: pl.Expr, fmt: CsvFormat) -> pl.Expr:
-    """In quotes where it holds what ends a field or a line, begins or ends with a space, or could be taken for null or empty."""
+    """In quotes where it holds what ends a field or line, has space around it, or looks like null or empty."""
     special = "".join(re.escape(char) for char in {fmt.delimiter, fmt.quote, fmt.escape or fmt.quote})
     needs = text.str.contains(rf"[{special}\r\n]|^\s|\s$")
     for reserved in {fmt.null_value, fmt.empty_value} - {""}:

@@ -1,4 +1,7 @@
-"""One export as data: what to read, which rows, which columns, how to write. Serialisable, so that an engine may run elsewhere."""
+"""One export as data: what to read, which rows, which columns, how to write.
+
+Serialisable, so that an engine may run elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from reconciler.values.staged import StagedFile
 
 
 class ExportJob(Value):
-    """`files`: the pinned files to read, in order. `where`: the filter's text (None: all rows), compiled again by the engine."""
+    """`files`: the pinned files to read, in order.
+
+    `where`: the filter's text (None: all rows), compiled again by the engine.
+    """
 
     dataset: DatasetSpec
     files: tuple[PinnedFile, ...]
@@ -54,7 +60,9 @@ class Engine(Protocol):
     """Performs jobs with bounded memory: no whole table, no whole file in memory."""
 
     def inspect(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]) -> int:
-        """Checks every file's schema against the declared columns; returns the number of rows where footers tell, else counts.
+        """Checks every file's schema against the declared columns; returns the number of rows.
+
+        From footers where there are any, else by counting.
 
         Raises `SourceError`: a torn file, a missing or differently typed column (naming file, column and both types).
         """

@@ -1,7 +1,8 @@
 """Parquet files as frames that look as declared, in order, several parts at a time and never more than fits.
 
-Polars' own streaming reads far ahead of a slow writer, by row groups and without a bound that holds (2.1). So files are cut into parts of
-some row groups, or gathered from small files; each part is one query; queries run ahead within a budget.
+Polars' own streaming reads far ahead of a slow writer, by row groups and without a bound that holds (2.1). So files
+are cut into parts of some row groups, or gathered from small files; each part is one query; queries run ahead within
+a budget.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _Entry = tuple[Footer, Supplied]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Neighbouring files that look the same, or `rows` of one file from `start` on. `size`: estimated bytes in memory."""
+    """Neighbouring files that look the same, or `rows` of one file from `start` on.
+
+    `size`: estimated bytes in memory.
+    """
 
     entries: tuple[_Entry, ...]
     start: int
@@ -96,7 +100,10 @@ def _whole(entries: list[_Entry], size: int) -> _Part:
 
 
 def _cut(entry: _Entry) -> Iterator[_Part]:
-    """One file's row groups, some at a time; all at once where one of them is large, for then they are read page by page."""
+    """One file's row groups, some at a time.
+
+    All at once where one of them is large, for then they are read page by page.
+    """
     footer = entry[0]
     if footer.large:
         yield _Part((entry,), 0, footer.rows, 0)

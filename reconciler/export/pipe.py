@@ -23,10 +23,11 @@ class Compressor(Protocol):
 
 
 class Pipe:
-    """A writable binary stream over a sink. Engines turn what a sink raises into errors of their own: `failure` has the original.
+    """A writable binary stream over a sink. Engines turn what a sink raises into errors of their own: `failure` has
+    the original.
 
-    With `ahead`, encoding, compression and the sink work in a thread of their own, so that serialising goes on meanwhile; at most
-    `_AHEAD` pieces wait.
+    With `ahead`, encoding, compression and the sink work in a thread of their own, so that serialising goes on
+    meanwhile; at most `_AHEAD` pieces wait.
     """
 
     def __init__(
@@ -46,7 +47,10 @@ class Pipe:
         self.mode = "wb"
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Takes UTF-8 text, or bytes where there is neither encoding nor compression. Raises what an earlier piece met."""
+        """Takes UTF-8 text, or bytes where there is neither encoding nor compression.
+
+        Raises what an earlier piece met.
+        """
         if not self._open:
             raise ValueError("the file is closed")
         if self.failure is not None:
@@ -69,7 +73,10 @@ class Pipe:
             self.written += len(rest)
 
     def refuse(self) -> None:
-        """No more writes: the sink is being aborted, and a thread of the engine may still be at it. What waits is dropped."""
+        """No more writes: the sink is being aborted, and a thread of the engine may still be at it.
+
+        What waits is dropped.
+        """
         self.failure = self.failure or ValueError("the file is given up")
         self._stop()
 

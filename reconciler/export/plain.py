@@ -1,7 +1,7 @@
 """How values look in text formats: one form for each type, in CSV and in JSON.
 
-Timestamps `2026-12-02T02:00:00.000000Z`, dates `2026-12-02`, decimals with all their places, binary as base64, numbers as short as they
-can be and still mean the same.
+Timestamps `2026-12-02T02:00:00.000000Z`, dates `2026-12-02`, decimals with all their places, binary as base64,
+numbers as short as they can be and still mean the same.
 """
 
 from __future__ import annotations

@@ -11,7 +11,10 @@ from reconciler.export.source import Choose, Counts, Source, text_frames
 
 
 def frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
-    """`choose` (filter, select) applied to all files in their order, a part at a time. Raises `SourceError` F104-F113, F116."""
+    """`choose` (filter, select) applied to all files in their order, a part at a time.
+
+    Raises `SourceError` F104-F113, F116.
+    """
     counts.total = sum(file.size for file in source.files)
     if source.format == "parquet":
         yield from parquet_frames(source, choose, counts)

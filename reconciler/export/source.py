@@ -23,7 +23,10 @@ Supplied = tuple[tuple[str, str | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is read: `types`: all declared columns; `optional`: those that a file may lack; `read`: those that are needed, at least one."""
+    """What is read.
+
+    `types`: all declared columns; `optional`: those that a file may lack; `read`: those that are needed, at least one.
+    """
 
     format: str
     access: Access
@@ -31,7 +34,7 @@ class Source:
     types: Mapping[str, pl.DataType]
     optional: frozenset[str]
     read: tuple[str, ...]
-    csv: CsvReading = CsvReading()
+    csv: CsvReading
 
 
 @dataclass(slots=True)

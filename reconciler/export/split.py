@@ -15,8 +15,8 @@ _FRAME = 16 * 2**20
 class Splitter:
     """Hands out frames file by file, in order: `max_rows` exactly, `max_bytes` as near as can be known.
 
-    Writers that encode many rows at once say late how much they wrote, so that a file also ends where the one before it, by its bytes a
-    row, would have been full.
+    Writers that encode many rows at once say late how much they wrote, so that a file also ends where the one before
+    it, by its bytes a row, would have been full.
     """
 
     def __init__(self, frames: Iterator[pl.DataFrame], max_rows: int, max_bytes: int | None) -> None:

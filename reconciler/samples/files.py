@@ -35,8 +35,9 @@ def write_csv(rows: Iterable[Row], path: Path, columns: Iterable[str] = tuple(FL
     text = io.StringIO()
     text.write(",".join(_quoted(name) for name in names) + "\n")
     count = 0
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         text.write(",".join(_field(row.get(name)) for name in names) + "\n")
+        count += 1
     _write(path, text.getvalue().encode())
     return count
 

@@ -1,6 +1,7 @@
 """Prospects out of word lists and a seed: the same seed gives the same people on every machine and Python version.
 
-Nobody here exists: addresses are below example.com, example.org and example.net, which are reserved for documentation (RFC 2606).
+Nobody here exists: addresses are below example.com, example.org and example.net, which are reserved for documentation
+(RFC 2606).
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 _FIRST_NAMES = (
-    "Ada Aiko Amara Anaïs Björn Carla Chidi Daniela Dilan Elif Emeka Farah Fatima Gábor Grace Hana Hugo Ines Ivo Jamal Jana "
-    "João Kaito Kavya Lena Liam Luca Mateo Mei Mila Noah Nora Oskar Paul Priya Quentin Rosa Saanvi Siobhán Tariq Tomás Uma "
+    "Ada Aiko Amara Anaïs Björn Carla Chidi Daniela Dilan Elif Emeka Farah Fatima Gábor Grace Hana Hugo Ines Ivo "
+    "Jamal Jana "
+    "João Kaito Kavya Lena Liam Luca Mateo Mei Mila Noah Nora Oskar Paul Priya Quentin Rosa Saanvi Siobhán Tariq "
+    "Tomás Uma "
     "Viktor Wanja Xenia Yara Zoë"
 )
 _LAST_NAMES = (
-    "Abara Almeida Andersen Baker Bauer Brooks Castro Costa Demir Dubois Eriksen Fischer Ferrari García Haddad Hughes Ito "
-    "Ivanova Jansen Kaya Keller Khan Kowalski Lambert Larsen Lindqvist Mäkinen Mendes Meyer Moreau Murphy Müller Nakamura Novák "
-    "Okafor Olsen O'Neill Park Patel Pereira Popescu Rossi Santos Schmidt Silva Singh Sørensen Tanaka Varga Weber Yılmaz"
+    "Abara Almeida Andersen Baker Bauer Brooks Castro Costa Demir Dubois Eriksen Fischer Ferrari García Haddad "
+    "Hughes Ito "
+    "Ivanova Jansen Kaya Keller Khan Kowalski Lambert Larsen Lindqvist Mäkinen Mendes Meyer Moreau Murphy Müller "
+    "Nakamura Novák "
+    "Okafor Olsen O'Neill Park Patel Pereira Popescu Rossi Santos Schmidt Silva Singh Sørensen Tanaka Varga Weber "
+    "Yilmaz"
 )
 _FIRST, _LAST = _FIRST_NAMES.split(), _LAST_NAMES.split()
 _DOMAINS = ("example.com", "example.org", "example.net")
@@ -35,7 +41,7 @@ _COUNTRIES = ("US", "US", "US", "US", "DE", "DE", "FR", "IE", "NO", "BR", "JP")
 _TAGS = ("newsletter", "webinar", "trial", "partner", "returning", "mobile", "b2b", "students")
 _SOURCES = ("web", "event", "referral", "search, paid", 'the "spring" letter')
 _CONSENT = ("explicit", "yes", "no", None)
-_LETTERS = str.maketrans("ïöáãëéçñäüıøĳ", "ioaaeecnauioi")
+_LETTERS = str.maketrans("ïöáãëéçñäüøí", "ioaaeecnauoi")
 
 COLUMNS: dict[str, str] = {
     "prospect_id": "string",
@@ -63,7 +69,10 @@ Row = dict[str, object]
 
 
 def prospects(count: int, *, seed: int = 7, first: int = 1, day: datetime | None = None) -> Iterator[Row]:
-    """`count` rows of `COLUMNS`, ids from `first` on, ingested within the 24 hours before `day` (aware UTC; default 2026-12-01)."""
+    """`count` rows of `COLUMNS`, ids from `first` on, ingested within the 24 hours before `day` (aware UTC.
+
+    Default 2026-12-01).
+    """
     day = day or datetime(2026, 12, 1, tzinfo=UTC)
     chance = random.Random(f"{seed}/{first}")
     for number in range(first, first + count):

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -41,7 +42,7 @@ def read(
 
 def refused(folder: Path, content: bytes, name: str = "a.csv", **types: pl.DataType) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        read(folder, content, name, **types)
+        read(folder, content, name, PLAIN, None, **types)
     assert caught.value.__cause__ is None or "secret" not in str(caught.value.__cause__)
     assert "secret" not in str(caught.value)
     assert name in caught.value.detail
@@ -110,7 +111,7 @@ def test_multi_member_gzip(tmp_path: Path) -> None:
     ],
 )
 def test_refusals(tmp_path: Path, content: bytes, code: str, place: str) -> None:
-    b = {} if b"b" not in content.split(b"\n")[0] or content.startswith(b"b") else {"b": pl.String()}
+    b: dict[str, Any] = {} if b"b" not in content.split(b"\n")[0] or content.startswith(b"b") else {"b": pl.String()}
     error = refused(tmp_path, content, a=pl.Int32(), **b)
     assert error.code == code
     assert place in error.detail

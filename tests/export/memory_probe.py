@@ -1,4 +1,7 @@
-"""Run by test_memory.py in a process of its own: exports a folder and prints rows and peak resident memory in MiB, as JSON."""
+"""Run by test_memory.py in a process of its own.
+
+Exports a folder and prints rows and peak resident memory in MiB, as JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from reconciler.resources.formats import CsvFormat, JsonFormat, ParquetFormat
+from reconciler.resources.formats import CsvFormat, Format, JsonFormat, ParquetFormat
 from reconciler.samples.generator import COLUMNS, FLAT_COLUMNS
 from tests.export.support import dataset, export
 
@@ -14,7 +17,11 @@ from tests.export.support import dataset, export
 def main(folder: str, source: str, target: str) -> None:
     """Everything in `folder` that the target can hold."""
     kinds = COLUMNS if source == "parquet" and target != "csv" else FLAT_COLUMNS
-    formats = {"parquet": ParquetFormat(type="parquet"), "json": JsonFormat(type="json"), "csv": CsvFormat(type="csv")}
+    formats: dict[str, Format] = {
+        "parquet": ParquetFormat(type="parquet"),
+        "json": JsonFormat(type="json"),
+        "csv": CsvFormat(type="csv"),
+    }
     done = export(Path(folder), Path(folder).parent / f"out-{source}-{target}", dataset(source, kinds), formats[target])
     # Not getrusage: its maximum survives exec, so that a child begins with its parent's.
     status = Path("/proc/self/status").read_text()

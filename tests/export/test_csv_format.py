@@ -48,8 +48,9 @@ def test_what_looks_like_null_is_quoted(tmp_path: Path) -> None:
 def test_duckdb_reads_null_and_empty_apart(tmp_path: Path) -> None:
     rows: Texts = [(None, ""), ("", None), ("a,b", 'q"q'), ("two\nlines", "é")]
     (tmp_path / "x.csv").write_bytes(written(tmp_path, rows, csv_format(lineEnding="crlf")))
-    query = f"select * from read_csv('{tmp_path}/x.csv', header=true, all_varchar=true, nullstr='', allow_quoted_nulls=false)"
-    assert duckdb.sql(query).fetchall() == rows
+    options = "header=true, all_varchar=true, nullstr='', allow_quoted_nulls=false"
+    query = f"select * from read_csv('{tmp_path}/x.csv', {options})"
+    assert duckdb.connect().execute(query).fetchall() == rows
 
 
 def test_line_endings_header_and_delimiter(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The engine: splitting, counting, stopping, failing; drift between files, partitions, torn files. Numbers are counted in plain Python."""
+"""The engine: splitting, counting, stopping, failing; drift between files, partitions, torn files.
+
+Numbers are counted in plain Python.
+"""
 
 from __future__ import annotations
 
@@ -236,19 +239,25 @@ def test_types_are_widened(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     nested = pa.array([{"x": 1, "secret": "s", "y": [1.5]}, None])
     put(
-        folder, "1.parquet", s=pa.array(["a", None]).dictionary_encode(), i=pa.array([1, 2], pa.int16()), l=pa.array([1, 2], pa.int32()),
-        d=pa.array([1.5, None], pa.float32()), n=pa.array([Decimal("1.5"), None], pa.decimal128(5, 1)), t=pa.array([when, None], pa.timestamp("ms", "Europe/Berlin")),
+        folder, "1.parquet", s=pa.array(["a", None]).dictionary_encode(), i=pa.array([1, 2], pa.int16()),
+        l=pa.array([1, 2], pa.int32()),
+        d=pa.array([1.5, None], pa.float32()), n=pa.array([Decimal("1.5"), None], pa.decimal128(5, 1)),
+        t=pa.array([when, None], pa.timestamp("ms", "Europe/Berlin")),
         k=pa.array([[1], [2]], pa.list_(pa.int32(), 1)), v=nested, extra=["not declared", ""],
     )  # fmt: skip
     put(
-        folder, "2.parquet", extra=[1, 2], v=pa.array([{"y": None, "x": 2}, {"y": [], "x": None}], pa.struct({"y": pa.large_list(pa.float32()), "x": pa.int8()})),
-        s=pa.array(["b", ""], pa.large_string()), i=pa.array([3, 4], pa.uint16()), l=pa.array([3, 4], pa.uint32()), d=pa.array([3, 4], pa.int32()),
-        n=pa.array([5, 6], pa.int16()), t=pa.array([when.replace(tzinfo=None), None], pa.timestamp("ns")), k=pa.array([[], None], pa.list_(pa.int64())),
+        folder, "2.parquet", extra=[1, 2], v=pa.array([{"y": None, "x": 2}, {"y": [], "x": None}], pa.struct({"y":
+        pa.large_list(pa.float32()), "x": pa.int8()})),
+        s=pa.array(["b", ""], pa.large_string()), i=pa.array([3, 4], pa.uint16()), l=pa.array([3, 4], pa.uint32()),
+        d=pa.array([3, 4], pa.int32()),
+        n=pa.array([5, 6], pa.int16()), t=pa.array([when.replace(tzinfo=None), None], pa.timestamp("ns")),
+        k=pa.array([[], None], pa.list_(pa.int64())),
     )  # fmt: skip
     put(folder, "3.parquet", **{name: pa.nulls(1) for name in "sildntkv"})
     spec = dataset(
         columns={
-            "s": "string", "i": "int", "l": "long", "d": "double", "n": "decimal(12,2)", "t": "timestamp", "k": "list<long>",
+            "s": "string", "i": "int", "l": "long", "d": "double", "n": "decimal(12,2)", "t": "timestamp",
+            "k": "list<long>",
             "v": "struct<x: long, y: list<double>>",
         }
     )  # fmt: skip

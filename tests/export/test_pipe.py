@@ -1,0 +1,109 @@
+"""Between engine and sink: compression, encoding, the thread ahead, and errors that stay what they were."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import DestinationError
+from reconciler.export.pipe import Pipe, compressor
+from reconciler.values.staged import StagedFile
+
+
+@dataclass
+class Memory:
+    """A sink in memory that may fail at a write, or be slow."""
+
+    fail_at: int = -1
+    slow: float = 0
+    pieces: list[bytes] = field(default_factory=list)
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        if len(self.pieces) == self.fail_at:
+            raise DestinationError("D106", "no room")
+        time.sleep(self.slow)
+        self.pieces.append(bytes(data))
+        return len(data)
+
+    def finish(self, rows: int) -> StagedFile:
+        raise AssertionError
+
+    def abort(self) -> None:
+        raise AssertionError
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5), st.integers(1, 7), st.booleans())
+def test_characters_cut_in_two(texts: list[str], step: int, ahead: bool) -> None:
+    sink = Memory()
+    pipe = Pipe(sink, None, "utf-16-le", ahead=ahead)
+    data = "".join(texts).encode()
+    for start in range(0, len(data), step):
+        pipe.write(data[start : start + step])
+    pipe.end()
+    assert b"".join(sink.pieces).decode("utf-16-le") == "".join(texts)
+    assert pipe.written == sum(map(len, sink.pieces))
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("kind", ["none", "gzip", "zstd"])
+def test_compression(kind: str, ahead: bool) -> None:
+    sink = Memory()
+    pipe = Pipe(sink, compressor(kind), ahead=ahead)
+    for number in range(1000):
+        pipe.write(b"line %d\n" % number)
+    pipe.end()
+    undo: dict[str, Callable[[bytes], bytes]] = {
+        "none": bytes,
+        "gzip": gzip.decompress,
+        "zstd": zstandard.ZstdDecompressor().decompressobj().decompress,
+    }
+    assert undo[kind](b"".join(sink.pieces)) == b"".join(b"line %d\n" % number for number in range(1000))
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("kind", ["none", "gzip"])
+def test_an_empty_file(kind: str, ahead: bool) -> None:
+    sink = Memory()
+    pipe = Pipe(sink, compressor(kind), ahead=ahead)
+    pipe.end()
+    assert b"".join(sink.pieces) == b"" if kind == "none" else gzip.decompress(b"".join(sink.pieces)) == b""
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("fail_at", [0, 3])
+def test_the_first_error_comes_out(fail_at: int, ahead: bool) -> None:
+    pipe = Pipe(Memory(fail_at), ahead=ahead)
+    with pytest.raises(DestinationError, match="D106"):
+        _write_all(pipe)
+    assert isinstance(pipe.failure, DestinationError)
+    pipe.refuse()
+    with pytest.raises(ValueError, match="closed"):
+        pipe.write(b"late")
+
+
+def _write_all(pipe: Pipe) -> None:
+    for _ in range(50):
+        pipe.write(b"x")
+    pipe.end()
+
+
+def test_giving_up_stops_the_thread_and_writes_no_more() -> None:
+    before = threading.active_count()
+    sink = Memory(slow=0.01)
+    pipe = Pipe(sink, ahead=True)
+    for _ in range(5):
+        pipe.write(b"x")
+    pipe.refuse()
+    written = len(sink.pieces)
+    assert written <= 5
+    assert threading.active_count() == before
+    pipe.refuse()
+    assert len(sink.pieces) == written
