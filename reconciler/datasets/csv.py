@@ -51,7 +51,7 @@ def read_csv(
                 else pl.repeat(None, frame.height, dtype=kind, eager=True).alias(name)
                 for name, kind in wanted.types.items()
             ]
-            yield pl.DataFrame(columns), text.consumed
+            yield (pl.DataFrame(columns) if columns else frame), text.consumed
             row += frame.height
 
 

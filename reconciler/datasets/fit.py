@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from reconciler.datasets.columns import literal
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -156,7 +158,7 @@ def _struct(found: pa.DataType, declared: pl.Struct, path: str) -> Step | None:
         return None
 
     def rebuild(column: pl.Expr) -> pl.Expr:
-        fields = [_stepped(column.struct.field(name), step).alias(name) for name, step in steps.items()]
+        fields = [_stepped(column.struct.field(literal(name)), step).alias(name) for name, step in steps.items()]
         return pl.when(column.is_not_null()).then(pl.struct(fields))
 
     return rebuild

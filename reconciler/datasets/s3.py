@@ -65,7 +65,9 @@ class S3Files:
     def access(self) -> Access:
         """`s3://` addresses and what is needed to sign requests for about an hour."""
         single = self._single
-        return Access(f"s3://{self.bucket}/{single or self._folder}".rstrip("/"), self.session.engine_options())
+        return Access(
+            f"s3://{self.bucket}/{single or self._folder}".rstrip("/"), self.session.engine_options(self._region)
+        )
 
     @property
     def _folder(self) -> str:
@@ -74,6 +76,14 @@ class S3Files:
     @cached_property
     def _client(self) -> S3Client:
         return self.session.s3()
+
+    @cached_property
+    def _region(self) -> str | None:
+        """The bucket's own: boto3 follows redirects to it, engines don't. None for stores elsewhere than at AWS."""
+        if "endpoint_url" in self.session.engine_options():
+            return None
+        with self._said("s3:ListBucket"):
+            return self._client.head_bucket(Bucket=self.bucket).get("BucketRegion")
 
     @cached_property
     def _single(self) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from reconciler.datasets.columns import column
+
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _NOT_FINITE = r"(?i)^([+-]?inf(inity)?|nan)$"
@@ -22,7 +24,7 @@ def parse(text: pl.Series, kind: pl.DataType) -> pl.Series:
     """A text column as `kind`, null where a text isn't one. Same length and name."""
     if kind == pl.String:
         return text
-    return text.to_frame().select(_expression(pl.col(text.name), kind)).to_series()
+    return text.to_frame().select(_expression(column(text.name), kind).alias(text.name)).to_series()
 
 
 def first_misfit(text: pl.Series, parsed: pl.Series) -> int | None:
@@ -39,13 +41,7 @@ def _expression(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
         case pl.Float32() | pl.Float64():
             return _float(text, kind)
         case pl.Boolean():
-            return (
-                pl.when(text.str.contains(_TRUE))
-                .then(True)
-                .when(text.str.contains(_FALSE))
-                .then(False)
-                .alias(text.meta.output_name())
-            )
+            return pl.when(text.str.contains(_TRUE)).then(True).when(text.str.contains(_FALSE)).then(False)
         case pl.Date():
             return _where(text, _DATE, text.str.to_date("%Y-%m-%d", strict=False))
         case pl.Datetime():
@@ -59,7 +55,7 @@ def _expression(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
 
 
 def _where(text: pl.Expr, pattern: str, value: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(pattern)).then(value).alias(text.meta.output_name())
+    return pl.when(text.str.contains(pattern)).then(value)
 
 
 def _float(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
@@ -70,13 +66,7 @@ def _float(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
         {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}, default=None, return_dtype=kind
     )
     finite = pl.when(value.is_finite()).then(value)
-    return (
-        pl.when(text.str.contains(_NUMBER))
-        .then(finite)
-        .when(text.str.contains(_NOT_FINITE))
-        .then(special)
-        .alias(text.meta.output_name())
-    )
+    return pl.when(text.str.contains(_NUMBER)).then(finite).when(text.str.contains(_NOT_FINITE)).then(special)
 
 
 def _timestamp(text: pl.Expr) -> pl.Expr:
@@ -98,4 +88,4 @@ def _decimal(text: pl.Expr, kind: pl.Decimal) -> pl.Expr:
     precision, scale = kind.precision or 38, kind.scale
     fits = rf"^[+-]?0*[0-9]{{0,{precision - scale}}}(\.[0-9]{{0,{scale}}}0*)?$"
     valid = text.str.contains(fits) & text.str.contains("[0-9]")
-    return pl.when(valid).then(text.str.strip_prefix("+").cast(kind, strict=False)).alias(text.meta.output_name())
+    return pl.when(valid).then(text.str.strip_prefix("+").cast(kind, strict=False))

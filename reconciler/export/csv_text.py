@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from reconciler.datasets.columns import column
 from reconciler.datasets.problems import problem
 from reconciler.errors import SourceError
 from reconciler.export.plain import as_text
@@ -54,7 +55,7 @@ def check(frame: pl.DataFrame, fmt: CsvFormat) -> SourceError | None:
     """What in a frame can't be written: a character beyond the encoding, or a row that would be an empty line."""
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
     if (pattern := _beyond(fmt)) and texts:
-        found = frame.select(pl.col(name).str.contains(pattern).any() for name in texts).row(0, named=True)
+        found = frame.select(column(name).str.contains(pattern).any() for name in texts).row(0, named=True)
         for name in (name for name in texts if found[name]):
             return problem("F114", f"The column {name!r} holds a character that {fmt.encoding} doesn't have.")
     if frame.width == 1:
@@ -87,8 +88,7 @@ def _beyond(fmt: CsvFormat) -> str | None:
 def _field(name: str, kind: pl.DataType, fmt: CsvFormat) -> pl.Expr:
     if kind.is_nested():
         raise problem("F112", f"{name!r} is a list, struct or map: CSV has no form for it.")
-    column = pl.col(name)
-    text = column if kind == pl.String else as_text(column, kind)
+    text = column(name) if kind == pl.String else as_text(column(name), kind)
     if kind == pl.String and fmt.formulas == "neutralise":
         text = pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text)
     # Numbers and dates need quotes only where a delimiter, a quote or a reserved word is made of the same characters.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from reconciler.datasets.base import Access
+from reconciler.datasets.columns import column
 from reconciler.datasets.parquet import Footer, footers, large_batches, steps, torn
 from reconciler.export.source import Choose, Counts, Source, Supplied, constants, supplied
 
@@ -164,16 +165,16 @@ def _as_declared(source: Source, entry: _Entry, scan: pl.LazyFrame) -> pl.LazyFr
     footer, given = entry
     inside = {name: source.types[name] for name in source.read if name not in dict(given)}
     made = steps(footer, inside, source.optional)
-    columns = {name: (step(pl.col(name)) if step else pl.col(name)).alias(name) for name, step in made.items()}
+    columns = {name: (step(column(name)) if step else column(name)).alias(name) for name, step in made.items()}
     fixed = {value.meta.output_name(): value for value in constants(source, footer.file, given)}
     absent = {name: pl.lit(None, dtype=source.types[name]).alias(name) for name in inside if name not in made}
     if columns:
         return scan.select((columns | absent | fixed)[name] for name in source.read)
     # Literals alone would be one row, however many the file has.
-    height = pl.col(next(iter(footer.types))).is_null()
+    height = column(next(iter(footer.types))).is_null()
     return scan.select(
         pl.when(height).then(value).otherwise(value).alias(name) for name, value in (absent | fixed).items()
-    ).select(source.read)
+    ).select(column(name) for name in source.read)
 
 
 def _blamed(source: Source, part: _Part, error: BaseException) -> Exception:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from reconciler.datasets.columns import literal
+
 _TIMESTAMP = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _DATE = "%Y-%m-%d"
 
@@ -40,11 +42,11 @@ def for_json(column: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
 
 
 def _struct(column: pl.Expr, kind: pl.Struct) -> pl.Expr | None:
-    made = {field.name: for_json(column.struct.field(field.name), _type(field.dtype)) for field in kind.fields}
+    made = {field.name: for_json(column.struct.field(literal(field.name)), _type(field.dtype)) for field in kind.fields}
     if not any(expression is not None for expression in made.values()):
         return None
     fields = [
-        (column.struct.field(name) if expression is None else expression).alias(name)
+        (column.struct.field(literal(name)) if expression is None else expression).alias(name)
         for name, expression in made.items()
     ]
     return pl.when(column.is_not_null()).then(pl.struct(fields))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from reconciler.datasets.base import Access
+from reconciler.datasets.columns import column
 from reconciler.datasets.csv import csv_header
 from reconciler.datasets.json import count_lines
 from reconciler.datasets.types import polars_type
@@ -58,12 +59,12 @@ class PolarsEngine:
         """See `Engine.export`. Rows keep the order of the pinned files, so that one pin gives the same files."""
         schema = _schema(job)
         check_types(job.format, schema)
-        chosen = compiled(job.where, _declared(job.dataset))
-        needed = {column.column: None for column in job.columns} | dict.fromkeys(sorted(chosen.columns))
-        out = [pl.col(column.column).alias(column.name) for column in job.columns]
+        wanted = compiled(job.where, _declared(job.dataset))
+        needed = {chosen.column: None for chosen in job.columns} | dict.fromkeys(sorted(wanted.columns))
+        out = [column(chosen.column).alias(chosen.name) for chosen in job.columns]
         counts = Counts()
         source = _source(job.dataset, access, job.files, tuple(needed))
-        rows = frames(source, lambda all_rows: _filtered(all_rows, chosen).select(out), counts)
+        rows = frames(source, lambda all_rows: _filtered(all_rows, wanted).select(out), counts)
         watched = _Watched(rows, counts, progress, stop)
         splitter = Splitter(iter(watched), job.output.max_rows, job.output.max_bytes)
         files: list[StagedFile] = []
@@ -139,8 +140,8 @@ def _count_text(source: Source, file: PinnedFile) -> int:
 
 
 def _source(dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], read: tuple[str, ...]) -> Source:
-    types = {name: polars_type(column.type) for name, column in dataset.columns.items()}
-    optional = frozenset(name for name, column in dataset.columns.items() if column.optional)
+    types = {name: polars_type(declared.type) for name, declared in dataset.columns.items()}
+    optional = frozenset(name for name, declared in dataset.columns.items() if declared.optional)
     return Source(dataset.format, access, files, types, optional, read or _cheapest(types), dataset.csv or CsvReading())
 
 
@@ -150,8 +151,8 @@ def _cheapest(types: dict[str, pl.DataType]) -> tuple[str, ...]:
 
 
 def _declared(dataset: DatasetSpec) -> dict[str, str]:
-    return {name: column.type for name, column in dataset.columns.items()}
+    return {name: declared.type for name, declared in dataset.columns.items()}
 
 
 def _schema(job: ExportJob) -> pl.Schema:
-    return pl.Schema({column.name: polars_type(job.dataset.columns[column.column].type) for column in job.columns})
+    return pl.Schema({chosen.name: polars_type(job.dataset.columns[chosen.column].type) for chosen in job.columns})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from reconciler.datasets.base import Access
+from reconciler.datasets.columns import column
 from reconciler.datasets.csv import read_csv
 from reconciler.datasets.json import read_json
 from reconciler.datasets.names import partitions
@@ -65,7 +66,7 @@ def text_frames(source: Source, file: PinnedFile) -> Iterator[tuple[pl.DataFrame
     )
     fixed = constants(source, file, tuple(given.items()))
     for frame, consumed in opened:
-        yield frame.with_columns(fixed).select(source.read), consumed
+        yield frame.with_columns(fixed).select(column(name) for name in source.read), consumed
 
 
 def supplied(source: Source, file: PinnedFile) -> Mapping[str, str | None]:

@@ -8,6 +8,7 @@ from typing import IO, Literal, assert_never, cast
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from reconciler.datasets.columns import column
 from reconciler.datasets.problems import problem
 from reconciler.destinations.base import FileSink
 from reconciler.export.csv_text import BOM, ENCODINGS, check, fields, header, line_end
@@ -93,7 +94,7 @@ def _parquet(fmt: ParquetFormat, rows: pl.LazyFrame, pipe: Pipe) -> None:
 
 def _json(schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
     """Frame by frame: one query for the file would read far ahead of what is written (Polars 2.1), without bound."""
-    made = {name: for_json(pl.col(name), kind) for name, kind in schema.items()}
+    made = {name: for_json(column(name), kind) for name, kind in schema.items()}
     changed = [value.alias(name) for name, value in made.items() if value is not None]
     for frame in frames:
         frame.lazy().with_columns(changed).sink_ndjson(_file(pipe))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reconciler.datasets.local import LocalFiles
 from reconciler.errors import DestinationError
@@ -14,8 +20,8 @@ from reconciler.export.job import ExportJob, ExportResult
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.resources.dataset import CsvReading, DatasetColumn, DatasetSpec
 from reconciler.resources.effective import ExportColumn
-from reconciler.resources.formats import CsvFormat, Files, Format, ParquetFormat, extension
-from reconciler.samples.generator import COLUMNS
+from reconciler.resources.formats import Files, Format, ParquetFormat, extension
+from reconciler.samples.generator import COLUMNS, Row
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
@@ -123,4 +129,19 @@ def export(
     return Exported(result, [sink.path for sink in sinks], sinks)
 
 
-CSV = CsvFormat(type="csv", compression="none", formulas="raw")
+def put(folder: Path, name: str, **columns: Any) -> None:
+    """A Parquet file of these columns."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def rows_of(paths: list[Path]) -> list[Row]:
+    """All rows of some Parquet files."""
+    return [row for path in paths for row in pq.read_table(path).to_pylist()]
+
+
+def unzipped(path: Path) -> bytes:
+    """A gzip file's content, checked by `gzip -t` first."""
+    subprocess.run(["gzip", "-t", str(path)], check=True)
+    return gzip.decompress(path.read_bytes())
