@@ -24,60 +24,109 @@ from reconciler.resources.dataset import CsvReading
 from reconciler.values.pin import PinnedFile
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import pyarrow.csv as pacsv
 
 _HEADER = 2**20
+_BLOCK = 4 * 2**20
 _ROW = re.compile(r"Row #(\d+)")
-_COLUMN = re.compile(r"CSV column #(\d+)")
 
 
 def read_csv(
     access: Access, file: PinnedFile, wanted: Wanted, reading: CsvReading
 ) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Batches of `wanted.types`, with the bytes of the file read so far. Raises `SourceError` F105-F111, F116."""
-    header, any_rows = csv_header(access, file, reading)
-    _check(file, header, wanted)
-    if not any_rows:
-        return
-    present = [name for name in header if name in wanted.types]
-    with open_text(access, file) as text:
-        row = 2
-        for batch in _records(text, file, present or header[:1], reading):
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            columns = [
-                _typed(file, frame[name], kind, row)
-                if name in present
-                else pl.repeat(None, frame.height, dtype=kind, eager=True).alias(name)
-                for name, kind in wanted.types.items()
-            ]
-            yield (pl.DataFrame(columns) if columns else frame), text.consumed
-            row += frame.height
+    """Batches of `wanted.types`, with the bytes of the file read so far. Raises `SourceError` F104-F111, F116."""
+    row = 2
+    for header, block, consumed in _blocks(access, file, wanted, reading):
+        present = [name for name in header if name in wanted.types]
+        frame = _records(file, block, header, present or header[:1], reading, row)
+        columns = [
+            _typed(file, frame[name], kind, row)
+            if name in present
+            else pl.repeat(None, frame.height, dtype=kind, eager=True).alias(name)
+            for name, kind in wanted.types.items()
+        ]
+        yield (pl.DataFrame(columns) if columns else frame), consumed
+        row += frame.height
 
 
-def csv_header(access: Access, file: PinnedFile, reading: CsvReading) -> tuple[list[str], bool]:
-    """The names in the first line, and whether anything follows it. Raises `SourceError` F105, F110."""
+def count_records(access: Access, file: PinnedFile, wanted: Wanted, reading: CsvReading) -> int:
+    """Checks the header and counts the rows, not what is in them. Raises `SourceError` F104-F111, F116."""
+    rows = 0
+    for header, block, _ in _blocks(access, file, wanted, reading):
+        rows += _records(file, block, header, header[:1], reading, rows + 2).height
+    return rows
+
+
+def _blocks(
+    access: Access, file: PinnedFile, wanted: Wanted, reading: CsvReading
+) -> Iterator[tuple[list[str], bytes, int]]:
+    """The header's names, whole records a few MiB at a time, and the bytes read so far. No rows: none."""
+    header: list[str] | None = None
     with open_text(access, file) as text:
-        start = _start(text)
-    if not start:
+        for block in _whole_records(text, file, reading.quote.encode()):
+            if header is None:
+                end = _first_end(block, reading.quote.encode())
+                header = _header(file, block[:end], reading)
+                _check(file, header, wanted)
+                block = block[end:]
+            if block.strip(b"\r\n"):
+                yield header, block, text.consumed
+    if header is None:
         raise problem("F105", f"{named(file.path)} is empty: it doesn't even have a header.")
-    # What isn't UTF-8 further down is found, with its row, when the rows are read.
-    decoded = start.decode("utf-8-sig", "surrogateescape")
-    lines = io.StringIO(decoded, newline="")
+
+
+def _whole_records(text: Text, file: PinnedFile, quote: bytes) -> Iterator[bytes]:
+    """Cuts after line ends that aren't in quotes: before those, the number of quotes is even."""
+    rest = b""
+    first = True
+    while data := text.read(_BLOCK):
+        if first:
+            data, first = data.removeprefix(b"\xef\xbb\xbf"), False
+        rest += data
+        if cut := _last_end(rest, quote):
+            yield rest[:cut]
+            rest = rest[cut:]
+        if len(rest) > LONGEST_LINE:
+            raise problem("F110", f"A row of {named(file.path)} is longer than {LONGEST_LINE >> 20} MiB.")
+    if rest.count(quote) % 2:
+        raise problem("F110", f"A quote in {named(file.path)} is never closed, or stands in a field without quotes.")
+    if rest:
+        yield rest
+
+
+def _last_end(block: bytes, quote: bytes) -> int:
+    """Just after the last line end outside of quotes; 0: none."""
+    quotes = block.count(quote)
+    end = len(block)
+    while (cut := block.rfind(b"\n", 0, end) + 1) and (quotes := quotes - block.count(quote, cut, end)) % 2:
+        end = cut - 1
+    return cut
+
+
+def _first_end(block: bytes, quote: bytes) -> int:
+    """Just after the first line end outside of quotes, or the end."""
+    start = quotes = 0
+    while cut := block.find(b"\n", start) + 1:
+        quotes += block.count(quote, start, cut)
+        if quotes % 2 == 0:
+            return cut
+        start = cut
+    return len(block)
+
+
+def _header(file: PinnedFile, line: bytes, reading: CsvReading) -> list[str]:
+    if len(line) > _HEADER:
+        raise problem("F110", f"The header of {named(file.path)} is longer than 1 MiB.")
     try:
-        header = next(csv.reader(lines, delimiter=reading.delimiter, quotechar=reading.quote, strict=True))
-    except (csv.Error, StopIteration) as error:
-        raise problem("F110", f"The header of {named(file.path)} isn't a CSV record of at most 1 MiB.") from error
-    if any("\ud800" <= char <= "\udfff" for name in header for char in name):
-        raise problem("F105", f"The header of {named(file.path)} isn't UTF-8.")
-    return header, bool(lines.read(1))
-
-
-def _start(text: Text) -> bytes:
-    pieces = bytearray()
-    while len(pieces) < _HEADER and (data := text.read(_HEADER - len(pieces))):
-        pieces += data
-    return bytes(pieces)
+        lines = io.StringIO(line.decode(), newline="")
+        found = list(csv.reader(lines, delimiter=reading.delimiter, quotechar=reading.quote, strict=True))
+    except UnicodeDecodeError:
+        raise problem("F105", f"The header of {named(file.path)} isn't UTF-8.") from None
+    except csv.Error:
+        raise problem("F110", f"The header of {named(file.path)} isn't a CSV record.") from None
+    if len(found) != 1 or not found[0]:
+        raise problem("F110", f"The header of {named(file.path)} isn't one line that ends with a line feed.")
+    return found[0]
 
 
 def _check(file: PinnedFile, header: list[str], wanted: Wanted) -> None:
@@ -90,24 +139,23 @@ def _check(file: PinnedFile, header: list[str], wanted: Wanted) -> None:
         raise problem("F106", f"{named(file.path)} has no column {name!r} in its header.")
 
 
-def _records(text: Text, file: PinnedFile, read: list[str], reading: CsvReading) -> Iterator[pa.RecordBatch]:
+def _records(
+    file: PinnedFile, block: bytes, header: list[str], read: list[str], reading: CsvReading, first: int
+) -> pl.DataFrame:
     """The columns `read` as text. Errors are said without the text that arrow quotes in them."""
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
-    misfit: list[str] = []
+    misfit: list[pacsv.InvalidRow] = []
 
     def remember(row: pacsv.InvalidRow) -> str:
-        misfit.append(
-            f"row {row.number} of {named(file.path)} has {row.actual_columns} fields, not {row.expected_columns}"
-        )
+        misfit.append(row)
         return "error"
 
-    paired = _Paired(text, reading.quote)
     try:
-        yield from pacsv.open_csv(
-            pa.PythonFile(paired, mode="r"),
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=LONGEST_LINE),
+        table = pacsv.read_csv(
+            pa.BufferReader(block),
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=header),
             parse_options=pacsv.ParseOptions(
                 delimiter=reading.delimiter,
                 quote_char=reading.quote,
@@ -122,29 +170,23 @@ def _records(text: Text, file: PinnedFile, read: list[str], reading: CsvReading)
                 quoted_strings_can_be_null=False,
             ),
         )
-    except SourceError:
-        raise
-    except (pa.ArrowException, UnicodeDecodeError, KeyError) as error:
-        raise _said(file, str(error), misfit) from None
-    if paired.open:
-        raise problem(
-            "F110", f"A quote in {named(file.path)} is never closed, or stands inside a field without quotes."
-        )
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise _said(file, str(error), misfit, first) from None
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
 
 
-def _said(file: PinnedFile, message: str, misfit: list[str]) -> SourceError:
-    """An arrow error without the content that it may quote."""
+def _said(file: PinnedFile, message: str, misfit: list[pacsv.InvalidRow], first: int) -> SourceError:
+    """An arrow error without the content that it may quote. Arrow counts rows in a block from 1."""
+    found = _ROW.search(message)
+    number = misfit[0].number if misfit else int(found[1]) if found else None
+    place = f"A row of {named(file.path)}"
+    if number is not None:
+        place = f"Row {first + number - 1} of {named(file.path)} (the header is row 1)"
     if misfit:
-        return problem("F110", f"Line {misfit[0]} (the header is row 1).".replace("Line row", "Row"))
-    row = _ROW.search(message)
-    place = f"Row {row[1]} of {named(file.path)} (the header is row 1)" if row else f"A row of {named(file.path)}"
-    if "UTF8" in message:
-        column = _COLUMN.search(message)
-        where = f", field {int(column[1]) + 1}" if column else ""
-        return problem("F110", f"{place}{where}, isn't UTF-8.")
-    if "straddling" in message:
-        return problem("F110", f"A row of {named(file.path)} is longer than {LONGEST_LINE >> 20} MiB.")
-    return problem("F110", f"{place} isn't a CSV record.")
+        return problem("F110", f"{place} has {misfit[0].actual_columns} fields, not {misfit[0].expected_columns}.")
+    return problem("F110", f"{place} isn't {'UTF-8' if 'UTF8' in message else 'a CSV record'}.")
 
 
 def _typed(file: PinnedFile, text: pl.Series, kind: pl.DataType, first: int) -> pl.Series:
@@ -163,24 +205,3 @@ def _called(kind: pl.DataType) -> str:
     return {"Int32": "an int", "Int64": "a long", "Float32": "a float", "Float64": "a double"}.get(
         str(kind), f"a {str(kind).split('(')[0].lower().replace('datetime', 'timestamp')}"
     )
-
-
-class _Paired:
-    """Notices a file with an odd number of quotes: pyarrow would take everything after the last one as text."""
-
-    def __init__(self, text: Text, quote: str) -> None:
-        self._text = text
-        self._quote = quote.encode()
-        self.open = False
-        self.closed = False
-
-    def read(self, size: int = -1, /) -> bytes:
-        data = self._text.read(size)
-        self.open ^= bool(data.count(self._quote) % 2)
-        return data
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """`open_text` closes the file."""

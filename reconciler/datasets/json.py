@@ -6,8 +6,8 @@ that a line lacks is null there, but must be somewhere in a file unless it is op
 
 from __future__ import annotations
 
-import io
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 4 * 2**20
 _BLANK = b" \t\r\n"
+_BLANK_LINES = re.compile(rb"\n[ \t\r\n]+")
 _MISFITS = ("changed from", "Failed to convert", "too big", "decimal128")
 
 
@@ -43,7 +44,6 @@ def read_json(access: Access, file: PinnedFile, wanted: Wanted) -> Iterator[tupl
     line, rows = 1, 0
     with open_text(access, file) as text:
         for block in _blocks(text, file):
-            unseen -= {name for name in unseen if _mentions(block, name)}
             try:
                 frame = _parse(block, schema, wanted)
             except _Misfit as why:
@@ -51,6 +51,7 @@ def read_json(access: Access, file: PinnedFile, wanted: Wanted) -> Iterator[tupl
             line += block.count(b"\n")
             rows += frame.height
             if frame.height:
+                unseen -= {name for name in unseen if _mentions(block, name)}
                 yield frame, text.consumed
     if rows and unseen:
         raise problem("F106", f"No line of {named(file.path)} has the key {min(unseen)!r}.")
@@ -93,7 +94,7 @@ def _parse(block: bytes, schema: pa.Schema, wanted: Wanted) -> pl.DataFrame:
     try:
         block.decode()
         table = pajson.read_json(
-            io.BytesIO(block),
+            pa.BufferReader(block),
             read_options=pajson.ReadOptions(use_threads=False, block_size=len(block) + 1),
             parse_options=pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
@@ -142,16 +143,8 @@ def _located(file: PinnedFile, block: bytes, first: int, schema: pa.Schema, want
 
 def _objects(block: bytes) -> int:
     """Lines that aren't blank."""
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if (
-        b"\n\n" not in block
-        and b"\n\r" not in block
-        and b"\n " not in block
-        and b"\n\t" not in block
-        and block[:1] not in _BLANK
-    ):
-        return lines
-    return sum(1 for line in block.split(b"\n") if line.strip(_BLANK))
+    lines = _BLANK_LINES.sub(b"\n", block).strip(_BLANK)
+    return lines.count(b"\n") + 1 if lines else 0
 
 
 def _mentions(block: bytes, name: str) -> bool:

@@ -9,15 +9,13 @@ import polars as pl
 
 from reconciler.datasets.base import Access
 from reconciler.datasets.columns import column
-from reconciler.datasets.csv import csv_header
-from reconciler.datasets.json import count_lines
 from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import ExportJob, ExportResult, Interrupted, Progress
 from reconciler.export.parquet_rows import check_parquet
 from reconciler.export.rows import frames
-from reconciler.export.source import Counts, Source, text_frames
+from reconciler.export.source import Counts, Source, count_text
 from reconciler.export.split import Splitter
 from reconciler.export.writers import check_types, write
 from reconciler.resources.dataset import CsvReading, DatasetSpec
@@ -33,7 +31,7 @@ class PolarsEngine:
         source = _source(dataset, access, files, ())
         if source.format == "parquet":
             return sum(footer.rows for footer, _ in check_parquet(source))
-        return sum(_count_text(source, file) for file in files)
+        return sum(count_text(source, file) for file in files)
 
     def count(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
@@ -130,13 +128,6 @@ def _file(job: ExportJob, schema: pl.Schema, splitter: Splitter, watched: _Watch
 
 def _filtered(rows: pl.LazyFrame, chosen: Filter) -> pl.LazyFrame:
     return rows if chosen.expression is None else rows.filter(chosen.expression)
-
-
-def _count_text(source: Source, file: PinnedFile) -> int:
-    if source.format == "json":
-        return sum(rows for rows, _ in count_lines(source.access, file))
-    csv_header(source.access, file, source.csv)
-    return sum(frame.height for frame, _ in text_frames(source, file))
 
 
 def _source(dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], read: tuple[str, ...]) -> Source:

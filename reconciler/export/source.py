@@ -9,8 +9,8 @@ import polars as pl
 
 from reconciler.datasets.base import Access
 from reconciler.datasets.columns import column
-from reconciler.datasets.csv import read_csv
-from reconciler.datasets.json import read_json
+from reconciler.datasets.csv import count_records, read_csv
+from reconciler.datasets.json import count_lines, read_json
 from reconciler.datasets.names import partitions
 from reconciler.datasets.problems import named, problem
 from reconciler.datasets.text import parse
@@ -54,11 +54,7 @@ Choose = Callable[[pl.LazyFrame], pl.LazyFrame]
 def text_frames(source: Source, file: PinnedFile) -> Iterator[tuple[pl.DataFrame, int]]:
     """One CSV or JSON Lines file, columns supplied by its path included, with the bytes read so far."""
     given = supplied(source, file)
-    inside = {name: source.types[name] for name in source.read if name not in given}
-    required = frozenset(source.types) - source.optional - set(given)
-    # Rows count even where all that is asked for stands in the path.
-    types = inside or {name: kind for name, kind in source.types.items() if name not in given}
-    wanted = Wanted(types, required)
+    wanted = _wanted(source, given)
     opened = (
         read_csv(source.access, file, wanted, source.csv)
         if source.format == "csv"
@@ -67,6 +63,22 @@ def text_frames(source: Source, file: PinnedFile) -> Iterator[tuple[pl.DataFrame
     fixed = constants(source, file, tuple(given.items()))
     for frame, consumed in opened:
         yield frame.with_columns(fixed).select(column(name) for name in source.read), consumed
+
+
+def count_text(source: Source, file: PinnedFile) -> int:
+    """Rows of one CSV or JSON Lines file. Raises what reading it does, but for values of another type."""
+    given = supplied(source, file)
+    constants(source, file, tuple(given.items()))
+    if source.format == "csv":
+        return count_records(source.access, file, _wanted(source, given), source.csv)
+    return sum(rows for rows, _ in count_lines(source.access, file))
+
+
+def _wanted(source: Source, given: Mapping[str, str | None]) -> Wanted:
+    inside = {name: source.types[name] for name in source.read if name not in given}
+    # Rows count even where all that is asked for stands in the path.
+    types = inside or {name: kind for name, kind in source.types.items() if name not in given}
+    return Wanted(types, frozenset(source.types) - source.optional - set(given))
 
 
 def supplied(source: Source, file: PinnedFile) -> Mapping[str, str | None]:

@@ -13,15 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.datasets import csv as csv_reading
 from reconciler.datasets import streams
 from reconciler.datasets.base import Access
-from reconciler.datasets.csv import csv_header, read_csv
+from reconciler.datasets.csv import count_records, read_csv
 from reconciler.datasets.wanted import Wanted
 from reconciler.errors import SourceError
 from reconciler.resources.dataset import CsvReading
 from reconciler.values.pin import PinnedFile
 
 PLAIN = CsvReading()
+FILE = PinnedFile(path="a.csv", size=1, version="")
 
 
 def read(
@@ -107,7 +109,10 @@ def test_multi_member_gzip(tmp_path: Path) -> None:
         (b'a,b\n1,2\n2,se"cret\n', "F110", "quote"),
         (b"a,b\n1,2\n2,secret\xff\n", "F110", "UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "F105", "UTF-8"),
-        (b'"a\n' + b"x" * 2**21, "F110", "header"),
+        (b'"a\n' + b"x" * 2**21, "F110", "quote"),
+        (b"a" + b"x" * 2**21 + b"\n1\n", "F110", "header"),
+        (b"a,b\r1,2\r", "F110", "header"),
+        (b"\na,b\n1,2\n", "F110", "header"),
     ],
 )
 def test_refusals(tmp_path: Path, content: bytes, code: str, place: str) -> None:
@@ -136,19 +141,32 @@ def test_a_place_far_into_a_file(tmp_path: Path) -> None:
 
 def test_gone(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="F116"):
-        csv_header(Access(str(tmp_path)), PinnedFile(path="a.csv", size=1, version=""), PLAIN)
+        count_records(Access(str(tmp_path)), FILE, Wanted({}, frozenset()), PLAIN)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(texts, texts), min_size=1, max_size=6), st.sampled_from(["\n", "\r\n"]))
+@given(
+    st.lists(st.tuples(texts, texts), min_size=1, max_size=6),
+    st.sampled_from(["\n", "\r\n"]),
+    st.integers(1, 60),
+    st.booleans(),
+)
 def test_reads_what_the_csv_module_writes(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], end: str
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], end: str, block: int, quoted: bool
 ) -> None:
     out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator=end)
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=end)
     writer.writerows([("a", "b"), *rows])
     folder = tmp_path_factory.getbasetemp()
-    assert read(folder, out.getvalue().encode(), a=pl.String(), b=pl.String()).rows() == rows
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(csv_reading, "_BLOCK", block)
+        got = read(folder, out.getvalue().encode(), a=pl.String(), b=pl.String())
+        counted = count_records(Access(str(folder)), FILE, Wanted({}, frozenset()), PLAIN)
+    assert counted == len(rows)
+    if quoted:
+        assert got.rows() == rows
+    else:
+        assert [tuple(value or "" for value in row) for row in got.rows()] == rows

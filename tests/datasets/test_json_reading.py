@@ -16,6 +16,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.datasets import json as json_reading
 from reconciler.datasets import streams
 from reconciler.datasets.base import Access
 from reconciler.datasets.json import count_lines, read_json
@@ -180,11 +181,14 @@ values = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=
         st.fixed_dictionaries({"s": values, "l": st.none() | st.lists(values, max_size=3)}), min_size=1, max_size=5
     ),
     st.booleans(),
+    st.integers(1, 60),
 )
 def test_reads_what_the_json_module_writes(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], ascii_only: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]], ascii_only: bool, block: int
 ) -> None:
     content = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows).encode()
-    got = read(tmp_path_factory.getbasetemp(), content, s=pl.String(), l=pl.List(pl.String()))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json_reading, "_BLOCK", block)
+        got = read(tmp_path_factory.getbasetemp(), content, s=pl.String(), l=pl.List(pl.String()))
     assert got.to_dicts() == rows
     assert pa.table(got).num_rows == len(rows)

@@ -1,6 +1,6 @@
 """Run by test_memory.py in a process of its own.
 
-Exports a folder and prints rows and peak resident memory in MiB, as JSON.
+Exports a folder and prints rows or error, and peak resident MiB.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from reconciler.errors import SourceError
 from reconciler.resources.formats import CsvFormat, Format, JsonFormat, ParquetFormat
 from reconciler.samples.generator import COLUMNS, FLAT_COLUMNS
 from tests.export.support import dataset, export
@@ -22,11 +23,18 @@ def main(folder: str, source: str, target: str) -> None:
         "json": JsonFormat(type="json"),
         "csv": CsvFormat(type="csv"),
     }
-    done = export(Path(folder), Path(folder).parent / f"out-{source}-{target}", dataset(source, kinds), formats[target])
+    found: dict[str, object] = {}
+    try:
+        done = export(
+            Path(folder), Path(folder).parent / f"out-{source}-{target}", dataset(source, kinds), formats[target]
+        )
+        found = {"read": done.result.read, "matched": done.result.matched}
+    except SourceError as error:
+        found = {"code": error.code}
     # Not getrusage: its maximum survives exec, so that a child begins with its parent's.
     status = Path("/proc/self/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0]) // 1024
-    print(json.dumps({"read": done.result.read, "matched": done.result.matched, "peak": peak}))
+    print(json.dumps({**found, "peak": peak}))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from isal import isal_zlib
 
 from reconciler.samples.files import write_parquet
 from reconciler.samples.generator import FLAT_COLUMNS, prospects
@@ -53,11 +55,40 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_peak(lake: Path, folder: str, source: str, target: str, rows: int) -> None:
-    command = [sys.executable, "-m", "tests.export.memory_probe", str(lake / folder), source, target]
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True
-    )
-    found = json.loads(done.stdout)
+    found = probed(lake / folder, source, target)
     assert (found["read"], found["matched"]) == (rows, rows)
     assert found["peak"] < 1024
-    print(f"{folder} {source} to {target}: {found['peak']} MiB")
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "piece", "code"),
+    [
+        ("a.json.gz", b"", b"\n", "F111"),
+        ("a.json.gz", b"", b"0", "F110"),
+        ("a.csv.gz", b",".join(name.encode() for name in FLAT_COLUMNS) + b"\n", b"x", "F110"),
+        ("a.csv.gz", b",".join(name.encode() for name in FLAT_COLUMNS) + b"\n", b"\n", "F111"),
+    ],
+    ids=["short lines", "one line", "one record", "empty records"],
+)
+def test_bombs(tmp_path: Path, name: str, head: bytes, piece: bytes, code: str) -> None:
+    """Two gibibytes of text in two megabytes, read as far as it takes to notice."""
+    folder = tmp_path / "bomb"
+    folder.mkdir()
+    squeeze = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
+    block = piece * 2**24
+    (folder / name).write_bytes(
+        squeeze.compress(head) + b"".join(squeeze.compress(block) for _ in range(128)) + squeeze.flush()
+    )
+    found = probed(folder, "csv" if "csv" in name else "json", "csv")
+    assert found["code"] == code
+    assert found["peak"] < 1024
+
+
+def probed(folder: Path, source: str, target: str) -> dict[str, Any]:
+    """What `memory_probe` says."""
+    command = [sys.executable, "-m", "tests.export.memory_probe", str(folder), source, target]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answer: dict[str, Any] = json.loads(
+        subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True).stdout
+    )
+    return answer

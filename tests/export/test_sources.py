@@ -1,4 +1,4 @@
-"""What files of a dataset look like: drift between them, torn ones, columns from paths. Expectations are plain Python."""
+"""What the files of a dataset look like: drift, torn ones, columns from paths. Expectations are plain Python."""
 
 from __future__ import annotations
 
