@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.datasets import csv as csv_reading
@@ -157,6 +157,8 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 def test_reads_what_the_csv_module_writes(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], end: str, block: int, quoted: bool
 ) -> None:
+    # The csv module leaves a carriage return without quotes, which then ends a line.
+    assume(quoted or not any("\r" in text for row in rows for text in row))
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL, lineterminator=end)
     writer.writerows([("a", "b"), *rows])
