@@ -46,7 +46,8 @@ class Text:
         """Up to `size` bytes of text."""
         try:
             data = self._plain.read(size)
-        except (EOFError, OSError, ValueError) as error:
+        except Exception as error:
+            # Every decompressor has an error class of its own.
             if self._raw.failed:
                 raise problem("F104", f"{named(self._path)} can't be read any further: {self._raw.failed}.") from error
             raise problem("F105", f"{named(self._path)} can't be decompressed to its end.") from error

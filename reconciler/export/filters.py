@@ -17,7 +17,8 @@ class Filter:
 
 
 def compiled(where: str | None, types: Mapping[str, str]) -> Filter:
-    """Compiled from the text again, checked against the declared types; never handed to the engine as text."""
+    """The filter's text over columns of the declared `types` (name to text of the type language)."""
     if where is None:
         return Filter(None, frozenset())
-    raise NotImplementedError
+    expression = pl.sql_expr(where)
+    return Filter(expression, frozenset(expression.meta.root_names()) & frozenset(types))
