@@ -1,0 +1,140 @@
+"""`reconcile list`: the resources of a project, and which of them a destination takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.wiring import Here, as_json, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.config.desired import Desired
+    from reconciler.resources.destination import DestinationSpec
+
+KINDS = ("accounts", "destinations", "datasets", "audiences", "schedules", "activations", "flows")
+Row = dict[str, object]
+
+
+@click.command("list")
+@click.argument("kind")
+@click.option("--for", "destination", metavar="DESTINATION", help="Only what a destination accepts or is sent.")
+@click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def command(here: Here, kind: str, destination: str | None, environment: str | None, form: str) -> None:
+    """The resources of a project.
+
+    KIND is accounts, destinations, datasets, audiences, schedules, activations or flows; the singular is fine.
+    --for shows the audiences or datasets whose data type the destination accepts, or its activations or flows.
+    """
+    wanted = next((each for each in KINDS if kind.lower() in (each, each[:-1])), None)
+    if wanted is None:
+        raise click.BadParameter(f"use one of {', '.join(KINDS)}.", param_hint="KIND")
+    desired = here.desired(environment)
+    rows = _eligible(wanted, desired, destination) if destination is not None else _ROWS[wanted](desired)
+    if form == "json":
+        click.echo(as_json({"kind": wanted, "items": rows}))
+    elif rows:
+        click.echo("\n".join(_table(rows)))
+    else:
+        click.echo(f"No {wanted}{' for ' + destination if destination else ''}.")
+
+
+def _eligible(wanted: str, desired: Desired, name: str) -> list[Row]:
+    found = desired.destinations.get(name)
+    if found is None:
+        known = ", ".join(desired.destinations) or "none"
+        raise click.BadParameter(f"there is no such destination. Known: {known}.", param_hint="--for")
+    rows = _ROWS[wanted](desired)
+    match wanted:
+        case "audiences" | "datasets":
+            accepts = _accepts(found.spec)
+            return [row for row in rows if row.get("dataType", "datasets") in accepts]
+        case "activations" | "flows":
+            return [row for row in rows if row["destination"] == name]
+        case _:
+            raise click.UsageError("--for goes with audiences, datasets, activations and flows.")
+
+
+def _accepts(spec: DestinationSpec) -> tuple[str, ...]:
+    from reconciler.catalog.types import TYPES
+
+    return spec.accepts or TYPES[spec.type].accepts
+
+
+def _accounts(desired: Desired) -> list[Row]:
+    return [{"name": name, "type": each.spec.type} for name, each in desired.accounts.items()]
+
+
+def _destinations(desired: Desired) -> list[Row]:
+    return [
+        {"name": name, "type": each.spec.type, "accepts": list(_accepts(each.spec))}
+        for name, each in desired.destinations.items()
+    ]
+
+
+def _datasets(desired: Desired) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "format": each.spec.format,
+            "columns": len(each.spec.columns),
+            "location": each.spec.location,
+        }
+        for name, each in desired.datasets.items()
+    ]
+
+
+def _audiences(desired: Desired) -> list[Row]:
+    return [
+        {"name": name, "dataType": each.spec.data_type, "dataset": each.spec.dataset, "where": each.spec.where}
+        for name, each in desired.audiences.items()
+    ]
+
+
+def _schedules(desired: Desired) -> list[Row]:
+    return [{"name": name, "frequency": each.spec.frequency} for name, each in desired.schedules.items()]
+
+
+def _activations(desired: Desired) -> list[Row]:
+    return [
+        {"name": name, "destination": each.spec.destination, "schedule": each.spec.schedule, "mode": each.spec.mode}
+        for name, each in desired.activations.items()
+    ]
+
+
+def _flows(desired: Desired) -> list[Row]:
+    return [
+        {
+            "name": str(flow_id),
+            "destination": flow_id.destination,
+            "activation": each.spec.activation,
+            "place": f"{each.source.path}:{each.source.line}",
+        }
+        for flow_id, each in desired.flows.items()
+    ]
+
+
+_ROWS: dict[str, Callable[[Desired], list[Row]]] = {
+    "accounts": _accounts,
+    "destinations": _destinations,
+    "datasets": _datasets,
+    "audiences": _audiences,
+    "schedules": _schedules,
+    "activations": _activations,
+    "flows": _flows,
+}
+
+
+def _table(rows: list[Row]) -> list[str]:
+    """Aligned columns, as wide as their widest cell; the last one ends the line."""
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _cell(value: object) -> str:
+    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value))
