@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from typing import assert_never
 
 import polars as pl
 
 from reconciler.datasets.text import TIMESTAMP
+from reconciler.values.types import ColumnType, Decimal, Flat, FlatName, ListOf, Struct, parse_type
 
-_FLAT: dict[str, pl.DataType] = {
+_FLAT: dict[FlatName, pl.DataType] = {
     "string": pl.String(),
     "int": pl.Int32(),
     "long": pl.Int64(),
@@ -22,20 +23,20 @@ _FLAT: dict[str, pl.DataType] = {
 
 
 def polars_type(text: str) -> pl.DataType:
-    text = text.strip()
-    if text in _FLAT:
-        return _FLAT[text]
-    if found := re.fullmatch(r"decimal\((\d+), *(\d+)\)", text):
-        return pl.Decimal(int(found[1]), int(found[2]))
-    if text.startswith("list<"):
-        return pl.List(polars_type(text[5:-1]))
-    if text.startswith("struct<"):
-        fields, depth, start, body = [], 0, 0, text[7:-1] + ","
-        for i, c in enumerate(body):
-            depth += (c in "<(") - (c in ">)")
-            if c == "," and depth == 0:
-                n, _, t = body[start:i].partition(":")
-                fields.append(pl.Field(n.strip(), polars_type(t)))
-                start = i + 1
-        return pl.Struct(fields)
-    raise ValueError(text)
+    """The engine's type for a text of the type language. Raises ValueError."""
+    return of_type(parse_type(text))
+
+
+def of_type(of: ColumnType) -> pl.DataType:
+    """The engine's type."""
+    match of:
+        case Flat(name):
+            return _FLAT[name]
+        case Decimal(precision, scale):
+            return pl.Decimal(precision, scale)
+        case ListOf(item):
+            return pl.List(of_type(item))
+        case Struct(fields):
+            return pl.Struct([pl.Field(name, of_type(field)) for name, field in fields])
+        case _:
+            assert_never(of)
