@@ -45,9 +45,7 @@ def _text(found: Loaded) -> None:
     text = as_text(found.diagnostics, found.files, files=len(found.files), style=style_for(stream))
     click.echo(text, nl=False, color=coloured(stream))
     if (desired := found.desired) is not None:
-        named = (desired.accounts, desired.destinations, desired.datasets, desired.audiences, desired.schedules)
-        count = 1 + sum(map(len, named)) + len(desired.activations)
         click.echo(
-            f"Valid: {plural(count, 'resource')} in {plural(len(found.files), 'file')}, "
+            f"Valid: {plural(len(desired.places), 'resource')} in {plural(len(found.files), 'file')}, "
             f"{plural(len(desired.flows), 'flow')}."
         )

@@ -38,10 +38,16 @@ class Here:
         return self.directory.absolute() if self.directory else require_project(Path.cwd())
 
     def load(self, environment: str | None) -> Loaded:
-        """The project's configuration, valid or not."""
+        """The project's configuration, valid or not. Raises ConfigInvalid P109 where there is no configuration at all:
+        a mistyped directory must not pass as valid."""
         from reconciler.config.load import load
+        from reconciler.errors import ConfigInvalid
 
-        return load(self.project(), environment)
+        project = self.project()
+        found = load(project, environment)
+        if not found.files and not found.diagnostics:
+            raise ConfigInvalid("P109", "no project here", f"There is no YAML file to read in {project}.")
+        return found
 
     def desired(self, environment: str | None) -> Desired:
         """The valid desired state. Prints what is wrong to stderr and ends the command with 3 if there is none."""

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import Reconcile
+from tests.config.support import SAMPLE, write
+
+
+@pytest.fixture
+def reconcile(capsys: pytest.CaptureFixture[str]) -> Reconcile:
+    """The command line, in this process."""
+    return Reconcile(capsys)
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A sound project: destinations agency-s3 (prospects only) and outbox."""
+    return write(tmp_path / "sample", {"all.yaml": SAMPLE})
