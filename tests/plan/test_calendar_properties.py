@@ -163,7 +163,7 @@ def cases(draw: st.DrawFn) -> tuple[str, dt.date, Schedule, Names, dt.datetime, 
     return zone, day, schedule, names, start, end
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(cases())
 def test_slots_are_those_of_the_walked_clock(
     case: tuple[str, dt.date, Schedule, Names, dt.datetime, dt.datetime],
@@ -181,7 +181,7 @@ def test_slots_are_those_of_the_walked_clock(
         assert following is None or following > end
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(cases(), st.data())
 def test_due_is_chosen_from_the_walked_clock(
     case: tuple[str, dt.date, Schedule, Names, dt.datetime, dt.datetime], data: st.DataObject
