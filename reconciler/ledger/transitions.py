@@ -180,10 +180,25 @@ def moved_away(head: FlowHead, to: str, *, applied: Applied, nonce: str) -> Flow
     return _next(head, nonce, state="moved", moved_to=to, applied=applied, generation=head.generation + 1)
 
 
-def moved_here(old: FlowHead, spec: FlowSpec, *, applied: Applied, nonce: str, before: FlowHead | None = None) -> FlowHead:
-    """The new end of a rename: cursor, folder, slots and what can be sent again come along."""
+def moved_here(
+    old: FlowHead,
+    spec: FlowSpec,
+    *,
+    applied: Applied,
+    nonce: str,
+    before: FlowHead | None = None,
+    source_id: str | None = None,
+    rebuild: str | None = None,
+) -> FlowHead:
+    """The new end of a rename: cursor, folder, slots and what can be sent again come along.
+
+    `source_id`: another folder, where one is declared; `rebuild` drops the cursor, where more than the name changed.
+    """
+    dropped = {"rebuild": rebuild, "cursor": None} if rebuild else {}
     return old.model_copy(
         update={
+            **dropped,
+            "source_id": source_id or old.source_id,
             "nonce": nonce,
             "nonces": (),
             "flow": str(spec.flow_id),

@@ -1,0 +1,92 @@
+"""G10x: what a plan refuses; G12x: why a saved plan no longer applies."""
+
+from __future__ import annotations
+
+from reconciler.codes.base import Code
+
+PLAN_CODES = (
+    Code(
+        "G101",
+        "the ledger belongs to another environment",
+        "A ledger belongs to the environment that made it, so that staging's configuration can't rewrite production.",
+        "Choose the environment with --env, or the ledger in the Project.",
+    ),
+    Code(
+        "G102",
+        "the ledger is simulated and the project isn't, or the reverse",
+        "Whether a ledger is simulated is fixed when it is made: in a simulated one, time may run ahead of the clock.",
+        "Correct spec.ledger.simulated of the Project, or name another ledger.",
+    ),
+    Code(
+        "G103",
+        "another project owns this",
+        "One ledger may serve several projects. A plan never changes, takes over or removes what another one owns.",
+        "Use another name here, or leave it to the project that owns it.",
+    ),
+    Code(
+        "G104",
+        "this is protected from removal",
+        "The ledger remembers `protect: true`, so that leaving out the document doesn't remove the protection with it.",
+        "Put the document back, apply it with `protect: false`, and remove it then.",
+    ),
+    Code(
+        "G105",
+        "too many flows would be removed",
+        "One apply removes a limited share of the applied flows: a folder that went missing must not end every export.",
+        "Look whether files are missing. If all of this is meant, allow it with --allow-removals.",
+    ),
+    Code(
+        "G106",
+        "every flow would be removed",
+        "Nothing that is applied is declared any more: far more often an empty or a wrong folder than a wish.",
+        "Look whether this is the right folder. If all of it is meant, say --allow-removals all.",
+    ),
+    Code(
+        "G107",
+        "the selection matches nothing",
+        "No declared or applied flow and no destination matches what --select says, so the plan would be empty by mistake.",
+        "Correct the pattern; `reconcile list` shows the names.",
+    ),
+    Code(
+        "G108",
+        "an older revision than the applied one",
+        "A newer commit has been applied. Applying an older one would undo it, as a slow or repeated job does by accident.",
+        "Apply the newest commit. To go back on purpose, revert in git, or say --allow-rewind.",
+    ),
+    Code(
+        "G121",
+        "the saved plan has expired",
+        "A saved plan is valid for a limited time: what it was reviewed against grows old.",
+        "Plan again and have that reviewed.",
+    ),
+    Code(
+        "G122",
+        "the saved plan is for another ledger",
+        "The ledger isn't the one that was planned against: its lineage differs, or it was made since.",
+        "Check the ledger's URL, or plan again.",
+    ),
+    Code(
+        "G123",
+        "something was applied since the plan was made",
+        "Another apply changed the ledger after this plan had been made, so its changes may no longer be what was reviewed.",
+        "Plan again and have that reviewed.",
+    ),
+    Code(
+        "G124",
+        "an object changed since the plan was made",
+        "A flow or destination that the plan touches isn't as it was when the plan was made.",
+        "Plan again and have that reviewed.",
+    ),
+    Code(
+        "G125",
+        "the saved plan is for another configuration",
+        "The configuration here isn't the one that was planned.",
+        "Check out the planned revision, or plan again.",
+    ),
+    Code(
+        "G126",
+        "the saved plan was made by another version",
+        "A plan is performed by the version that made it: another one may mean something else by the same words.",
+        "Use the version that made it, or plan again.",
+    ),
+)

@@ -1,0 +1,65 @@
+"""What differs between two specs, field by field, and whether the cursor survives it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from reconciler.plan.plan import FieldDiff
+from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
+from reconciler.resources.effective import EffectiveDestination, EffectiveSource
+from reconciler.values.base import Value
+
+
+def differences(before: Value, after: Value) -> tuple[FieldDiff, ...]:
+    """Every field that differs, sorted by path: camelCase keys with dots between, columns by the name in the file."""
+    return tuple(sorted(_walk("", before.to_json(), after.to_json()), key=lambda each: each.path))
+
+
+def _walk(path: str, before: object, after: object) -> Iterator[FieldDiff]:
+    if before == after:
+        return
+    if isinstance(before, list) and isinstance(after, list) and _are_columns(before) and _are_columns(after):
+        yield from _columns(path, before, after)
+    elif isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}):
+            inner = f"{path}.{key}" if path else str(key)
+            yield from _walk(inner, before.get(key), after.get(key))
+    else:
+        yield FieldDiff(path=path, before=_text(before), after=_text(after))
+
+
+def _are_columns(items: Sequence[object]) -> bool:
+    return all(isinstance(item, dict) and item.keys() == {"column", "name", "type"} for item in items)
+
+
+def _columns(path: str, before: list[dict[str, str]], after: list[dict[str, str]]) -> Iterator[FieldDiff]:
+    old, new = ({each["name"]: f"{each['column']} {each['type']}" for each in items} for items in (before, after))
+    for name in {*old, *new}:
+        if old.get(name) != new.get(name):
+            yield FieldDiff(path=f"{path}.{name}", before=old.get(name), after=new.get(name))
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        yield FieldDiff(path=f"{path} (order)", before=", ".join(old), after=", ".join(new))
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def place(destination: EffectiveDestination) -> tuple[str, ...]:
+    """Where files go. Two destinations with the same place write to the same folder."""
+    match destination.spec:
+        case S3DestinationSpec(connection=connection):
+            endpoint = destination.account.endpoints.s3 if destination.account else None
+            return ("s3", endpoint or "", connection.bucket, connection.path.strip("/"))
+        case LocalDestinationSpec(connection=local):
+            return ("local", local.path.rstrip("/") or "/")
+
+
+def origin(source: EffectiveSource) -> tuple[str, ...]:
+    """Where data comes from. Two sources with the same origin read the same files."""
+    spec = source.dataset_spec
+    endpoint = source.account.endpoints.s3 if source.account and spec.location.startswith("s3://") else None
+    return (endpoint or "", spec.location.rstrip("/") or "/")

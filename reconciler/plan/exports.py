@@ -1,0 +1,125 @@
+"""Which exports a plan holds: due slots and runs to finish, given what the plan changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from reconciler.ledger.records import FlowHead
+from reconciler.plan import reasons
+from reconciler.plan.calendar import next_slot
+from reconciler.plan.due import due
+from reconciler.plan.plan import (
+    AddFlow,
+    DestinationChange,
+    Export,
+    FlowChange,
+    MoveFlow,
+    NextExport,
+    ResumeFlow,
+    UpdateFlow,
+)
+from reconciler.resources.effective import FlowSpec
+from reconciler.resources.schedule import ScheduleSpec
+from reconciler.values.manifest import RunKind
+
+AnyChange = DestinationChange | FlowChange
+
+
+class _Subject(NamedTuple):
+    flow: str
+    owner: str
+    generation: int
+
+
+def _subject(change: FlowChange) -> _Subject:
+    return _Subject(change.subject, change.owner, change.generation)
+
+
+def exports(
+    settled: Iterable[FlowHead], changes: Iterable[AnyChange], heads: Mapping[str, FlowHead], now: datetime
+) -> list[Export]:
+    """Exports of flows as declared, and of those that the plan adds, changes, moves or resumes."""
+    found = []
+    for head in settled:
+        if head.open is not None:
+            found.append(_unfinished(head))
+        elif head.state != "suspended":
+            found += _due(head, head.spec, _Subject(head.flow, head.owner, head.generation), head.rebuild, now)
+    for change in changes:
+        match change:
+            case AddFlow() if not change.spec.suspend:
+                found += _due(None, change.spec, _subject(change), None, now)
+            case UpdateFlow() | ResumeFlow() | MoveFlow() if not change.spec.suspend:
+                head = heads[change.moved_from if isinstance(change, MoveFlow) else change.subject]
+                rebuild = head.rebuild if isinstance(change, ResumeFlow) else change.rebuild or head.rebuild
+                found += _due(head, change.spec, _subject(change), rebuild, now)
+            case _:
+                pass
+    return found
+
+
+def _unfinished(head: FlowHead) -> Export:
+    run = head.open
+    assert run is not None
+    return Export(
+        subject=head.flow,
+        owner=head.owner,
+        reason=reasons.unfinished(run),
+        generation=head.generation,
+        slot=run.slot,
+        kind=run.kind,
+        run_id=run.run_id,
+        missed=run.covers,
+    )
+
+
+def _due(
+    head: FlowHead | None, spec: FlowSpec, subject: _Subject, rebuild: str | None, now: datetime
+) -> Iterator[Export]:
+    """The due slot, if any. A decided run is completed by whatever change comes first, so its slot counts as done."""
+    last, exported = (head.last_slot, head.cursor is not None) if head else (None, False)
+    if head and head.open and head.open.phase == "publishing":
+        exported = True
+        if not head.open.on_demand:
+            last = max(last, head.open.slot) if last else head.open.slot
+    found = due(spec.schedule, head.since if head else now, last, now)
+    if found.slot is None:
+        return
+    covers = found.missed if spec.schedule.catch_up == "latest" else 0
+    yield Export(
+        subject=subject.flow,
+        owner=subject.owner,
+        reason=reasons.due(found.missed, found.missed_capped, spec.schedule.catch_up),
+        cursor="rebuild" if rebuild else "keep" if exported else "none",
+        generation=subject.generation,
+        slot=found.slot,
+        kind=_kind(spec, exported, rebuild),
+        missed=covers,
+    )
+
+
+def _kind(spec: FlowSpec, exported: bool, rebuild: str | None) -> RunKind:
+    if spec.mode == "full" or (not exported and not rebuild):
+        return "full"
+    return "rebuild" if rebuild else "increment"
+
+
+def upcoming(settled: Iterable[FlowHead], changes: Iterable[AnyChange], now: datetime) -> NextExport | None:
+    """The earliest slot after `now` of any flow that isn't suspended once the plan is applied."""
+    flows: list[tuple[str, FlowSpec]] = [(head.flow, head.spec) for head in settled]
+    for change in changes:
+        if isinstance(change, AddFlow | UpdateFlow | ResumeFlow | MoveFlow):
+            flows.append((change.subject, change.spec))
+    known: dict[ScheduleSpec, datetime | None] = {}
+    best: tuple[datetime, str] | None = None
+    for flow, spec in flows:
+        if spec.suspend:
+            continue
+        if spec.schedule not in known:
+            known[spec.schedule] = next_slot(spec.schedule, now)
+        slot = known[spec.schedule]
+        if slot is not None and (best is None or (slot, flow) < best):
+            best = (slot, flow)
+    return NextExport(flow=best[1], slot=best[0]) if best else None

@@ -1,0 +1,187 @@
+"""A plan: what to change, why, and what is refused. Frozen values, sorted, without secrets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.values.base import Value
+from reconciler.values.manifest import RunKind
+from reconciler.values.slot import Instant, Slot
+
+CursorEffect = Literal["keep", "rebuild", "none"]
+
+
+class Reason(Value):
+    """Why. `code` is stable, `sentence` is for people: executors never read either."""
+
+    code: str
+    sentence: str
+
+
+class FieldDiff(Value):
+    """One field that differs, as text: strings as they are, the rest as JSON; None where it is absent. Secrets are references."""
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+
+
+class Refusal(Value):
+    """Why the plan, or a saved one, can't be applied. `code` is in the catalogue."""
+
+    code: str
+    sentence: str
+
+
+class _Common(Value):
+    """`subject`: a destination's name or a flow's id. `generation`: of the touched object as seen, 0 if there was none."""
+
+    subject: str
+    owner: str
+    reason: Reason
+    fields: tuple[FieldDiff, ...] = ()
+    cursor: CursorEffect = "none"
+    generation: int = 0
+
+
+class CreateDestination(_Common):
+    """A destination that the ledger doesn't know. `renamed_from`: the record that is removed in the same plan."""
+
+    change: Literal["create-destination"] = "create-destination"
+    spec: EffectiveDestination
+    protected: bool
+    renamed_from: str | None = None
+
+
+class UpdateDestination(_Common):
+    """A destination that is declared otherwise than applied."""
+
+    change: Literal["update-destination"] = "update-destination"
+    spec: EffectiveDestination
+    protected: bool
+
+
+class RemoveDestination(_Common):
+    """A destination that isn't declared any more; `spec` as applied."""
+
+    change: Literal["remove-destination"] = "remove-destination"
+    spec: EffectiveDestination
+
+
+class _FlowChange(_Common):
+    spec: FlowSpec
+    source_id: str
+
+
+class AddFlow(_FlowChange):
+    """A new flow, or one that comes back; `generation` is then its tombstone's. The first export is as `backfill` says."""
+
+    change: Literal["add-flow"] = "add-flow"
+
+
+class UpdateFlow(_FlowChange):
+    """`rebuild`: why the next export is full, None if the cursor is kept."""
+
+    change: Literal["update-flow"] = "update-flow"
+    rebuild: str | None = None
+
+
+class RemoveFlow(_FlowChange):
+    """Off the schedule; `spec` as applied. `purge`: what was exported is deleted."""
+
+    change: Literal["remove-flow"] = "remove-flow"
+    purge: bool
+
+
+class MoveFlow(_FlowChange):
+    """A rename: `subject` is the new id, `generation` a tombstone's there. Cursor, slots and folder come along."""
+
+    change: Literal["move-flow"] = "move-flow"
+    moved_from: str
+    from_generation: int
+    rebuild: str | None = None
+
+
+class SuspendFlow(_FlowChange):
+    """No exports until it is resumed."""
+
+    change: Literal["suspend-flow"] = "suspend-flow"
+
+
+class ResumeFlow(_FlowChange):
+    """Exports again; slots that passed meanwhile follow `catchUp`."""
+
+    change: Literal["resume-flow"] = "resume-flow"
+
+
+class Export(_Common):
+    """A due slot, or with `run_id` an open run to finish. `missed`: older slots that this export stands for."""
+
+    change: Literal["export"] = "export"
+    slot: Slot
+    kind: RunKind
+    run_id: str | None = None
+    missed: int = 0
+
+
+DestinationChange = CreateDestination | UpdateDestination | RemoveDestination
+FlowChange = AddFlow | UpdateFlow | RemoveFlow | MoveFlow | SuspendFlow | ResumeFlow
+Change = Annotated[DestinationChange | FlowChange | Export, Field(discriminator="change")]
+
+# The order in which changes are performed and shown: what others stand on comes first.
+_ORDER = (
+    "create-destination",
+    "update-destination",
+    "move-flow",
+    "remove-flow",
+    "add-flow",
+    "update-flow",
+    "suspend-flow",
+    "resume-flow",
+    "remove-destination",
+    "export",
+)
+
+
+def order(change: DestinationChange | FlowChange | Export) -> tuple[int, str]:
+    """The sort key of changes."""
+    return _ORDER.index(change.change), change.subject
+
+
+class NextExport(Value):
+    """The earliest slot to come, and whose it is."""
+
+    flow: str
+    slot: Slot
+
+
+class Plan(Value):
+    """All that an apply would do. With any refusal nothing may be performed.
+
+    `lineage` and `serial` are None where no ledger has been made yet. `unchanged`: flows as declared, the `suspended` ones among
+    them counted apart too.
+    """
+
+    project: str
+    environment: str | None = None
+    lineage: str | None = None
+    serial: int | None = None
+    simulated: bool = False
+    config_digest: str
+    revision: str | None = None
+    at: Instant
+    tool: str
+    selected: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    unchanged: int = 0
+    suspended: int = 0
+    next_export: NextExport | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to do and nothing refused."""
+        return not self.changes and not self.refusals

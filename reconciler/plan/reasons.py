@@ -1,0 +1,89 @@
+"""Every reason that a plan gives, and which changes of a flow need a rebuild. Sentences name objects, never data."""
+
+from __future__ import annotations
+
+from reconciler.ledger.records import FlowHead, OpenRun
+from reconciler.plan.diff import origin, place
+from reconciler.plan.plan import Reason
+from reconciler.resources.effective import FlowSpec
+
+NEW_DESTINATION = Reason(code="new", sentence="It is declared and not in the ledger yet.")
+CHANGED_DESTINATION = Reason(code="changed", sentence="It is declared otherwise than it was applied.")
+REMOVED_DESTINATION = Reason(code="not-declared", sentence="It is not declared any more; its files stay.")
+SUSPENDED = Reason(code="suspended", sentence="Its activation says suspend: true; no exports until that changes.")
+RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend: true.")
+
+
+def renamed(old: str, new: str) -> Reason:
+    """A destination's two records, or a flow's two heads, during a rename."""
+    return Reason(code="renamed", sentence=f"Renamed from {old} to {new}.")
+
+
+def added(spec: FlowSpec, *, again: bool) -> Reason:
+    """A flow that isn't in the ledger, or was removed before."""
+    if again:
+        return Reason(
+            code="returned", sentence=f"Activation {spec.activation} declares it again; nothing of before is taken up."
+        )
+    return Reason(code="new", sentence=f"Activation {spec.activation} declares it and it is not in the ledger yet.")
+
+
+def removed(spec: FlowSpec) -> Reason:
+    """A flow that no activation declares; with the spec as applied."""
+    files = "its files are deleted" if spec.on_remove == "purge" else "its files stay"
+    return Reason(
+        code="not-declared", sentence=f"It is not declared any more (it was by activation {spec.activation}); {files}."
+    )
+
+
+def rebuilds(before: FlowSpec, after: FlowSpec) -> tuple[Reason, ...]:
+    """Why what was exported can't be added to: then the next export is full.
+
+    Changed columns are no such reason: what was exported stays as it left, and new files have the new columns. Nor is
+    the mode: a full export's cursor tells where an increment goes on.
+    """
+    found = []
+    if place(before.destination) != place(after.destination):
+        found.append(Reason(code="destination-moved", sentence="The destination moved: nothing is there yet."))
+    if origin(before.source) != origin(after.source):
+        found.append(Reason(code="source-moved", sentence="The dataset moved: its files are not those read before."))
+    if before.source.dataset_spec.format != after.source.dataset_spec.format:
+        found.append(Reason(code="source-format-changed", sentence="The dataset's format changed."))
+    if before.source.where != after.source.where:
+        sentence = "The filter changed, and strategy files can't tell who of the old files is in it now."
+        found.append(Reason(code="filter-changed", sentence=sentence))
+    return tuple(found)
+
+
+def has_exported(head: FlowHead) -> bool:
+    """Whether there is, or is about to be, a cursor that a rebuild would drop. Without one the backfill is still to come."""
+    decided = head.open is not None and head.open.phase == "publishing"
+    return head.cursor is not None or head.rebuild is not None or decided
+
+
+def changed(paths: tuple[str, ...]) -> Reason:
+    """A flow's change that keeps its cursor."""
+    if any(path.startswith("columns") for path in paths):
+        sentence = "The columns changed: exports from now on have the new ones, earlier files stay as they are."
+        return Reason(code="columns-changed", sentence=sentence)
+    if all(path.startswith("destination.") for path in paths):
+        return Reason(code="destination-changed", sentence="Its destination is declared otherwise than it was applied.")
+    return Reason(code="changed", sentence="It is declared otherwise than it was applied.")
+
+
+def due(missed: int, capped: bool, catch_up: str) -> Reason:
+    """A slot is due. `missed`: older ones without an export, more than that where `capped`; `catch_up` says what becomes of them."""
+    if not missed:
+        return Reason(code="slot-due", sentence="Its slot is due.")
+    count = f"{missed:,}{' or more' if capped else ''} earlier slot{'' if missed == 1 and not capped else 's'}"
+    if catch_up == "skip":
+        return Reason(code="slot-due", sentence=f"Its slot is due; {count} passed and will not be exported.")
+    return Reason(code="slot-due", sentence=f"Its slot is due and stands for {count} that passed without an export.")
+
+
+def unfinished(run: OpenRun) -> Reason:
+    """A run that began and isn't recorded yet."""
+    how = (
+        "is decided and will be completed" if run.phase == "publishing" else "is open and will be finished or repeated"
+    )
+    return Reason(code="run-open", sentence=f"Run {run.run_id} {how}.")

@@ -1,0 +1,270 @@
+"""Each kind of change, with its reason, its fields and what becomes of the cursor."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.config.desired import Desired
+from reconciler.ledger import transitions
+from reconciler.ledger.records import Actual
+from reconciler.plan.plan import (
+    AddFlow,
+    CreateDestination,
+    Export,
+    MoveFlow,
+    Plan,
+    RemoveDestination,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateFlow,
+)
+from reconciler.plan.planner import plan
+from tests.plan.planning import DATASET, NIGHT, NOW, OUTBOX, SCHEDULE, activation, apply, audience, opened, small
+
+FLOW = "outbox/audience/us"
+
+
+def kinds(found: Plan) -> list[tuple[str, str]]:
+    return [(each.change, each.subject) for each in found.changes]
+
+
+def lived(desired: Desired) -> Actual:
+    """A ledger in which everything was applied and exported for one night."""
+    actual = apply(plan(desired, Actual(), NOW), Actual())
+    return apply(plan(desired, actual, NIGHT), actual)
+
+
+def test_first_plan_creates_everything(tmp_path: Path) -> None:
+    found = plan(small(tmp_path), Actual(), NOW)
+    assert kinds(found) == [("create-destination", "outbox"), ("add-flow", FLOW)]
+    create, add = found.changes
+    assert isinstance(create, CreateDestination)
+    assert isinstance(add, AddFlow)
+    assert (create.generation, add.generation, add.cursor, add.source_id) == (0, 0, "none", "us")
+    assert (found.lineage, found.serial) == (None, None)
+    assert found.next_export is not None
+    assert (found.next_export.flow, found.next_export.slot) == (FLOW, NIGHT)
+
+
+def test_applied_is_nothing_to_do(tmp_path: Path) -> None:
+    desired = small(tmp_path)
+    found = plan(desired, lived(desired), NIGHT + timedelta(hours=1))
+    assert found.is_empty
+    assert found.unchanged == 1
+
+
+def test_a_new_flow_exports_a_slot_due_exactly_now(tmp_path: Path) -> None:
+    found = plan(small(tmp_path), Actual(), NIGHT)
+    export = found.changes[-1]
+    assert isinstance(export, Export)
+    assert (export.slot, export.kind, export.owner) == (NIGHT, "full", "growth")
+
+
+def test_due_slots_and_what_they_stand_for(tmp_path: Path) -> None:
+    desired = small(tmp_path)
+    found = plan(desired, lived(desired), NIGHT + timedelta(days=3))
+    (export,) = found.changes
+    assert isinstance(export, Export)
+    assert (export.slot, export.kind, export.missed) == (NIGHT + timedelta(days=3), "increment", 2)
+    assert "2 earlier slots" in export.reason.sentence
+
+
+def test_an_open_run_is_finished_first(tmp_path: Path) -> None:
+    desired = small(tmp_path)
+    actual = apply(plan(desired, Actual(), NOW), Actual())
+    actual = actual.model_copy(update={"flows": {FLOW: opened(actual.flows[FLOW], NIGHT)}})
+    (export,) = plan(desired, actual, NIGHT + timedelta(days=5)).changes
+    assert isinstance(export, Export)
+    assert (export.slot, export.run_id, export.reason.code) == (NIGHT, "r" + "0" * 16, "run-open")
+
+
+@pytest.mark.parametrize(
+    ("parts", "code", "cursor", "path"),
+    [
+        ({"audience": audience("us", "country = 'DE'")}, "filter-changed", "rebuild", "source.where"),
+        (
+            {"dataset": DATASET.replace("lake", "pond")},
+            "source-moved",
+            "rebuild",
+            "source.datasetSpec.location",
+        ),
+        (
+            {"dataset": DATASET.replace("parquet", "csv")},
+            "source-format-changed",
+            "rebuild",
+            "source.datasetSpec.format",
+        ),
+        (
+            {"destination": OUTBOX.replace("path: out", "path: post")},
+            "destination-moved",
+            "rebuild",
+            "destination.spec.connection.path",
+        ),
+        ({"activation": activation("us", more="columns: [id]")}, "columns-changed", "keep", "columns.country"),
+        ({"activation": activation("us", more="mode: full")}, "changed", "keep", "mode"),
+        ({"schedule": SCHEDULE.replace("02:00", "03:00")}, "changed", "keep", "schedule.time"),
+        (
+            {"destination": OUTBOX.replace("{path: out}", "{path: out}, format: {type: csv}")},
+            "destination-changed",
+            "keep",
+            "destination.spec.format.type",
+        ),
+    ],
+)
+def test_updates(tmp_path: Path, parts: dict[str, str], code: str, cursor: str, path: str) -> None:
+    actual = lived(small(tmp_path))
+    desired = small(tmp_path, **parts)
+    found = plan(desired, actual, NIGHT + timedelta(minutes=1))
+    update = next(each for each in found.changes if each.subject == FLOW)
+    assert isinstance(update, UpdateFlow)
+    assert (update.reason.code, update.cursor, update.generation) == (code, cursor, 1)
+    assert path in [each.path for each in update.fields]
+    assert (update.rebuild is not None) == (cursor == "rebuild")
+    after = apply(found, actual)
+    assert after.flows[FLOW].rebuild == update.rebuild
+    again = plan(desired, after, NIGHT + timedelta(days=1))
+    kind = again.changes[0].kind if isinstance(again.changes[0], Export) else None
+    assert kind == ("rebuild" if update.rebuild else "full" if path == "mode" else "increment")
+
+
+def test_no_rebuild_before_the_first_export(tmp_path: Path) -> None:
+    """With `backfill: none`, a rebuild would send what was never meant to leave."""
+    first = small(tmp_path, activation=activation("us", more="backfill: none"))
+    actual = apply(plan(first, Actual(), NOW), Actual())
+    desired = small(
+        tmp_path, audience=audience("us", "country = 'DE'"), activation=activation("us", more="backfill: none")
+    )
+    (update,) = plan(desired, actual, NOW).changes
+    assert isinstance(update, UpdateFlow)
+    assert (update.rebuild, update.cursor) == (None, "none")
+
+
+def test_an_edit_of_the_filter_while_a_decided_run_is_open_rebuilds(tmp_path: Path) -> None:
+    actual = apply(plan(small(tmp_path), Actual(), NOW), Actual())
+    head = transitions.decide(opened(actual.flows[FLOW], NIGHT), "r" + "0" * 16, "d", nonce="n")
+    actual = actual.model_copy(update={"flows": {FLOW: head}})
+    found = plan(small(tmp_path, audience=audience("us", "country = 'DE'")), actual, NIGHT + timedelta(hours=1))
+    (update,) = found.changes
+    assert isinstance(update, UpdateFlow)
+    assert update.rebuild is not None
+
+
+def test_removed_flow(tmp_path: Path) -> None:
+    two = audience("de", "country = 'DE'")
+    actual = lived(small(tmp_path, two, activation=activation("us", "de")))
+    found = plan(small(tmp_path, two), actual, NIGHT)
+    (remove,) = found.changes
+    assert isinstance(remove, RemoveFlow)
+    assert (remove.subject, remove.purge, found.refusals) == ("outbox/audience/de", False, ())
+    assert plan(small(tmp_path, two), apply(found, actual), NIGHT).is_empty
+
+
+def test_a_flow_that_comes_back_starts_anew(tmp_path: Path) -> None:
+    two = audience("de", "country = 'DE'")
+    both = activation("us", "de")
+    actual = lived(small(tmp_path, two, activation=both))
+    actual = apply(plan(small(tmp_path, two), actual, NIGHT), actual)
+    (add,) = plan(small(tmp_path, two, activation=both), actual, NIGHT + timedelta(minutes=1)).changes
+    assert isinstance(add, AddFlow)
+    assert (add.reason.code, add.generation) == ("returned", 2)
+
+
+def test_suspend_and_resume(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    paused = small(tmp_path, activation=activation("us", more="suspend: true"))
+    found = plan(paused, actual, NIGHT + timedelta(days=2))
+    (suspend,) = found.changes
+    assert isinstance(suspend, SuspendFlow)
+    assert suspend.cursor == "keep"
+    actual = apply(found, actual)
+    quiet = plan(paused, actual, NIGHT + timedelta(days=2))
+    assert quiet.is_empty
+    assert (quiet.suspended, quiet.next_export) == (1, None)
+    resume, export = plan(small(tmp_path), actual, NIGHT + timedelta(days=2)).changes
+    assert isinstance(resume, ResumeFlow)
+    assert isinstance(export, Export)
+    assert (export.missed, export.kind) == (1, "increment")
+
+
+def test_renamed_audience_keeps_cursor_and_folder(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    desired = small(
+        tmp_path, audience=audience("usa", meta="renamedFrom: us"), activation=activation("usa", meta="protect: true")
+    )
+    found = plan(desired, actual, NIGHT)
+    (move,) = found.changes
+    assert isinstance(move, MoveFlow)
+    assert (move.subject, move.moved_from, move.cursor, move.source_id) == ("outbox/audience/usa", FLOW, "keep", "us")
+    after = apply(found, actual)
+    assert after.flows["outbox/audience/usa"].cursor == actual.flows[FLOW].cursor
+    assert plan(desired, after, NIGHT).is_empty
+
+
+def test_renamed_and_refiltered_moves_and_rebuilds(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    desired = small(
+        tmp_path, audience=audience("usa", "country = 'CA'", "renamedFrom: us"), activation=activation("usa")
+    )
+    (move,) = plan(desired, actual, NIGHT).changes
+    assert isinstance(move, MoveFlow)
+    assert (move.cursor, move.rebuild is not None) == ("rebuild", True)
+    after = apply(plan(desired, actual, NIGHT), actual)
+    assert after.flows["outbox/audience/usa"].cursor is None
+
+
+def test_renamed_destination_moves_its_flows(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path, destination=OUTBOX.replace("name: outbox", "name: outbox, protect: true", 1)))
+    desired = small(
+        tmp_path,
+        destination=OUTBOX.replace("name: outbox", "name: post, renamedFrom: outbox"),
+        activation=activation("us", to="post"),
+    )
+    found = plan(desired, actual, NIGHT)
+    assert kinds(found) == [
+        ("create-destination", "post"),
+        ("move-flow", "post/audience/us"),
+        ("remove-destination", "outbox"),
+    ]
+    assert found.refusals == ()
+    move, gone = found.changes[1:]
+    assert isinstance(move, MoveFlow)
+    assert isinstance(gone, RemoveDestination)
+    assert (move.cursor, gone.reason.code) == ("keep", "renamed")
+    assert plan(desired, apply(found, actual), NIGHT).is_empty
+
+
+def test_renamed_dataset_moves_its_flow(tmp_path: Path) -> None:
+    of_dataset = activation().replace("audiences: []", "datasets: [prospects]")
+    actual = lived(small(tmp_path, activation=of_dataset))
+    desired = small(
+        tmp_path,
+        dataset=DATASET.replace("name: prospects", "name: leads, renamedFrom: prospects"),
+        audience=audience("us").replace("dataset: prospects", "dataset: leads"),
+        activation=of_dataset.replace("prospects", "leads"),
+    )
+    (move,) = plan(desired, actual, NIGHT).changes
+    assert isinstance(move, MoveFlow)
+    assert (move.subject, move.source_id, move.cursor) == ("outbox/dataset/leads", "prospects", "keep")
+
+
+def test_protection_alone_is_an_update(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    desired = small(tmp_path, destination=OUTBOX.replace("name: outbox", "name: outbox, protect: true", 1))
+    found = plan(desired, actual, NIGHT)
+    assert kinds(found) == [("update-destination", "outbox"), ("update-flow", FLOW)]
+    assert [each.path for each in found.changes[0].fields] == ["protect"]
+    after = apply(found, actual)
+    assert after.flows[FLOW].protected
+    assert plan(desired, after, NIGHT).is_empty
+
+
+def test_same_inputs_same_bytes(tmp_path: Path) -> None:
+    desired = small(tmp_path, audience("de"), activation=activation("us", "de"))
+    one, two = (plan(desired, Actual(), NIGHT).model_dump_json(by_alias=True) for _ in range(2))
+    assert one == two
+    found = plan(desired, Actual(), NIGHT)
+    assert Plan.model_validate(found.to_json()) == found
