@@ -120,4 +120,18 @@ DATASET_CODES = (
         "The dataset holds fewer rows than `minRows`. A source that is empty or too small fails closed.",
         "Look at what writes the dataset; lower `minRows` only if this is right.",
     ),
+    Code(
+        "F118",
+        "a file that was exported is gone",
+        "Under the `files` strategy what is new is what wasn't there before. A file that vanished means that the data was rewritten, so "
+        "that the files still there may repeat rows that have left already. Nothing was exported.",
+        "Put the file back, or start over with everything: reconcile export FLOW --full",
+    ),
+    Code(
+        "F119",
+        "a file that was exported has changed",
+        "Under the `files` strategy a file is exported once. One that was rewritten holds rows that have left and rows that haven't, and "
+        "the strategy can't tell them apart. Nothing was exported.",
+        "Write new data to new files; to start over with everything: reconcile export FLOW --full",
+    ),
 )

@@ -29,4 +29,16 @@ GENERAL_CODES = (
         "The flow isn't in the state that this step starts from: another runner changed it between reading and writing.",
         "Nothing: what the other runner does stands. Run again to see what is left to do.",
     ),
+    Code(
+        "L122",
+        "what a decided run staged is not on the ledger",
+        "A run was decided, and the document that says where its files wait is missing or was changed. It can't be completed by guessing.",
+        "Restore the document from a backup of the ledger; the next run then completes the export.",
+    ),
+    Code(
+        "H101",
+        "a guard holds this export",
+        "The true counts breach a guard of the activation. What was staged has been discarded; nobody has seen anything.",
+        "Look at the data; when the counts are right, change the guard in a reviewed pull request and apply it.",
+    ),
 )

@@ -97,4 +97,16 @@ STORE_CODES = (
         "A ledger is a folder or a place in S3.",
         "Write file://PATH (relative to the project) or s3://BUCKET/PREFIX.",
     ),
+    Code(
+        "L112",
+        "a pin of the ledger is missing",
+        "A flow's cursor names which files its reader has; that list is gone from the ledger, so what is new can't be told.",
+        "Restore it from a backup, or begin again with a full export.",
+    ),
+    Code(
+        "L121",
+        "the ledger was changed by another",
+        "A document was written by somebody else between reading and writing it. Theirs stands; nothing of ours was written.",
+        "Run again: it starts from what is there now.",
+    ),
 )

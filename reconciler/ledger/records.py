@@ -37,7 +37,7 @@ class ProjectRecord(Document):
 
     format_version: int
     lineage: str
-    environment: str | None
+    environment: str | None = None
     simulated: bool
     serial: int
     created_at: Instant
@@ -191,8 +191,8 @@ class StagedRecord(Document):
 
     run_id: str
     files: tuple[StagedFile, ...]
-    manifest: StagedFile | None
-    cursor_after: Cursor | None
+    manifest: StagedFile | None = None
+    cursor_after: Cursor | None = None
     read: int
     matched: int
     staged_at: Instant
@@ -214,7 +214,7 @@ class RunRecord(Document):
     source_id: str
     folder: str
     location: str
-    manifest: str | None
+    manifest: str | None = None
     files: tuple[ManifestFile, ...]
     read: int
     matched: int

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - tables of cases read best a case a line
+
 """Overlays: merged by kind and name, with places that point to where a value really stands."""
 
 from __future__ import annotations

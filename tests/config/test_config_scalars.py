@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - tables of cases read best a case a line
+
 """Plain scalars: a table of what each means, and agreement with the core schema where it is followed."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - tables of cases read best a case a line
+
 """The published schemas: generated from the models, the same for an independent validator, no looser than the models."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - tables of cases read best a case a line
+
 """How diagnostics look: text as in the design's sample, JSON, GitHub annotations that nothing can break out of."""
 
 from __future__ import annotations

@@ -1,0 +1,62 @@
+"""What a run reads: all files, or those that came since the cursor. Functions of their arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from reconciler.datasets.base import Listing
+from reconciler.datasets.problems import named, problem
+from reconciler.ledger.records import FlowHead
+from reconciler.resources.activation import BackfillFrom
+from reconciler.values.manifest import RunKind
+from reconciler.values.pin import Pin, PinnedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`files` are read; `left_out` belong to the pin but not to this run (before a backfill's limit, or read earlier)."""
+
+    kind: RunKind
+    files: tuple[PinnedFile, ...]
+    left_out: tuple[PinnedFile, ...]
+
+
+def choose(head: FlowHead, listing: Listing, before: Pin | None, *, full: bool = False) -> Choice:
+    """Which files of `listing` a run of this flow reads; `before` is the cursor's pin, None for a full run.
+
+    Raises `SourceError`: F118 a file that was exported is gone, F119 one was rewritten.
+    """
+    files = listing.pin.files
+    if full or head.spec.mode == "full":
+        return Choice("full", files, ())
+    if before is None:
+        kind: RunKind = "rebuild" if head.rebuild else "full"
+        limit = _limit(head)
+        chosen = files if limit is None else tuple(each for each in files if listing.modified[each.path] >= limit)
+        taken = {each.path for each in chosen}
+        return Choice(kind, chosen, tuple(each for each in files if each.path not in taken))
+    now = {each.path: each.version for each in files}
+    for each in before.files:
+        if each.path not in now:
+            raise problem("F118", f"{named(each.path)} was exported and is gone. {_MEND}")
+        if now[each.path] != each.version:
+            raise problem("F119", f"{named(each.path)} was exported and has changed since. {_MEND}")
+    known = {each.path for each in before.files}
+    return Choice("increment", tuple(each for each in files if each.path not in known), before.files)
+
+
+def _limit(head: FlowHead) -> datetime | None:
+    match head.spec.backfill:
+        case "full":
+            return None
+        case "none":
+            return head.since
+        case BackfillFrom(from_=at):
+            return at
+        case _:
+            assert_never(head.spec.backfill)
+
+
+_MEND = "Put it back, or start over with everything: reconcile export FLOW --full"

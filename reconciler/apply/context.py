@@ -1,0 +1,40 @@
+"""What a run needs from the outside, made by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reconciler.datasets.base import Files
+from reconciler.destinations.base import Destination
+from reconciler.export.job import Engine, Progress
+from reconciler.ledger.records import Lease
+from reconciler.resources.effective import EffectiveDestination, EffectiveSource
+from reconciler.stores.ledger import Ledger
+
+LEASE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`clock`: the real time, aware UTC: leases use it whatever time a run acts at. `run_id`: a fresh one. `holder`: this runner.
+
+    `stop`: true once a person asked to stop. `progress` hears of rows while a run stages.
+    """
+
+    ledger: Ledger
+    open_destination: Callable[[EffectiveDestination], Destination]
+    open_files: Callable[[EffectiveSource], Files]
+    engine: Engine
+    clock: Callable[[], datetime]
+    run_id: Callable[[], str]
+    holder: str
+    tool: str
+    lease: timedelta = LEASE
+    stop: Callable[[], bool] = field(default=lambda: False)
+    progress: Callable[[Progress], None] = field(default=lambda _: None)
+
+    def new_lease(self) -> Lease:
+        """A lease from now on."""
+        return Lease(holder=self.holder, until=self.clock() + self.lease)

@@ -1,0 +1,58 @@
+"""An activation's guards, on the true counts. Functions of their arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from reconciler.resources.activation import Guards
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """`exported`: rows of this run. `audience`: rows that match in the whole dataset; `before`: the same last time; None: unknown."""
+
+    exported: int
+    audience: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A guard that says no: its name as in configuration, and a sentence with both numbers."""
+
+    guard: str
+    sentence: str
+
+
+def needs_audience(guards: Guards) -> bool:
+    """Whether the audience's size must be known."""
+    audience = guards.audience
+    return any(each is not None for each in (audience.min_rows, audience.max_rows, audience.max_change))
+
+
+def judge(guards: Guards, counts: Counts) -> tuple[Breach, ...]:
+    """Every guard that the counts breach."""
+    found = list(_range("export", counts.exported, guards.export.min_rows, guards.export.max_rows))
+    if counts.audience is not None:
+        found += _range("audience", counts.audience, guards.audience.min_rows, guards.audience.max_rows)
+        found += _change(guards.audience.max_change, counts.audience, counts.before)
+    return tuple(found)
+
+
+def _range(what: str, rows: int, least: int | None, most: int | None) -> tuple[Breach, ...]:
+    found = []
+    if least is not None and rows < least:
+        found.append(Breach(f"{what}.minRows", f"{rows:,} rows; at least {least:,} are required"))
+    if most is not None and rows > most:
+        found.append(Breach(f"{what}.maxRows", f"{rows:,} rows; at most {most:,} are allowed"))
+    return tuple(found)
+
+
+def _change(limit: str | None, now: int, before: int | None) -> tuple[Breach, ...]:
+    if limit is None or not before:
+        return ()
+    share = Decimal(abs(now - before)) / Decimal(before) * 100
+    if share <= Decimal(limit.removesuffix("%")):
+        return ()
+    return (Breach("audience.maxChange", f"{before:,} → {now:,} rows, {share:.1f} %; at most {limit} is allowed"),)

@@ -1,0 +1,161 @@
+"""Staging: rows to files that nobody sees yet, with their manifest, and the counts that guards judge."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from reconciler.apply.choose import Choice
+from reconciler.apply.context import Context
+from reconciler.apply.judge import Counts, needs_audience
+from reconciler.datasets.base import Access, Files
+from reconciler.datasets.problems import changed_meanwhile, too_small
+from reconciler.destinations.base import Destination, FileSink
+from reconciler.destinations.layout import Layout, layout
+from reconciler.export.job import ExportJob, ExportResult
+from reconciler.ledger.records import OpenRun, StagedRecord
+from reconciler.values.cursor import FilesCursor
+from reconciler.values.manifest import Column, Manifest, ManifestFile
+from reconciler.values.pin import Pin
+from reconciler.values.staged import StagedFile
+
+
+def names(run: OpenRun) -> Layout:
+    """Where a run's files go."""
+    spec = run.spec
+    return layout(
+        spec.destination.spec.files,
+        spec.destination.spec.format,
+        destination=spec.destination.name,
+        source=spec.source.name,
+        source_id=run.source_id,
+        slot=run.slot,
+        run_id=run.run_id,
+        on_demand=run.on_demand,
+    )
+
+
+def stage(
+    context: Context, run: OpenRun, choice: Choice, pin: Pin, files: Files, destination: Destination, now: datetime
+) -> tuple[StagedRecord, Counts]:
+    """Reads what was chosen, writes it, checks that what was read still is what was pinned.
+
+    Raises `SourceError`, `DestinationError`, `Interrupted`; what was staged by then is the caller's to discard.
+    """
+    access = files.access()
+    _inspect(context, run, choice, access)
+    place = names(run)
+    job = _job(run, choice)
+
+    def open_file(part: int) -> FileSink:
+        return destination.stage(run.run_id, place.path(part))
+
+    result = ExportResult(0, 0, ())
+    if choice.files:
+        result = context.engine.export(job, access, open_file, context.progress, context.stop)
+    audience = _audience(context, run, choice, access, result)
+    changed = files.changed(choice.files)
+    if changed:
+        raise changed_meanwhile(changed)
+    staged = result.files
+    when_empty = job.output.when_empty
+    if not staged and when_empty == "file":
+        from reconciler.export.polars_engine import write_empty
+
+        staged = (write_empty(job, open_file(0)),)
+    manifest = None
+    if staged or when_empty != "skip":
+        manifest = _stage_manifest(context, run, staged, place, destination, now)
+    after = FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
+    record = StagedRecord(
+        nonce=context.ledger.nonce(),
+        run_id=run.run_id,
+        files=staged,
+        manifest=manifest,
+        cursor_after=after,
+        read=result.read,
+        matched=result.matched,
+        staged_at=now,
+    )
+    before = run.cursor_before.audience_rows if run.cursor_before else None
+    return record, Counts(exported=result.matched, audience=audience, before=before)
+
+
+def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
+    """Schemas of what will be read; the dataset's size where all of it is at hand.
+
+    An increment adds to what was large enough before: nothing vanishes under `files`.
+    """
+    dataset = run.spec.source.dataset_spec
+    if choice.kind == "increment":
+        if choice.files:
+            context.engine.inspect(dataset, access, choice.files)
+        return
+    everything = choice.files + choice.left_out
+    rows = context.engine.inspect(dataset, access, everything) if everything else 0
+    if rows < dataset.min_rows:
+        raise too_small(rows, dataset.min_rows)
+
+
+def _job(run: OpenRun, choice: Choice) -> ExportJob:
+    spec = run.spec
+    return ExportJob(
+        dataset=spec.source.dataset_spec,
+        files=choice.files,
+        where=spec.source.where,
+        columns=spec.columns,
+        format=spec.destination.spec.format,
+        output=spec.destination.spec.files,
+    )
+
+
+def _audience(context: Context, run: OpenRun, choice: Choice, access: Access, result: ExportResult) -> int | None:
+    """Rows that match in the whole dataset, where a guard needs it: counted once, then carried by the cursor."""
+    if not needs_audience(run.spec.guards):
+        return None
+    known = run.cursor_before.audience_rows if run.cursor_before and choice.kind == "increment" else None
+    if known is not None:
+        return known + result.matched
+    source = run.spec.source
+    left = (
+        context.engine.count(source.dataset_spec, access, choice.left_out, source.where) if choice.left_out else (0, 0)
+    )
+    return left[1] + result.matched
+
+
+def _stage_manifest(
+    context: Context,
+    run: OpenRun,
+    staged: tuple[StagedFile, ...],
+    place: Layout,
+    destination: Destination,
+    now: datetime,
+) -> StagedFile:
+    files = tuple(
+        ManifestFile(path=place.file(part), rows=each.rows, size=each.size, sha256=each.sha256)
+        for part, each in enumerate(staged)
+    )
+    spec = run.spec
+    manifest = Manifest(
+        tool=context.tool,
+        flow=str(spec.flow_id),
+        run_id=run.run_id,
+        kind=run.kind,
+        slot=run.slot,
+        created_at=now,
+        destination=spec.destination.name,
+        source=spec.source.name,
+        format=spec.destination.spec.format.type,
+        compression=spec.destination.spec.format.compression,
+        columns=tuple(Column(name=each.name, type=each.type) for each in spec.columns),
+        files=files,
+        rows=sum(each.rows for each in files),
+        size=sum(each.size for each in files),
+    )
+    sink = destination.stage(run.run_id, place.manifest)
+    try:
+        sink.write(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False).encode() + b"\n")
+        return sink.finish(0)
+    except BaseException:
+        sink.abort()
+        raise

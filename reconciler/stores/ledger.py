@@ -1,0 +1,123 @@
+"""The ledger as typed documents over any store: reads decode, writes commit with a known outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar, assert_never
+
+from reconciler.errors import Conflict, StoreError
+from reconciler.ledger import keys
+from reconciler.ledger.codec import decode, encode
+from reconciler.ledger.records import (
+    Actual,
+    DestinationRecord,
+    Document,
+    FlowHead,
+    PinRecord,
+    ProjectRecord,
+)
+from reconciler.ledger.store import Store
+from reconciler.stores.writes import Committed, Lost, Outcome, Sleep, commit_create, commit_delete, commit_replace
+from reconciler.values.identity import FlowId
+from reconciler.values.pin import Pin
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned(Generic[D]):
+    """A document and the version under which it can be swapped."""
+
+    document: D
+    version: str
+
+
+class Ledger:
+    """One ledger. `nonce` gives a fresh one for every document."""
+
+    def __init__(self, store: Store, nonce: Callable[[], str], sleep: Sleep) -> None:
+        self.store = store
+        self.nonce = nonce
+        self._sleep = sleep
+
+    def read(self, kind: type[D], key: str) -> Versioned[D] | None:
+        """The document at a key; None where there is none. Raises `StoreError` for a torn or newer one."""
+        found = self.store.read(key)
+        return None if found is None else Versioned(decode(kind, key, found.body), found.version)
+
+    def create(self, key: str, document: D) -> Versioned[D]:
+        """Raises `Conflict` L121 where the key exists, `OutcomeUnknown`, `StoreError`."""
+        outcome = commit_create(self.store, key, encode(document), document.nonce, sleep=self._sleep)
+        return self._written(key, document, outcome)
+
+    def replace(self, key: str, document: D, version: str) -> Versioned[D]:
+        """Raises `Conflict` L121 where the version is no longer current, `OutcomeUnknown`, `StoreError`.
+
+        Where another wrote after us, what is current by now is returned: callers look at what they get.
+        """
+        outcome = commit_replace(self.store, key, encode(document), version, document.nonce, sleep=self._sleep)
+        return self._written(key, document, outcome)
+
+    def delete(self, key: str, version: str) -> None:
+        """Raises `Conflict` L121 where something else is there by now."""
+        outcome = commit_delete(self.store, key, version, sleep=self._sleep)
+        if isinstance(outcome, Lost):
+            raise _conflict(key)
+
+    def head(self, flow_id: FlowId) -> Versioned[FlowHead] | None:
+        """A flow's head."""
+        return self.read(FlowHead, keys.flow(flow_id))
+
+    def swap(self, head: Versioned[FlowHead], new: FlowHead) -> Versioned[FlowHead]:
+        """Replaces a head by what a transition made of it."""
+        return self.replace(keys.flow(new.flow_id), new, head.version)
+
+    def keep_pin(self, pin: Pin) -> str:
+        """Stores a pin unless it is there, and returns its digest: equal digests are equal pins."""
+        digest = pin.digest()
+        record = PinRecord(nonce=self.nonce(), pin=pin)
+        if self.store.read(keys.pin(digest)) is None:
+            commit_create(self.store, keys.pin(digest), encode(record), record.nonce, sleep=self._sleep)
+        return digest
+
+    def pin(self, digest: str) -> Pin:
+        """A stored pin. Raises `StoreError` L112 where it is gone or isn't what its name says."""
+        found = self.read(PinRecord, keys.pin(digest))
+        if found is None or found.document.pin.digest() != digest:
+            raise StoreError(
+                "L112",
+                "a pin of the ledger is missing",
+                f"pins/{digest} is gone or not what its name says. Nothing was exported. Restore it from a backup, or start over "
+                "with a full export: reconcile export FLOW --full",
+            )
+        return found.document.pin
+
+    def actual(self) -> Actual:
+        """All heads and destinations, for the plan."""
+        project = self.read(ProjectRecord, keys.PROJECT)
+        destinations = self._all(DestinationRecord, keys.DESTINATIONS)
+        flows = self._all(FlowHead, keys.FLOWS)
+        return Actual(project=project.document if project else None, destinations=destinations, flows=flows)
+
+    def _all(self, kind: type[D], prefix: str) -> dict[str, D]:
+        found = {}
+        for key, _ in self.store.list(prefix):
+            if (each := self.read(kind, key)) is not None:
+                found[key.removeprefix(prefix)] = each.document
+        return found
+
+    def _written(self, key: str, document: D, outcome: Outcome) -> Versioned[D]:
+        match outcome:
+            case Committed(version, None):
+                return Versioned(document, version)
+            case Committed(_, newer) if newer is not None:
+                return Versioned(decode(type(document), key, newer.body), newer.version)
+            case Committed() | Lost():
+                raise _conflict(key)
+            case _:
+                assert_never(outcome)
+
+
+def _conflict(key: str) -> Conflict:
+    return Conflict("L121", "the ledger was changed by another", f"{key}: another write came first. Run again.")
