@@ -19,8 +19,10 @@ from reconciler.codes.destinations import DESTINATION_CODES
 from reconciler.codes.general import GENERAL_CODES
 from reconciler.codes.ledger import STORE_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
+from reconciler.codes.plan import PLAN_CODES
 from reconciler.codes.references import REFERENCE_CODES
 from reconciler.codes.schema import SCHEMA_CODES
+from reconciler.codes.where import WHERE_CODES
 from reconciler.codes.yaml import YAML_CODES
 
 Severity = Literal["error", "warning"]
@@ -29,6 +31,7 @@ _ALL = (
     *YAML_CODES,
     *SCHEMA_CODES,
     *REFERENCE_CODES,
+    *WHERE_CODES,
     *SECRET_CODES,
     *TEMPLATE_CODES,
     *PATH_CODES,
@@ -37,6 +40,7 @@ _ALL = (
     *STORE_CODES,
     *DESTINATION_CODES,
     *GENERAL_CODES,
+    *PLAN_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

@@ -1,0 +1,42 @@
+"""Expressions: SQL text to a checked tree of our own. No engine here, and the SQL parser is imported when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.values.types import ColumnType
+from reconciler.where.problems import Problem, Refused
+from reconciler.where.tree import Tree
+
+__all__ = ["Checked", "Problem", "Tree", "check"]
+MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sound expression: its tree, the `columns` that it reads, and its canonical `text`."""
+
+    tree: Tree
+    columns: frozenset[str]
+    text: str
+
+
+def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") -> Checked | tuple[Problem, ...]:
+    """Reads and checks a condition over `columns`; `dataset` names it in messages. Problems come in the text's order."""
+    from reconciler.where.allow import allowed
+    from reconciler.where.parse import parse
+    from reconciler.where.text import canonical
+    from reconciler.where.typecheck import Checker
+
+    try:
+        found = allowed(parse(text, columns), text)
+    except Refused as refused:
+        return (refused.problem,)
+    if isinstance(found, list):
+        return tuple(sorted(found, key=lambda each: each.offset)[:MAX_PROBLEMS])
+    checker = Checker(columns, dataset)
+    tree = checker.condition(found, "R206")
+    if checker.problems:
+        return tuple(sorted(checker.problems, key=lambda each: each.offset)[:MAX_PROBLEMS])
+    return Checked(tree, frozenset(checker.used), canonical(tree))
