@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": "What a diagnostic means, and how to mend it.",
     "init": "Start a small working project.",
     "list": "The resources of a project.",
+    "plan": "Show what would change.",
     "schema": "Print a JSON Schema.",
     "validate": "Check the configuration, offline.",
 }

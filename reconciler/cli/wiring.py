@@ -50,17 +50,20 @@ class Here:
         return found
 
     def desired(self, environment: str | None) -> Desired:
-        """The valid desired state. Prints what is wrong to stderr and ends the command with 3 if there is none."""
-        from reconciler.present.diagnostics import as_text
+        """The valid desired state; see `valid`."""
+        return valid(self.load(environment))
 
-        found = self.load(environment)
-        if found.diagnostics:
-            stream = sys.stderr
-            text = as_text(found.diagnostics, found.files, files=len(found.files), style=style_for(stream))
-            click.echo(text, err=True, nl=False, color=coloured(stream))
-        if found.desired is None:
-            raise click.exceptions.Exit(3)
-        return found.desired
+
+def valid(found: Loaded) -> Desired:
+    """The desired state. Prints what is wrong to stderr, and ends the command with 3 if there is none."""
+    from reconciler.present.diagnostics import as_text
+
+    if found.diagnostics:
+        text = as_text(found.diagnostics, found.files, files=len(found.files), style=style_for(sys.stderr))
+        click.echo(text, err=True, nl=False, color=coloured(sys.stderr))
+    if found.desired is None:
+        raise click.exceptions.Exit(3)
+    return found.desired
 
 
 def coloured(stream: IO[str]) -> bool:
