@@ -89,4 +89,10 @@ PLAN_CODES = (
         "A plan is performed by the version that made it: another one may mean something else by the same words.",
         "Use the version that made it, or plan again.",
     ),
+    Code(
+        "G130",
+        "not a saved plan",
+        "The file isn't one that `plan --out` of this version wrote: torn, edited, or something else.",
+        "Plan again with --out, and name that file.",
+    ),
 )

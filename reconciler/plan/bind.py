@@ -41,8 +41,8 @@ def check_saved(
 ) -> Refusal | None:
     """Why a saved plan can't be performed on this ledger now; None if it can.
 
-    Bound to the ledger's lineage and serial (applies bump it, runs don't), the generation of everything it touches, the tool's
-    version, its expiry and, where the configuration is at hand, `config_digest` (of `Desired.digest()`).
+    Bound to the ledger's lineage and serial (applies bump it, runs don't), the generation of everything it touches,
+    the tool's version, its expiry and, where the configuration is at hand, `config_digest` (of `Desired.digest()`).
     """
     plan, record = saved.plan, actual.project
     if plan.refusals:

@@ -75,7 +75,7 @@ def protected(changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ..
 def removals(removed: Sequence[str], applied: int, max_share: str, allow: AllowRemovals) -> tuple[Refusal, ...]:
     """Too many of the `applied` flows removed at once; `removed`: their short names.
 
-    One flow may always go, unless it is the last one or `maxShare` is 0 %: a quarter of three flows would otherwise be none.
+    One flow may always go, unless it is the last one or `maxShare` is 0 %: a quarter of three flows would be none.
     `allow`: a number to raise the limit to, or `all`, without which never all of them go.
     """
     if not removed or allow == "all":
@@ -91,7 +91,8 @@ def removals(removed: Sequence[str], applied: int, max_share: str, allow: AllowR
     if len(removed) <= limit:
         return ()
     sentence = (
-        f"{len(removed):,} of {applied:,} applied flows would be removed, and {limit:,} may be at once ({max_share}): {names}. "
+        f"{len(removed):,} of {applied:,} applied flows would be removed, and {limit:,} may be at once ({max_share}): "
+        f"{names}. "
         f"If that is meant: --allow-removals {len(removed)}."
     )
     return (Refusal(code="G105", sentence=sentence),)

@@ -22,7 +22,7 @@ class Reason(Value):
 
 
 class FieldDiff(Value):
-    """One field that differs, as text: strings as they are, the rest as JSON; None where it is absent. Secrets are references."""
+    """One field that differs, as text: strings as they are, the rest as JSON, None if absent. Secrets: references."""
 
     path: str
     before: str | None = None
@@ -37,7 +37,7 @@ class Refusal(Value):
 
 
 class _Common(Value):
-    """`subject`: a destination's name or a flow's id. `generation`: of the touched object as seen, 0 if there was none."""
+    """`subject`: a destination's name or a flow's id. `generation`: of the touched object as seen, 0 if none."""
 
     subject: str
     owner: str
@@ -77,7 +77,7 @@ class _FlowChange(_Common):
 
 
 class AddFlow(_FlowChange):
-    """A new flow, or one that comes back; `generation` is then its tombstone's. The first export is as `backfill` says."""
+    """A new flow, or one that comes back (`generation`: its tombstone's). The first export is as `backfill` says."""
 
     change: Literal["add-flow"] = "add-flow"
 
@@ -161,8 +161,8 @@ class NextExport(Value):
 class Plan(Value):
     """All that an apply would do. With any refusal nothing may be performed.
 
-    `lineage` and `serial` are None where no ledger has been made yet. `unchanged`: flows as declared, the `suspended` ones among
-    them counted apart too.
+    `lineage` and `serial` are None where no ledger has been made yet. `unchanged`: flows as declared, `suspended`:
+    those among them that export nothing.
     """
 
     project: str

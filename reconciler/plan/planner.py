@@ -51,8 +51,9 @@ def plan(
 ) -> Plan:
     """Compares what is declared with what is applied; nothing is read or written.
 
-    `now`: aware. `select`: patterns (`*`, `?`, `[…]`) on flow ids, their short forms and destination names; what none matches is left
-    alone. `allow_removals`: how many flows may go, or `all`. `revision`, `committed_at`: the commit that `desired` is of, and its time.
+    `now`: aware. `select`: patterns (`*`, `?`, `[…]`) on flow ids, their short forms and destination names; what none
+    matches is left alone. `allow_removals`: how many flows may go, or `all`. `revision`, `committed_at`: the
+    commit that `desired` is of, and its time.
     A plan with refusals shows its changes but must not be performed.
     """
     now = to_utc(now)

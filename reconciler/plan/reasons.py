@@ -56,7 +56,7 @@ def rebuilds(before: FlowSpec, after: FlowSpec) -> tuple[Reason, ...]:
 
 
 def has_exported(head: FlowHead) -> bool:
-    """Whether there is, or is about to be, a cursor that a rebuild would drop. Without one the backfill is still to come."""
+    """Whether there is, or is about to be, a cursor that a rebuild would drop. Else the backfill is still to come."""
     decided = head.open is not None and head.open.phase == "publishing"
     return head.cursor is not None or head.rebuild is not None or decided
 
@@ -72,7 +72,7 @@ def changed(paths: tuple[str, ...]) -> Reason:
 
 
 def due(missed: int, capped: bool, catch_up: str) -> Reason:
-    """A slot is due. `missed`: older ones without an export, more than that where `capped`; `catch_up` says what becomes of them."""
+    """A slot is due. `missed`: older ones without an export, or more where `capped`, treated as `catch_up` says."""
     if not missed:
         return Reason(code="slot-due", sentence="Its slot is due.")
     count = f"{missed:,}{' or more' if capped else ''} earlier slot{'' if missed == 1 and not capped else 's'}"

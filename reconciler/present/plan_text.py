@@ -1,0 +1,214 @@
+"""A plan as people read it in a terminal: one line a change, what matters below it, a count at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import assert_never
+
+from reconciler.plan.plan import (
+    AddFlow,
+    CreateDestination,
+    DestinationChange,
+    Export,
+    FlowChange,
+    MoveFlow,
+    Plan,
+    RemoveDestination,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateDestination,
+    UpdateFlow,
+)
+from reconciler.present.words import (
+    backfill,
+    columns,
+    cut,
+    guards,
+    inert,
+    location,
+    plural,
+    recipient,
+    schedule,
+    short,
+)
+
+AnyChange = DestinationChange | FlowChange | Export
+Style = Callable[[str, str], str]
+_MAX_NAME = 40
+
+
+def plain(text: str, role: str) -> str:
+    """The style without colours. Roles: `add`, `change`, `remove`, `export`, `move`, `refused`, `quiet`."""
+    return text
+
+
+def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> str:
+    """The plan, with a line end. Nothing to do is one line. `ledger`: its URL, for the header."""
+    if plan.is_empty:
+        return nothing_to_do(plan) + "\n"
+    width = min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
+    lines = [header(plan, ledger), ""]
+    updated = {each.subject for each in plan.changes if isinstance(each, UpdateDestination)}
+    for each in plan.changes:
+        sign, role, noun = mark(each)
+        lines.append(f"  {style(sign, role)} {noun:<12} {inert(subject(each)):<{width}}  {inert(headline(each))}")
+        lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, updated)]
+    lines += ["", counts(plan)] if plan.changes else []
+    lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
+    if plan.refusals:
+        lines.append(f"Nothing of this can be applied · reconcile explain {plan.refusals[0].code}")
+    return "\n".join(lines) + "\n"
+
+
+def header(plan: Plan, ledger: str | None) -> str:
+    """Project, environment, ledger, revision, time: what the plan is of."""
+    store = f"ledger {ledger} " if ledger else "ledger "
+    store += f"(serial {plan.serial})" if plan.serial is not None else "(to be made)"
+    parts = [
+        plan.project,
+        f"environment {plan.environment}" if plan.environment else "",
+        store,
+        "SIMULATED" if plan.simulated else "",
+        f"revision {plan.revision[:7]}" if plan.revision else "",
+        f"only {', '.join(plan.selected)}" if plan.selected else "",
+        moment(plan.at),
+    ]
+    return "reconcile  " + " · ".join(inert(part) for part in parts if part)
+
+
+def nothing_to_do(plan: Plan) -> str:
+    """One line that says so, and what comes next."""
+    text = f"Nothing to do: {plural(plan.unchanged, 'flow')} as declared"
+    if plan.suspended:
+        text += f" ({plan.suspended:,} suspended)"
+    if plan.next_export:
+        text += f", next export {moment(plan.next_export.slot)} ({short(plan.next_export.flow)})"
+    return text + "."
+
+
+def moment(at: datetime) -> str:
+    """`2026-12-02 02:00 UTC`."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def subject(change: AnyChange) -> str:
+    """A destination's name, a flow's short name."""
+    return short(change.subject) if "/" in change.subject else change.subject
+
+
+def mark(change: AnyChange) -> tuple[str, str, str]:
+    """Sign, role for the style, noun."""
+    match change:
+        case CreateDestination():
+            return "+", "add", "destination"
+        case UpdateDestination():
+            return "~", "change", "destination"
+        case RemoveDestination():
+            return "-", "remove", "destination"
+        case AddFlow():
+            return "+", "add", "flow"
+        case UpdateFlow() | SuspendFlow() | ResumeFlow():
+            return "~", "change", "flow"
+        case MoveFlow():
+            return "→", "move", "flow"
+        case RemoveFlow():
+            return "-", "remove", "flow"
+        case Export():
+            return "▶", "export", "export"
+        case _:
+            assert_never(change)
+
+
+def headline(change: AnyChange) -> str:
+    """What happens, in one line without the subject."""
+    match change:
+        case CreateDestination():
+            former = f"renamed from {change.renamed_from}" if change.renamed_from else "create"
+            return " · ".join(part for part in (former, location(change.spec), recipient(change.spec)) if part)
+        case UpdateDestination():
+            return " · ".join(part for part in ("update", location(change.spec), recipient(change.spec)) if part)
+        case RemoveDestination():
+            return change.reason.sentence
+        case AddFlow() if change.spec.suspend:
+            return f"suspended · {_rhythm(change)}"
+        case AddFlow():
+            return f"FIRST EXPORT: {backfill(change.spec)} · {_rhythm(change)}"
+        case UpdateFlow() | MoveFlow():
+            paused = " · suspended" if change.spec.suspend else ""
+            return f"{change.rebuild or change.reason.sentence} · {_cursor(change)}{paused}"
+        case RemoveFlow() | SuspendFlow() | ResumeFlow():
+            return change.reason.sentence
+        case Export():
+            return _export(change)
+        case _:
+            assert_never(change)
+
+
+def _rhythm(change: AddFlow) -> str:
+    return f"then {change.spec.mode}, {schedule(change.spec.schedule)}"
+
+
+def _cursor(change: UpdateFlow | MoveFlow) -> str:
+    match change.cursor:
+        case "rebuild":
+            return "next export is a full REBUILD"
+        case "keep":
+            return "cursor kept"
+        case "none":
+            return "nothing exported yet"
+        case _:
+            assert_never(change.cursor)
+
+
+def _export(change: Export) -> str:
+    slot = f"slot {change.slot:%Y-%m-%d %H:%M}"
+    if change.run_id:
+        return f"{slot} · {change.reason.sentence}"
+    kind = "first export" if change.kind == "full" and change.cursor == "none" else change.kind
+    return " · ".join([slot, kind, *([f"for {plural(change.missed, 'missed slot')} too"] if change.missed else [])])
+
+
+def details(change: AnyChange, updated: set[str]) -> Iterator[tuple[str, str]]:
+    """Lines below a change. A flow leaves out what its destination's own change shows (`updated`: their names)."""
+    if isinstance(change, AddFlow):
+        yield "columns", cut(inert(columns(change.spec)), 300)
+        if change.spec.source.where is not None:
+            yield "where", cut(inert(change.spec.source.where), 300)
+        if limits := guards(change.spec):
+            yield "guards", inert(limits)
+        return
+    if isinstance(change, SuspendFlow | ResumeFlow):
+        return
+    for each in change.fields:
+        if each.path.startswith("destination.") and change.subject.split("/")[0] in updated:
+            continue
+        before, after = (cut(inert(text)) if text is not None else "(none)" for text in (each.before, each.after))
+        yield each.path.removeprefix("source."), f"{before}  →  {after}"
+
+
+def counts(plan: Plan) -> str:
+    """`1 destination to create · 1 flow to add, 1 to rebuild · 1 export due · 37 flows unchanged`."""
+    destinations: Counter[str] = Counter()
+    flows: Counter[str] = Counter()
+    for each in plan.changes:
+        verb = each.change.split("-")[0]
+        if isinstance(each, CreateDestination | UpdateDestination | RemoveDestination):
+            destinations[verb] += 1
+        elif not isinstance(each, Export):
+            flows["rebuild" if each.cursor == "rebuild" else verb] += 1
+    exports = sum(1 for each in plan.changes if isinstance(each, Export))
+    parts = [_tally(destinations, "destination"), _tally(flows, "flow")]
+    parts.append(f"{plural(exports, 'export')} due" if exports else "")
+    parts.append(f"{plural(plan.unchanged, 'flow')} unchanged" if plan.unchanged else "")
+    return " · ".join(part for part in parts if part)
+
+
+def _tally(found: Counter[str], noun: str) -> str:
+    pieces = [f"{number:,} to {verb}" for verb, number in found.items()]
+    if not pieces:
+        return ""
+    first = next(iter(found.items()))
+    return ", ".join([f"{plural(first[1], noun)} to {first[0]}", *pieces[1:]])

@@ -1,0 +1,99 @@
+"""Words that several views share: specs in short, text made harmless, plurals."""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.config.text import CONTROL, INVISIBLE
+from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
+from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
+from reconciler.values.identity import FlowId
+
+
+def inert(text: str) -> str:
+    """One line of text that can't move a terminal's cursor nor hide: what can't be shown is shown as its code point."""
+    flat = text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
+    return INVISIBLE.sub(_code_point, CONTROL.sub(_code_point, flat))
+
+
+def _code_point(found: re.Match[str]) -> str:
+    return f"<U+{ord(found[0]):04X}>"
+
+
+def cut(text: str, width: int = 100) -> str:
+    """At most `width` characters."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 flow`, `2 flows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def short(flow: str) -> str:
+    """`<destination>/<name>` of a flow's id."""
+    return FlowId.parse(flow).short
+
+
+def location(destination: EffectiveDestination) -> str:
+    """Where files go, as a URL or path."""
+    match destination.spec:
+        case S3DestinationSpec(connection=connection):
+            return f"s3://{connection.bucket}/{connection.path.strip('/')}".rstrip("/")
+        case LocalDestinationSpec(connection=local):
+            return local.path
+
+
+def recipient(destination: EffectiveDestination) -> str:
+    """`Agency Ltd (IE)`, or nothing."""
+    found = destination.spec.recipient
+    return f"{found.name} ({found.country})" if found else ""
+
+
+def schedule(spec: ScheduleSpec) -> str:
+    """`daily 02:00`; the zone is named where it isn't UTC."""
+    match spec:
+        case Hourly():
+            text = f"every {plural(spec.every, 'hour')} from {spec.time}"
+        case Daily():
+            text = f"daily {spec.time}"
+        case Weekly():
+            text = f"{', '.join(spec.weekdays)} {spec.time}"
+        case Monthly():
+            text = f"monthly on day {spec.day}, {spec.time}"
+        case Once():
+            text = f"once {spec.date} {spec.time}"
+        case Cron():
+            text = f"cron {spec.cron}"
+    return text if spec.timezone == "UTC" else f"{text} {spec.timezone}"
+
+
+def columns(spec: FlowSpec) -> str:
+    """`prospect_id, email → contact`."""
+    return ", ".join(each.name if each.name == each.column else f"{each.column} → {each.name}" for each in spec.columns)
+
+
+def backfill(spec: FlowSpec) -> str:
+    """What a flow's first export holds."""
+    whole = "everything that matches" if spec.source.kind == "audience" else "the whole dataset"
+    match spec.backfill:
+        case "full":
+            return whole
+        case "none":
+            return "nothing; only files that are new from then on" if spec.mode == "incremental" else whole
+        case since:
+            return f"files modified since {since.from_:%Y-%m-%d %H:%M} UTC"
+
+
+def guards(spec: FlowSpec) -> str:
+    """Row guards in short, or nothing."""
+    audience, export = spec.guards.audience, spec.guards.export
+    sizes = (("≥", audience.min_rows, "rows"), ("≤", audience.max_rows, "rows"))
+    of_audience = [f"{sign} {rows:,} {unit}" for sign, rows, unit in sizes if rows is not None]
+    if audience.max_change is not None:
+        of_audience.append(f"change ≤ {audience.max_change}")
+    limits = (("≥", export.min_rows), ("≤", export.max_rows))
+    of_export = [f"{sign} {rows:,} rows" for sign, rows in limits if rows is not None]
+    groups = (("audience", of_audience), ("export", of_export))
+    return " · ".join(f"{name} {', '.join(found)}" for name, found in groups if found)
