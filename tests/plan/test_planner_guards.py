@@ -1,0 +1,243 @@
+"""What a plan refuses, what it leaves alone, and what a saved one is bound to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.ledger.records import Actual
+from reconciler.plan.bind import check_saved, save
+from reconciler.plan.guards import removals
+from reconciler.plan.plan import Plan
+from reconciler.plan.planner import plan
+from reconciler.version import __version__
+from tests.plan.planning import NIGHT, NOW, OUTBOX, PROJECT, activation, apply, audience, declared, small
+
+POST = OUTBOX.replace("name: outbox", "name: post").replace("path: out", "path: post")
+
+
+def codes(found: Plan) -> list[str]:
+    return [each.code for each in found.refusals]
+
+
+def changes(found: Plan) -> list[tuple[str, str]]:
+    return [(each.change, each.subject) for each in found.changes]
+
+
+def first(folder: Path, *extra: str, **parts: str) -> Actual:
+    return apply(plan(small(folder, *extra, **parts), Actual(), NOW), Actual())
+
+
+def test_an_empty_project_removes_nothing(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    found = plan(declared(tmp_path, PROJECT), actual, NOW)
+    assert changes(found) == [("remove-flow", "outbox/audience/us"), ("remove-destination", "outbox")]
+    assert codes(found) == ["G106"]
+    assert codes(plan(declared(tmp_path, PROJECT), actual, NOW, allow_removals=5)) == ["G106"]
+    meant = plan(declared(tmp_path, PROJECT), actual, NOW, allow_removals="all")
+    assert meant.refusals == ()
+    assert plan(declared(tmp_path, PROJECT), apply(meant, actual), NOW).is_empty
+
+
+@pytest.mark.parametrize(
+    ("removed", "applied", "share", "allow", "expected"),
+    [
+        (0, 4, "25%", None, []),
+        (1, 4, "25%", None, []),
+        (2, 4, "25%", None, ["G105"]),
+        (2, 4, "25%", 2, []),
+        (3, 4, "25%", 2, ["G105"]),
+        (2, 4, "50%", None, []),
+        (1, 3, "25%", None, []),
+        (1, 3, "0%", None, ["G105"]),
+        (1, 3, "0%", 1, []),
+        (1, 1, "25%", None, ["G106"]),
+        (4, 4, "100%", None, ["G106"]),
+        (4, 4, "100%", 4, ["G106"]),
+        (4, 4, "0%", "all", []),
+        (25, 100, "25%", None, []),
+        (26, 100, "25%", None, ["G105"]),
+    ],
+)
+def test_removal_limits(removed: int, applied: int, share: str, allow: int | None, expected: list[str]) -> None:
+    names = [f"outbox/a{number}" for number in range(removed)]
+    assert [each.code for each in removals(names, applied, share, allow)] == expected
+
+
+def test_the_limit_is_the_projects(tmp_path: Path) -> None:
+    names = ("us", "de", "fr", "it")
+    rest = [audience(name) for name in names[1:]]
+    actual = first(tmp_path, *rest, activation=activation(*names))
+    two = activation("us", "de")
+    assert codes(plan(small(tmp_path, *rest, activation=two), actual, NOW)) == ["G105"]
+    loose = PROJECT.replace("name: growth}", "name: growth}, spec: {removals: {maxShare: 50%}}")
+    assert codes(plan(small(tmp_path, *rest, activation=two, project=loose), actual, NOW)) == []
+
+
+def test_protection_outlives_its_document(tmp_path: Path) -> None:
+    kept = audience("kept", meta="protect: true")
+    actual = first(tmp_path, kept, activation=activation("us", "kept"))
+    found = plan(small(tmp_path), actual, NOW)
+    assert codes(found) == ["G104"]
+    unprotected = small(tmp_path, audience("kept"), activation=activation("us", "kept"))
+    actual = apply(plan(unprotected, actual, NOW), actual)
+    assert codes(plan(small(tmp_path), actual, NOW)) == []
+
+
+def test_a_protected_destination_stays(tmp_path: Path) -> None:
+    protected = POST.replace("name: post", "name: post, protect: true", 1)
+    found = plan(small(tmp_path), first(tmp_path, protected), NOW)
+    assert codes(found) == ["G104"]
+    assert changes(found) == [("remove-destination", "post")]
+
+
+def test_what_others_own_is_neither_removed_nor_taken(tmp_path: Path) -> None:
+    theirs = PROJECT.replace("growth", "sales")
+    actual = first(tmp_path, project=theirs)
+    assert plan(declared(tmp_path, PROJECT), actual, NOW).is_empty
+    found = plan(small(tmp_path, audience=audience("us", "country = 'DE'")), actual, NIGHT)
+    assert codes(found) == ["G103", "G103"]
+    assert found.changes == ()
+
+
+def test_others_flows_dont_count_for_the_limit(tmp_path: Path) -> None:
+    """All of ours is all, however much others have in the same ledger."""
+    ours = first(tmp_path)
+    parts = {
+        "project": PROJECT.replace("growth", "sales"),
+        "destination": POST,
+        "activation": activation("us", to="post"),
+    }
+    both = apply(plan(small(tmp_path, **parts), ours, NOW), ours)
+    assert codes(plan(declared(tmp_path, PROJECT), both, NOW)) == ["G106"]
+
+
+def test_a_rename_is_not_taken_from_others(tmp_path: Path) -> None:
+    actual = first(tmp_path, project=PROJECT.replace("growth", "sales"))
+    parts = {"destination": POST.replace("name: post", "name: post, renamedFrom: outbox", 1)}
+    found = plan(small(tmp_path, activation=activation("us", to="post"), **parts), actual, NOW)
+    assert changes(found) == [("create-destination", "post"), ("add-flow", "post/audience/us")]
+
+
+def test_another_environment_is_refused(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    assert actual.project
+    other = actual.model_copy(update={"project": actual.project.model_copy(update={"environment": "prod"})})
+    found = plan(declared(tmp_path, PROJECT), other, NIGHT)
+    assert codes(found) == ["G101"]
+    assert found.changes == ()
+    assert "environment prod" in found.refusals[0].sentence
+
+
+def test_a_simulated_ledger_is_no_real_one(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    simulated = PROJECT.replace("name: growth}", "name: growth}, spec: {ledger: {simulated: true}}")
+    assert codes(plan(small(tmp_path, project=simulated), actual, NOW)) == ["G102"]
+
+
+def test_an_older_commit_is_refused(tmp_path: Path) -> None:
+    desired, actual = small(tmp_path), first(tmp_path)
+    assert actual.project
+    last = actual.project.owners["growth"].model_copy(update={"revision": "ab" * 20, "committed_at": NOW})
+    actual = actual.model_copy(update={"project": actual.project.model_copy(update={"owners": {"growth": last}})})
+    older = NOW - timedelta(hours=1)
+    assert codes(plan(desired, actual, NOW, committed_at=older)) == ["G108"]
+    assert codes(plan(desired, actual, NOW, committed_at=older, allow_rewind=True)) == []
+    assert codes(plan(desired, actual, NOW, committed_at=NOW)) == []
+
+
+# Selection ------------------------------------------------------------------------------------------------------------
+
+
+def two_destinations(folder: Path) -> Actual:
+    return first(folder, POST, activation("us", to="post", name="to-post"))
+
+
+@pytest.mark.parametrize("pattern", ["outbox", "outbox/us", "outbox/audience/us", "out*", "*/us"])
+def test_a_selection_adds_what_its_flows_need(tmp_path: Path, pattern: str) -> None:
+    desired = small(tmp_path, POST)
+    found = plan(desired, Actual(), NOW, select=(pattern,))
+    assert changes(found) == [("create-destination", "outbox"), ("add-flow", "outbox/audience/us")]
+    assert found.selected == (pattern,)
+
+
+def test_a_selection_removes_nothing_outside_of_it(tmp_path: Path) -> None:
+    actual = two_destinations(tmp_path)
+    without = small(tmp_path)
+    assert plan(without, actual, NOW, select=("outbox/*",)).is_empty
+    found = plan(without, actual, NOW, select=("post",))
+    assert changes(found) == [("remove-flow", "post/audience/us"), ("remove-destination", "post")]
+    only_flow = plan(without, actual, NOW, select=("post/us",))
+    assert changes(only_flow) == [("remove-flow", "post/audience/us")]
+
+
+def test_a_selection_of_a_former_name_moves(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    desired = small(tmp_path, audience=audience("usa", meta="renamedFrom: us"), activation=activation("usa"))
+    for pattern in ("outbox/us", "outbox/usa"):
+        assert changes(plan(desired, actual, NOW, select=(pattern,))) == [("move-flow", "outbox/audience/usa")]
+
+
+def test_a_renamed_destination_stays_while_a_flow_is_left(tmp_path: Path) -> None:
+    actual = first(tmp_path, audience("de"), activation=activation("us", "de"))
+    parts = {"destination": OUTBOX.replace("name: outbox", "name: post, renamedFrom: outbox", 1)}
+    desired = small(tmp_path, audience("de"), activation=activation("us", "de", to="post"), **parts)
+    found = plan(desired, actual, NOW, select=("post/us",))
+    assert changes(found) == [("create-destination", "post"), ("move-flow", "post/audience/us")]
+    after = apply(found, actual)
+    rest = plan(desired, after, NOW)
+    assert changes(rest) == [("move-flow", "post/audience/de"), ("remove-destination", "outbox")]
+    assert plan(desired, apply(rest, after), NOW).is_empty
+
+
+def test_a_selection_of_nothing_is_refused(tmp_path: Path) -> None:
+    assert codes(plan(small(tmp_path), Actual(), NOW, select=("outbux",))) == ["G107"]
+
+
+# Saved plans ----------------------------------------------------------------------------------------------------------
+
+
+def test_saved_plans_are_bound(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    assert actual.project
+    desired = small(tmp_path, audience=audience("us", "country = 'DE'"))
+    saved = save(plan(desired, actual, NOW))
+    project, head = actual.project, actual.flows["outbox/audience/us"]
+
+    def check(on: Actual = actual, at: timedelta = timedelta(hours=1), tool: str = __version__) -> str | None:
+        found = check_saved(saved, on, NOW + at, tool, desired.digest())
+        return found.code if found else None
+
+    def ledger(**changed: object) -> Actual:
+        return actual.model_copy(update={"project": project.model_copy(update=changed)})
+
+    assert check() is None
+    assert check(at=timedelta(days=1)) == "G121"
+    assert check(ledger(lineage="other")) == "G122"
+    assert check(Actual()) == "G122"
+    assert check(ledger(serial=project.serial + 1)) == "G123"
+    newer = {head.flow: head.model_copy(update={"generation": 2})}
+    assert check(actual.model_copy(update={"flows": newer})) == "G124"
+    assert check(actual.model_copy(update={"flows": {}})) == "G124"
+    assert check(tool="9.9.9") == "G126"
+    found = check_saved(saved, actual, NOW, __version__, small(tmp_path).digest())
+    assert found
+    assert found.code == "G125"
+
+
+def test_a_plan_without_a_ledger_is_bound_to_none(tmp_path: Path) -> None:
+    saved = save(plan(small(tmp_path), Actual(), NOW))
+    assert check_saved(saved, Actual(), NOW, __version__) is None
+    found = check_saved(saved, first(tmp_path), NOW, __version__)
+    assert found
+    assert found.code == "G122"
+
+
+def test_a_refused_plan_stays_refused(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    saved = save(plan(declared(tmp_path, PROJECT), actual, NOW))
+    found = check_saved(saved, actual, NOW, __version__)
+    assert found
+    assert found.code == "G106"
