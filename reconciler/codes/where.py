@@ -36,7 +36,7 @@ WHERE_CODES = (
     Code(
         "R205",
         "where is too large or too deep",
-        "An expression has 64 KiB, 100 levels and numbers of 38 digits at most.",
+        "An expression has 65,536 characters, 20 levels of brackets, 60 levels in all and numbers of 38 digits at most.",
         "Shorten it: use IN for many values, or prepare a column in the dataset.",
     ),
     Code(

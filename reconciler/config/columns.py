@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
 from reconciler.diagnostics import did_you_mean
 from reconciler.resources.effective import EffectiveSource, ExportColumn
-from reconciler.resources.resource import Activation, Destination
+from reconciler.resources.resource import Activation, Audience, Dataset, Destination
+from reconciler.values.types import ColumnType, is_nested, parse_type
+from reconciler.where import Checked, check
 
 
 def check_columns(index: Index) -> None:
-    """Column types of every dataset, `where` of every audience."""
+    """Column types of every dataset, `where` of every audience.
+
+    An audience over a dataset that is missing or has a column of unknown type isn't checked: that is found elsewhere.
+    """
+    types = {entry.name: _types(index, entry, dataset) for entry, dataset in index.all(Dataset)}
+    for entry, audience in index.all(Audience):
+        columns = types.get(audience.spec.dataset)
+        if columns is None:
+            continue
+        found = check(audience.spec.where, columns, dataset=audience.spec.dataset)
+        if isinstance(found, Checked):
+            continue
+        for each in found:
+            source = entry.document.inside(("spec", "where"), each.offset, each.length)
+            index.note(each.code, source, each.detail, entry)
+
+
+def _types(index: Index, entry: Entry, dataset: Dataset) -> Mapping[str, ColumnType] | None:
+    """The dataset's columns; None, with findings, if one has no type that we know."""
+    types: dict[str, ColumnType] = {}
+    for name, column in dataset.spec.columns.items():
+        path: Path = ("spec", "columns", name, "type")
+        try:
+            types[name] = parse_type(column.type)
+        except ValueError as error:
+            index.report("R207", entry, path, f"The type of column {name} can't be read: {error}")
+            continue
+        if dataset.spec.format == "csv" and is_nested(types[name]):
+            detail = f"Dataset {entry.name} is CSV, which has no form for {types[name]}. Declare {name} as string."
+            index.report("R110", entry, path, detail)
+    return types if len(types) == len(dataset.spec.columns) else None
 
 
 def export_columns(
@@ -36,5 +70,16 @@ def export_columns(
             index.report("R108", entry, path, detail, key=by_key)
             sound = False
         taken.setdefault(written.lower(), written)
+        if destination.spec.format.type == "csv" and _nested(declared[name].type):
+            detail = f"Column {name} is {declared[name].type}, for which CSV has no form. Leave it out, or export as parquet or json."
+            index.report("R110", entry, path, detail, key=by_key)
+            sound = False
         columns.append(ExportColumn(column=name, name=written, type=declared[name].type))
     return tuple(columns) if sound else None
+
+
+def _nested(text: str) -> bool:
+    try:
+        return is_nested(parse_type(text))
+    except ValueError:
+        return False  # reported where it is declared

@@ -5,10 +5,8 @@ Exact numbers are computed in 128-bit integers or 38-digit decimals; the check h
 
 from __future__ import annotations
 
-import decimal
 import functools
 import operator
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -16,9 +14,9 @@ import polars as pl
 
 from reconciler.datasets.columns import column
 from reconciler.datasets.text import TIMESTAMP as INSTANT
-from reconciler.values.types import MAX_DIGITS, ColumnType, Decimal, Flat
+from reconciler.values.types import MAX_DIGITS, ColumnType, Flat
 from reconciler.where import tree as t
-from reconciler.where.typecheck import DOUBLE, STRING, TIMESTAMP, approximate, common, exact, type_of
+from reconciler.where.typecheck import DOUBLE, TIMESTAMP, approximate, common, exact, type_of
 
 _COMPARE: dict[t.Comparison, Callable[[Any, Any], Any]] = {
     "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -70,7 +68,7 @@ class _Translation:
             case t.Concat(left, right):
                 return self.of(left) + self.of(right)
             case t.Negate(operand):
-                return -self._as(operand, type_of(tree, self.types))
+                return self._negative(operand, type_of(tree, self.types))
             case t.Arithmetic(sign, left, right):
                 return self._arithmetic(sign, tree, left, right)
             case t.Call():
@@ -103,6 +101,11 @@ class _Translation:
             return found.is_in(pl.lit(pl.Series(texts, dtype=pl.String())).implode())
         return _balanced(operator.or_, [found == each for each in wanted])
 
+    def _negative(self, tree: t.Tree, kind: ColumnType) -> pl.Expr:
+        found = self._as(tree, kind)
+        # The engine has no minus sign for 128-bit integers.
+        return -found if approximate(kind) else pl.lit(0, dtype=_dtype(kind)) - found
+
     def _arithmetic(self, sign: t.Operator, tree: t.Tree, left: t.Tree, right: t.Tree) -> pl.Expr:
         kind = type_of(tree, self.types)
         if approximate(kind):
@@ -131,7 +134,8 @@ class _Translation:
                 return first.str.contains(self.of(given[1]), literal=True)
             case "ABS":
                 found = self._as(given[0], type_of(tree, self.types))
-                return pl.when(found < 0).then(-found).otherwise(found)
+                negative = self._negative(given[0], type_of(tree, self.types))
+                return pl.when(found < 0).then(negative).otherwise(found)
             case "YEAR":
                 return first.dt.year().cast(pl.Int64())
             case "MONTH":

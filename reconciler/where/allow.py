@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from reconciler.diagnostics import did_you_mean
 from reconciler.where import tree as t
-from reconciler.where.parse import MAX_DEPTH
+from reconciler.where.parse import MAX_LEVELS
 from reconciler.where.problems import Problem, Refused, Span, WhereCode, problem, shown
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class _Reader:
 
     def tree(self, node: Any, depth: int) -> t.Tree:
         """One node. Raises Refused."""
-        if depth > MAX_DEPTH:
-            raise self._refused("R205", node, f"More than {MAX_DEPTH} levels. Use IN for many values.")
+        if depth > MAX_LEVELS:
+            raise self._refused("R205", node, f"More than {MAX_LEVELS} levels. Use IN for many values.")
         kind = type(node).__name__
         if kind == "Paren":
             self._only(node, "this")
@@ -239,13 +239,14 @@ class _Reader:
         return Refused(problem(code, self._at(node), detail))
 
     def _at(self, node: Any) -> Span:
-        """Where it stands; where a part of it does, if the parser doesn't say."""
+        """Where it stands; where its parts do, if the parser doesn't say."""
         if "start" in node.meta:
             return Span(node.meta["start"], node.meta["end"] - node.meta["start"] + 1)
-        for each in node.walk():
-            if "start" in each.meta:
-                return Span(each.meta["start"], each.meta["end"] - each.meta["start"] + 1)
-        return Span(0, len(self.text))
+        parts = [each.meta for each in node.walk() if "start" in each.meta]
+        if not parts:
+            return Span(0, len(self.text))
+        start = min(each["start"] for each in parts)
+        return Span(start, max(each["end"] for each in parts) - start + 1)
 
     def _piece(self, at: Span) -> str:
         return self.text[at.offset : at.end]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
 
 MAX_TEXT = 65_536
-MAX_DEPTH = 100
+MAX_BRACKETS = 20  # the parser takes up to 30 frames of the stack for each
+MAX_LEVELS = 60  # of our tree
 MAX_TOKENS = 20_000
 _PREFIXES = frozenset({"NOT", "DASH", "PLUS"})
 _TOKENS = _PREFIXES | {
@@ -40,7 +41,9 @@ def parse(text: str, columns: Collection[str]) -> exp.Expr:
     except ParseError as error:
         raise Refused(_unreadable(error, text)) from None
     except RecursionError:
-        raise Refused(problem("R205", Span(0, len(text)), f"More than {MAX_DEPTH} levels.")) from None
+        raise Refused(
+            problem("R205", Span(0, len(text)), f"Brackets and prefixes nest {MAX_BRACKETS} levels at most.")
+        ) from None
 
 
 def _tokens(text: str) -> list[Token]:
@@ -64,8 +67,8 @@ def _check(tokens: list[Token], text: str, columns: Collection[str]) -> None:
             raise Refused(_foreign(token, at, columns))
         depth += (kind == "L_PAREN") - (kind == "R_PAREN")
         prefixes = prefixes + 1 if kind in _PREFIXES else 0
-        if depth + prefixes > MAX_DEPTH:
-            raise Refused(problem("R205", at, f"Brackets and prefixes nest {MAX_DEPTH} levels at most."))
+        if depth + prefixes > MAX_BRACKETS:
+            raise Refused(problem("R205", at, f"Brackets and prefixes nest {MAX_BRACKETS} levels at most."))
 
 
 def _foreign(token: Token, at: Span, columns: Collection[str]) -> Problem:
