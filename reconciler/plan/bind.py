@@ -47,6 +47,8 @@ def check_saved(
     plan, record = saved.plan, actual.project
     if plan.refusals:
         return plan.refusals[0]
+    if plan.base is not None:
+        return Refusal(code="G122", sentence="The plan compares two revisions and knows no ledger.")
     if plan.tool != tool:
         return Refusal(code="G126", sentence=f"The plan was made by version {plan.tool}, and this is {tool}.")
     if to_utc(now) >= saved.expires:

@@ -162,7 +162,8 @@ class Plan(Value):
     """All that an apply would do. With any refusal nothing may be performed.
 
     `lineage` and `serial` are None where no ledger has been made yet. `unchanged`: flows as declared, `suspended`:
-    those among them that export nothing.
+    those among them that export nothing. `base`: the revision it is compared with instead of a ledger; such a plan is
+    for reading, holds no exports and can't be applied.
     """
 
     project: str
@@ -172,6 +173,7 @@ class Plan(Value):
     simulated: bool = False
     config_digest: str
     revision: str | None = None
+    base: str | None = None
     at: Instant
     tool: str
     selected: tuple[str, ...] = ()

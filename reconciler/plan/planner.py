@@ -48,12 +48,13 @@ def plan(
     revision: str | None = None,
     committed_at: datetime | None = None,
     allow_rewind: bool = False,
+    base: str | None = None,
 ) -> Plan:
     """Compares what is declared with what is applied; nothing is read or written.
 
     `now`: aware. `select`: patterns (`*`, `?`, `[…]`) on flow ids, their short forms and destination names; what none
     matches is left alone. `allow_removals`: how many flows may go, or `all`. `revision`, `committed_at`: the
-    commit that `desired` is of, and its time.
+    commit that `desired` is of, and its time. `base`: the revision that `actual` stands for (`base.as_applied`).
     A plan with refusals shows its changes but must not be performed.
     """
     now = to_utc(now)
@@ -69,7 +70,7 @@ def plan(
         removed = [FlowId.parse(each.subject).short for each in work.changes if isinstance(each, RemoveFlow)]
         share = desired.project.spec.removals.max_share
         refusals += guards.removals(sorted(removed), len(work.applied), share, allow_removals)
-    due = exports.exports(work.settled, work.changes, actual.flows, now)
+    due = exports.exports(work.settled, work.changes, actual.flows, now) if base is None else []
     return Plan(
         project=work.owner,
         environment=desired.environment,
@@ -78,6 +79,7 @@ def plan(
         simulated=record.simulated if record else desired.project.spec.ledger.simulated,
         config_digest=desired.digest(),
         revision=revision,
+        base=base,
         at=now,
         tool=__version__,
         selected=tuple(select or ()),

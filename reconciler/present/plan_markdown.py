@@ -104,12 +104,18 @@ def _bounded(head: list[str], rows: list[str], budget: int) -> list[str]:
     return [*head, *rows]
 
 
+def _against(plan: Plan) -> str:
+    if plan.base:
+        return f"compared with {code(plan.base[:40])}, not with a ledger"
+    return f"serial {plan.serial}" if plan.serial is not None else "no ledger yet"
+
+
 def _footer(plan: Plan, digest: str | None, expires: str | None) -> str:
     parts = [
         f"project {code(plan.project)}",
         f"environment {code(plan.environment)}" if plan.environment else "",
         "simulated ledger" if plan.simulated else "",
-        f"serial {plan.serial}" if plan.serial is not None else "no ledger yet",
+        _against(plan),
         f"revision {code(plan.revision[:12])}" if plan.revision else "",
         moment(plan.at),
         f"plan {code(digest[:12])}" if digest else "",

@@ -70,7 +70,7 @@ def header(plan: Plan, ledger: str | None) -> str:
     parts = [
         plan.project,
         f"environment {plan.environment}" if plan.environment else "",
-        store,
+        f"compared with {plan.base[:40]}" if plan.base else store,
         "SIMULATED" if plan.simulated else "",
         f"revision {plan.revision[:7]}" if plan.revision else "",
         f"only {', '.join(plan.selected)}" if plan.selected else "",
@@ -81,6 +81,8 @@ def header(plan: Plan, ledger: str | None) -> str:
 
 def nothing_to_do(plan: Plan) -> str:
     """One line that says so, and what comes next."""
+    if plan.base:
+        return f"Nothing changes: {plural(plan.unchanged, 'flow')} as in the base."
     text = f"Nothing to do: {plural(plan.unchanged, 'flow')} as declared"
     if plan.suspended:
         text += f" ({plan.suspended:,} suspended)"
