@@ -125,13 +125,13 @@ DATASET_CODES = (
         "a file that was exported is gone",
         "Under the `files` strategy what is new is what wasn't there before. A file that vanished means that the data was rewritten, so "
         "that the files still there may repeat rows that have left already. Nothing was exported.",
-        "Put the file back, or start over with everything: reconcile export FLOW --full",
+        "Put the file back, or start over with everything (reconcile export FLOW --full).",
     ),
     Code(
         "F119",
         "a file that was exported has changed",
         "Under the `files` strategy a file is exported once. One that was rewritten holds rows that have left and rows that haven't, and "
         "the strategy can't tell them apart. Nothing was exported.",
-        "Write new data to new files; to start over with everything: reconcile export FLOW --full",
+        "Write new data to new files, or start over with everything (reconcile export FLOW --full).",
     ),
 )

@@ -58,6 +58,14 @@ CASES = {
     "folder escapes": ("files: {maxRows: 5000000}", "files: {folder: '../{source_id}'}", "T105", "'../{source_id}'", "'..'"),
     "folder is absolute": ("files: {maxRows: 5000000}", "files: {folder: '/{source_id}'}", "T105", "'/{source_id}'", "relative"),
     "name has a folder": ("files: {maxRows: 5000000}", "files: {name: 'a/{run_id}{part}.{ext}'}", "T105", "'a/{run_id}{part}.{ext}'", "holds no /"),
+    "column type": ("email: {type: string}", "email: {type: strng}", "R207", "strng", "Did you mean string?"),
+    "column type that isn't closed": ("email: {type: string}", "email: {type: 'list<string'}", "R207", "'list<string'", "ends too early"),
+    "nested column in CSV": ("postcode: {type: string}", "postcode: {type: 'list<string>'}", "R110", "spec", "Column postcode is list<string>"),
+    "where: unknown column": ("AND intent_score", "AND intent_scor", "R203", "intent_scor", "Dataset prospects has no column intent_scor. Did you mean intent_score?"),
+    "where: double quotes": ("= 'US'", '= "US"', "R203", '"US"', "For text, write 'US'."),
+    "where: types": (">= 0.7", ">= 'x'", "R204", "'x'", "without quotes"),
+    "where: function": ("intent_score >= 0.7", "now() > ingested_at", "R202", "now", "isn't allowed"),
+    "where: no condition": ("country = 'US' AND intent_score >= 0.7", "intent_score", "R206", "intent_score", "a condition is needed"),
     "path escapes": ("{path: out}", "{path: a/../../out}", "P101", "a/../../out", "out of the project"),
     "path is the parent": ("{path: out}", "{path: ..}", "P101", "..", "out of the project"),
     "home path": ("{path: out}", "{path: ~/out}", "P101", "~/out", "home directory"),
@@ -126,6 +134,15 @@ def test_all_columns_leave_in_declared_order_if_none_is_named(tmp_path: Path) ->
     assert [each.name for each in flow.spec.columns] == list(desired.datasets["prospects"].spec.columns)
     assert flow.spec.source.data_type == "datasets"
     assert flow.spec.backfill == "full"
+
+
+def test_a_nested_column_in_a_dataset_of_csv(tmp_path: Path) -> None:
+    text = edited("  format: parquet\n", "  format: csv\n").replace(
+        "postcode: {type: string}", "postcode: {type: list<int>}"
+    )
+    found = [each for each in loaded(tmp_path, text).diagnostics if each.subject == "Dataset/prospects"]
+    assert codes(found) == ["R110"]
+    assert marked(text, found[0]) == "list<int>"
 
 
 def test_a_flow_declared_twice_names_both_places(tmp_path: Path) -> None:
