@@ -54,7 +54,7 @@ def plan(
 
     `now`: aware. `select`: patterns (`*`, `?`, `[…]`) on flow ids, their short forms and destination names; what none
     matches is left alone. `allow_removals`: how many flows may go, or `all`. `revision`, `committed_at`: the
-    commit that `desired` is of, and its time. `base`: the revision that `actual` stands for (`base.as_applied`).
+    commit that `desired` is of, and its time. `base`: the revision that `actual` stands for (`assumed.as_applied`).
     A plan with refusals shows its changes but must not be performed.
     """
     now = to_utc(now)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from reconciler.ledger.records import FlowHead, OpenRun
 from reconciler.plan.diff import origin, place
 from reconciler.plan.plan import Reason
-from reconciler.resources.effective import FlowSpec
+from reconciler.resources.effective import EffectiveSource, FlowSpec
+from reconciler.values.types import parse_type
+from reconciler.where import Checked, check
 
 NEW_DESTINATION = Reason(code="new", sentence="It is declared and not in the ledger yet.")
 CHANGED_DESTINATION = Reason(code="changed", sentence="It is declared otherwise than it was applied.")
@@ -49,10 +51,30 @@ def rebuilds(before: FlowSpec, after: FlowSpec) -> tuple[Reason, ...]:
         found.append(Reason(code="source-moved", sentence="The dataset moved: its files are not those read before."))
     if before.source.dataset_spec.format != after.source.dataset_spec.format:
         found.append(Reason(code="source-format-changed", sentence="The dataset's format changed."))
-    if before.source.where != after.source.where:
+    if not same_filter(before.source, after.source):
         sentence = "The filter changed, and strategy files can't tell who of the old files is in it now."
         found.append(Reason(code="filter-changed", sentence=sentence))
     return tuple(found)
+
+
+def same_filter(before: EffectiveSource, after: EffectiveSource) -> bool:
+    """Whether two filters mean the same: spaces, brackets and the case of keywords don't make a rebuild."""
+    if before.where == after.where:
+        return True
+    texts = [_canonical(each) for each in (before, after)]
+    return texts[0] is not None and texts[0] == texts[1]
+
+
+def _canonical(source: EffectiveSource) -> str | None:
+    """The filter's canonical text; None where an older version of this tool allowed what this one doesn't."""
+    if source.where is None:
+        return None
+    try:
+        columns = {name: parse_type(column.type) for name, column in source.dataset_spec.columns.items()}
+    except ValueError:
+        return None
+    found = check(source.where, columns)
+    return found.text if isinstance(found, Checked) else None
 
 
 def has_exported(head: FlowHead) -> bool:

@@ -131,6 +131,24 @@ def test_updates(tmp_path: Path, parts: dict[str, str], code: str, cursor: str, 
     assert kind == ("rebuild" if update.rebuild else "full" if path == "mode" else "increment")
 
 
+@pytest.mark.parametrize("where", ["(country)='US'", "country   =   'US'", "( country = 'US' )"])
+def test_the_same_filter_written_otherwise_needs_no_rebuild(tmp_path: Path, where: str) -> None:
+    actual = lived(small(tmp_path))
+    (update,) = plan(small(tmp_path, audience=audience("us", where)), actual, NIGHT).changes
+    assert isinstance(update, UpdateFlow)
+    assert (update.cursor, update.rebuild) == ("keep", None)
+    assert [each.path for each in update.fields] == ["source.where"]
+
+
+def test_an_undecided_run_gives_way_to_an_edit_and_its_slot_stays_due(tmp_path: Path) -> None:
+    actual = apply(plan(small(tmp_path), Actual(), NOW), Actual())
+    actual = actual.model_copy(update={"flows": {FLOW: opened(actual.flows[FLOW], NIGHT)}})
+    update, export = plan(small(tmp_path, audience=audience("us", "TRUE")), actual, NIGHT).changes
+    assert isinstance(update, UpdateFlow)
+    assert isinstance(export, Export)
+    assert (update.rebuild, export.slot, export.run_id, export.kind) == (None, NIGHT, None, "full")
+
+
 def test_no_rebuild_before_the_first_export(tmp_path: Path) -> None:
     """With `backfill: none`, a rebuild would send what was never meant to leave."""
     first = small(tmp_path, activation=activation("us", more="backfill: none"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.plan.base import as_applied
+from reconciler.plan.assumed import as_applied
 from reconciler.plan.bind import check_saved, save
 from reconciler.plan.plan import UpdateFlow
 from reconciler.plan.planner import plan
