@@ -33,11 +33,13 @@ def roll_forward(context: Context, head: Versioned[FlowHead], now: datetime) -> 
     if staged is None:
         recorded = context.ledger.read(RunRecord, key)
         if recorded is None:
-            return _missing(context, head.document, run)
+            _check_closed(context, head.document, run)
+            return None
         record = recorded.document
     else:
         if digest(staged.document) != run.staged_digest:
-            return _missing(context, head.document, run)
+            _check_closed(context, head.document, run)
+            return None
         record = _publish(context, head.document, run, staged.document, key, now)
         context.ledger.delete(keys.staged(run.run_id), staged.version)
     return record if _close(context, head, run, record, now) else None
@@ -60,7 +62,7 @@ def _publish(
         return first.document if first else record
 
 
-def _missing(context: Context, head: FlowHead, run: OpenRun) -> None:
+def _check_closed(context: Context, head: FlowHead, run: OpenRun) -> None:
     """Nothing where another runner closed the run meanwhile; else the ledger lacks what it must have."""
     fresh = context.ledger.head(head.flow_id)
     if fresh and fresh.document.open and fresh.document.open.run_id == run.run_id:

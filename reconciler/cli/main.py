@@ -15,11 +15,13 @@ from reconciler.version import __version__
 USAGE = 64
 INTERRUPTED = 130
 COMMANDS = {
+    "apply": "Show the plan, ask, and perform it.",
     "catalog": "Destination types, and what each accepts and needs.",
     "explain": "What a diagnostic means, and how to mend it.",
     "init": "Start a small working project.",
     "list": "The resources of a project.",
     "plan": "Show what would change.",
+    "run": "Export what is due, of what is applied.",
     "schema": "Print a JSON Schema.",
     "validate": "Check the configuration, offline.",
 }

@@ -41,4 +41,52 @@ GENERAL_CODES = (
         "The true counts breach a guard of the activation. What was staged has been discarded; nobody has seen anything.",
         "Look at the data; when the counts are right, change the guard in a reviewed pull request and apply it.",
     ),
+    Code(
+        "L123",
+        "the plan is stale",
+        "What the plan would change was changed since by another apply, so its review doesn't cover what would happen now.",
+        "Plan again, and have that reviewed.",
+    ),
+    Code(
+        "L124",
+        "not tried",
+        "A change that this one stands on failed in the same apply.",
+        "Mend what failed, and apply again.",
+    ),
+    Code(
+        "L150",
+        "this ledger is another's",
+        "A ledger belongs to one environment, and is simulated or not from its creation on. Nothing was changed.",
+        "Name the ledger of this environment in Project.spec.ledger, or give --env.",
+    ),
+    Code(
+        "L151",
+        "there is no ledger yet",
+        "Only an apply makes a ledger: a run that made one would take a lost ledger for a fresh start and export everything again.",
+        "Apply first, or name the right ledger in Project.spec.ledger.",
+    ),
+    Code(
+        "U101",
+        "not a time",
+        "A time that a command acts at names its zone.",
+        "Write it as 2026-12-01T02:00Z.",
+    ),
+    Code(
+        "U102",
+        "ahead of the clock",
+        "Only a plan may look ahead; what is performed is performed now, except on a simulated ledger.",
+        "Leave --at out, or use a simulated ledger for demonstrations.",
+    ),
+    Code(
+        "U103",
+        "not a number of removals",
+        "How many flows an apply may remove is a number, or all.",
+        "Write --allow-removals 3, or --allow-removals all.",
+    ),
+    Code(
+        "U104",
+        "nobody to ask",
+        "An apply asks before it changes anything, and there is no terminal to ask at.",
+        "Give --yes, or apply a saved plan that was reviewed.",
+    ),
 )

@@ -1,0 +1,230 @@
+"""Performs the changes of a plan, one after the other, each whole. Reads the change alone, never its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from reconciler.apply.context import Context
+from reconciler.apply.purge import purge
+from reconciler.apply.runs import Wanted, run_flow, settle
+from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError
+from reconciler.ledger import keys, transitions
+from reconciler.ledger.records import Applied, DestinationRecord, FlowHead, RunRecord
+from reconciler.plan.plan import (
+    AddFlow,
+    Change,
+    CreateDestination,
+    Export,
+    MoveFlow,
+    Plan,
+    RemoveDestination,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateDestination,
+    UpdateFlow,
+)
+from reconciler.resources.effective import fingerprint
+from reconciler.stores.ledger import Versioned
+from reconciler.values.identity import FlowId
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One change that was performed. `run`: what an export recorded. `note`: what else is worth saying, else empty."""
+
+    change: Change
+    run: RunRecord | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One change that wasn't. Nothing of it is left half done that the next apply wouldn't complete."""
+
+    change: Change
+    error: ReconcilerError
+
+
+Result = Done | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """One apply: the ledger's lineage, who applies, and the time that it acts at."""
+
+    context: Context
+    lineage: str
+    applied: Applied
+    now: datetime
+
+    def perform(self, plan: Plan, told: Callable[[Result], None], *, exports: bool = True) -> tuple[Result, ...]:
+        """Every change in the plan's order. One that fails leaves the others whole; what stands on it isn't tried.
+
+        `told` hears of each at once. Raises `OutcomeUnknown`: then nothing further is touched.
+        """
+        results: list[Result] = []
+        broken: set[str] = set()
+        for change in plan.changes:
+            if isinstance(change, Export) and not exports:
+                continue
+            result = self._one(change, broken)
+            if isinstance(result, Failed):
+                broken.add(change.subject)
+            results.append(result)
+            told(result)
+        return tuple(results)
+
+    def _one(self, change: Change, broken: set[str]) -> Result:
+        try:
+            upon = change.subject.partition("/")[0]
+            if broken & {upon, change.subject}:
+                raise Conflict("L124", "not tried", f"{change.subject}: what it stands on failed before it.")
+            return self._perform(change)
+        except OutcomeUnknown:
+            raise
+        except ReconcilerError as error:
+            return Failed(change, error)
+
+    def _perform(self, change: Change) -> Done:
+        match change:
+            case CreateDestination() | UpdateDestination():
+                return self._destination(change)
+            case RemoveDestination():
+                return self._remove_destination(change)
+            case AddFlow():
+                return self._add(change)
+            case UpdateFlow() | SuspendFlow() | ResumeFlow():
+                return self._update(change)
+            case RemoveFlow():
+                return self._remove(change)
+            case MoveFlow():
+                return self._move(change)
+            case Export():
+                return self._export(change)
+            case _:
+                assert_never(change)
+
+    def _destination(self, change: CreateDestination | UpdateDestination) -> Done:
+        destination = self.context.open_destination(change.spec)
+        report = destination.probe()
+        destination.claim_owner(self.lineage)
+        key = keys.destination(change.subject)
+        found = self.context.ledger.read(DestinationRecord, key)
+        _same(change, found.document.generation if found else 0)
+        record = DestinationRecord(
+            nonce=self.context.ledger.nonce(),
+            name=change.subject,
+            owner=change.owner,
+            spec=change.spec,
+            fingerprint=fingerprint(change.spec),
+            generation=change.generation + 1,
+            protected=change.protected,
+            applied=self.applied,
+        )
+        if found is None:
+            self.context.ledger.create(key, record)
+        else:
+            self.context.ledger.replace(key, record, found.version)
+        return Done(change, note=", ".join(report.steps))
+
+    def _remove_destination(self, change: RemoveDestination) -> Done:
+        key = keys.destination(change.subject)
+        found = self.context.ledger.read(DestinationRecord, key)
+        if found is not None:
+            _same(change, found.document.generation)
+            self.context.ledger.delete(key, found.version)
+        return Done(change)
+
+    def _add(self, change: AddFlow) -> Done:
+        flow_id = FlowId.parse(change.subject)
+        found = self.context.ledger.head(flow_id)
+        _same(change, found.document.generation if found else 0)
+        head = transitions.added(
+            change.spec,
+            owner=change.owner,
+            source_id=change.source_id,
+            applied=self.applied,
+            nonce=self.context.ledger.nonce(),
+            before=found.document if found else None,
+        )
+        if found is None:
+            self.context.ledger.create(keys.flow(flow_id), head)
+        else:
+            self.context.ledger.swap(found, head)
+        return Done(change)
+
+    def _update(self, change: UpdateFlow | SuspendFlow | ResumeFlow) -> Done:
+        head = self._settled(change, change.generation)
+        new = transitions.updated(
+            head.document,
+            change.spec,
+            rebuild=change.rebuild if isinstance(change, UpdateFlow) else None,
+            source_id=change.source_id,
+            applied=self.applied,
+            nonce=self.context.ledger.nonce(),
+        )
+        self.context.ledger.swap(head, new)
+        settle(self.context, head.document.flow_id, self.now)
+        return Done(change)
+
+    def _remove(self, change: RemoveFlow) -> Done:
+        head = self._settled(change, change.generation)
+        gone = transitions.removed(
+            head.document, purge=change.purge, applied=self.applied, nonce=self.context.ledger.nonce()
+        )
+        self.context.ledger.swap(head, gone)
+        settle(self.context, head.document.flow_id, self.now)
+        files = purge(self.context, head.document.flow_id) if change.purge else None
+        return Done(change, note="files kept" if files is None else f"{files:,} files purged")
+
+    def _move(self, change: MoveFlow) -> Done:
+        """The old head is marked before the new one exists; where an earlier apply ended in between, this goes on from there."""
+        old_id, new_id = FlowId.parse(change.moved_from), FlowId.parse(change.subject)
+        old = self._settled(change, change.from_generation, old_id)
+        away = transitions.moved_away(
+            old.document, change.subject, applied=self.applied, nonce=self.context.ledger.nonce()
+        )
+        there = self.context.ledger.head(new_id)
+        new = transitions.moved_here(
+            old.document,
+            change.spec,
+            applied=self.applied,
+            nonce=self.context.ledger.nonce(),
+            before=there.document if there else None,
+        )
+        if change.rebuild:
+            new = new.model_copy(update={"rebuild": change.rebuild, "cursor": None})
+        self.context.ledger.swap(old, away)
+        if there is None:
+            self.context.ledger.create(keys.flow(new_id), new)
+        else:
+            self.context.ledger.swap(there, new)
+        return Done(change)
+
+    def _export(self, change: Export) -> Done:
+        flow_id = FlowId.parse(change.subject)
+        run = run_flow(self.context, flow_id, Wanted(change.slot, covers=change.missed), self.now)
+        return Done(change, run, "" if run else "another runner has it, or had it")
+
+    def _settled(self, change: Change, generation: int, flow_id: FlowId | None = None) -> Versioned[FlowHead]:
+        """The head with nothing decided left open, still as the plan saw it."""
+        head = settle(self.context, flow_id or FlowId.parse(change.subject), self.now)
+        if head is None:
+            raise _stale(change)
+        _same(change, head.document.generation, generation)
+        return head
+
+
+def _same(change: Change, now: int, seen: int | None = None) -> None:
+    if now != (change.generation if seen is None else seen):
+        raise _stale(change)
+
+
+def _stale(change: Change) -> Conflict:
+    return Conflict(
+        "L123", "the plan is stale", f"{change.subject} was changed since it was planned. Plan again: reconcile plan"
+    )

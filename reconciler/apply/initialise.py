@@ -1,0 +1,60 @@
+"""The ledger's own document: made once, by the first apply; bumped by every apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.errors import Refused
+from reconciler.ledger import keys
+from reconciler.ledger.records import FORMAT_VERSION, Applied, ProjectRecord
+from reconciler.stores.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The ledger as an apply works on it. `made`: this apply created it."""
+
+    record: ProjectRecord
+    made: bool
+
+
+def open_for_apply(
+    ledger: Ledger,
+    *,
+    project: str,
+    environment: str | None,
+    simulated: bool,
+    applied: Applied,
+    lineage: Callable[[], str],
+) -> Opened:
+    """Makes the ledger if there is none, checks that it is ours, and bumps its serial.
+
+    Raises `Refused` L150: it belongs to another environment, or is (not) simulated; `StoreError` where the store ignores
+    preconditions; `Conflict` where another apply was faster.
+    """
+    found = ledger.read(ProjectRecord, keys.PROJECT)
+    if found is None:
+        ledger.store.probe()
+        record = ProjectRecord(
+            nonce=ledger.nonce(),
+            format_version=FORMAT_VERSION,
+            lineage=lineage(),
+            environment=environment,
+            simulated=simulated,
+            serial=1,
+            created_at=applied.at,
+            owners={project: applied},
+        )
+        return Opened(ledger.create(keys.PROJECT, record).document, made=True)
+    was = found.document
+    if was.environment != environment or was.simulated != simulated:
+        raise Refused(
+            "L150",
+            "this ledger is another's",
+            f"It is of environment {was.environment or '(none)'}{', simulated' if was.simulated else ''}; asked for was "
+            f"{environment or '(none)'}{', simulated' if simulated else ''}. Nothing was changed. Name the right ledger, or --env.",
+        )
+    owners = {**was.owners, project: applied}
+    record = was.model_copy(update={"nonce": ledger.nonce(), "serial": was.serial + 1, "owners": owners})
+    return Opened(ledger.replace(keys.PROJECT, record, found.version).document, made=False)

@@ -1,0 +1,71 @@
+"""What an apply or a run says of each thing it did: one line, two where a folder is worth knowing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from reconciler.apply.changes import Done, Failed, Result
+from reconciler.errors import ReconcilerError
+from reconciler.ledger.records import RunRecord
+from reconciler.present.words import inert, plural, short
+
+_VERBS = {
+    "create-destination": "created",
+    "update-destination": "updated",
+    "remove-destination": "removed",
+    "add-flow": "added",
+    "update-flow": "updated",
+    "remove-flow": "removed",
+    "move-flow": "moved",
+    "suspend-flow": "suspended",
+    "resume-flow": "resumed",
+    "export": "exported",
+}
+_INDENT = " " * 17
+
+
+def size(number: int) -> str:
+    """Bytes for people: `254 MB`."""
+    scaled = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if scaled < 1000:
+            return f"{scaled:.0f} {unit}" if unit == "B" or scaled >= 10 else f"{scaled:.1f} {unit}"
+        scaled /= 1000
+    return f"{scaled:.1f} TB"
+
+
+def export_line(run: RunRecord) -> str:
+    """Rows, files and size, and where they are."""
+    name = short(run.flow)
+    line = f"  ✓ export       {inert(name)}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
+    line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}"
+    return f"{line}\n{_INDENT}{inert(run.location)}"
+
+
+def failure_line(noun: str, name: str, error: ReconcilerError) -> str:
+    """What failed, why, and what to do."""
+    return f"  ✗ {noun:<12} {inert(name)}  {error.code} {error.summary}\n{_INDENT}{inert(error.detail)}"
+
+
+def result_line(result: Result) -> str:
+    """One change that was performed, or wasn't."""
+    change = result.change
+    noun = "export" if change.change == "export" else change.change.rpartition("-")[2]
+    name = short(change.subject) if "/" in change.subject else change.subject
+    match result:
+        case Failed(_, error):
+            return failure_line(noun, name, error)
+        case Done(run=RunRecord() as run):
+            return export_line(run)
+        case Done(note=note):
+            said = "left" if change.change == "export" else _VERBS[change.change]
+            return f"  ✓ {noun:<12} {inert(name)}  {said}" + (f" · {inert(note)}" if note else "")
+
+
+def totals(results: Iterable[Result]) -> str:
+    """`1 created · 1 added · 1 exported · 1 failed`."""
+    found: Counter[str] = Counter()
+    for each in results:
+        found["failed" if isinstance(each, Failed) else _VERBS[each.change.change]] += 1
+    return " · ".join(f"{number:,} {verb}" for verb, number in found.items())
