@@ -71,7 +71,10 @@ def export_columns(
             sound = False
         taken.setdefault(written.lower(), written)
         if destination.spec.format.type == "csv" and _nested(declared[name].type):
-            detail = f"Column {name} is {declared[name].type}, for which CSV has no form. Leave it out, or export as parquet or json."
+            detail = (
+                f"Column {name} is {declared[name].type}, for which CSV has no form. "
+                "Leave it out, or export as parquet or json."
+            )
             index.report("R110", entry, path, detail, key=by_key)
             sound = False
         columns.append(ExportColumn(column=name, name=written, type=declared[name].type))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 MAX_DEPTH = 16
 MAX_DIGITS = 38
-FlatName = Literal["string", "boolean", "int", "long", "float", "double", "date", "timestamp", "binary"]
-FLAT: tuple[FlatName, ...] = ("string", "boolean", "int", "long", "float", "double", "date", "timestamp", "binary")
+FlatName = Literal[
+    "string", "boolean", "int", "long", "float", "double", "date", "timestamp", "binary"
+]  # fmt: skip
+FLAT: tuple[FlatName, ...] = get_args(FlatName)
 _ALIASES = {
     "str": "string", "text": "string", "varchar": "string", "bool": "boolean", "integer": "int", "int32": "int",
     "bigint": "long", "int64": "long", "real": "float", "float32": "float", "float64": "double", "datetime": "timestamp",

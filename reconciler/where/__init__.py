@@ -23,7 +23,10 @@ class Checked:
 
 
 def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") -> Checked | tuple[Problem, ...]:
-    """Reads and checks a condition over `columns`; `dataset` names it in messages. Problems come in the text's order."""
+    """Reads and checks a condition over `columns`; `dataset` names it in messages.
+
+    Problems come in the text's order.
+    """
     from reconciler.where.allow import allowed
     from reconciler.where.parse import parse
     from reconciler.where.text import canonical

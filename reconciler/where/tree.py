@@ -15,7 +15,8 @@ from reconciler.where.problems import Span
 Comparison = Literal["=", "<>", "<", "<=", ">", ">="]
 Operator = Literal["+", "-", "*"]
 Function = Literal[
-    "LOWER", "UPPER", "TRIM", "LENGTH", "COALESCE", "STARTS_WITH", "ENDS_WITH", "CONTAINS", "ABS", "YEAR", "MONTH", "DAY"
+    "LOWER", "UPPER", "TRIM", "LENGTH", "COALESCE", "STARTS_WITH", "ENDS_WITH", "CONTAINS", "ABS",
+    "YEAR", "MONTH", "DAY",
 ]  # fmt: skip
 _NOWHERE = Span(0, 0)
 
