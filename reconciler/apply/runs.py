@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from reconciler.apply.choose import Choice, choose
 from reconciler.apply.context import Context
@@ -21,6 +22,9 @@ from reconciler.ledger.records import Condition, FlowHead, OpenRun, RunRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
 from reconciler.values.pin import Pin
+
+_LOST_SWAP: Final = ("L120", "L121")
+_SETTLE_TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,19 @@ class Wanted:
 def settle(context: Context, flow_id: FlowId, now: datetime) -> Versioned[FlowHead] | None:
     """Deals with what earlier runs left: a decided run is completed, an undecided one whose lease is over is abandoned,
     abandoned ones are discarded. Returns the head afterwards; its `open` is another's live run, if any.
+
+    Losing a swap here means that another runner did that step: the head is looked at afresh.
     """
+    for _ in range(_SETTLE_TRIES):
+        try:
+            return _settle_once(context, flow_id, now)
+        except Conflict as error:
+            if error.code not in _LOST_SWAP:
+                raise
+    return _settle_once(context, flow_id, now)
+
+
+def _settle_once(context: Context, flow_id: FlowId, now: datetime) -> Versioned[FlowHead] | None:
     head = context.ledger.head(flow_id)
     if head is None:
         return None
@@ -150,7 +166,10 @@ def _give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, 
     """Ends our undecided run: noted on the head first, then what it staged is discarded."""
     head = context.ledger.head(flow_id)
     mine = head.document.open if head else None
-    if head is None or mine is None or mine.run_id != run.run_id or mine.phase != "staging":
+    if head is None or mine is None or mine.run_id != run.run_id:
+        _clear_up(context, run)
+        return
+    if mine.phase != "staging":
         return
     condition = None
     if isinstance(error, ReconcilerError):
@@ -161,7 +180,16 @@ def _give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, 
     gone = transitions.abandon(
         head.document, run.run_id, "the run ended early", now=now, nonce=context.ledger.nonce(), condition=condition
     )
-    _discard(context, context.ledger.swap(head, gone))
+    try:
+        _discard(context, context.ledger.swap(head, gone))
+    except Conflict:
+        _clear_up(context, run)
+
+
+def _clear_up(context: Context, run: OpenRun) -> None:
+    """Another ended our run, perhaps discarding it while we still staged: what came after that is ours to remove."""
+    _forget_staged(context, run.run_id)
+    context.open_destination(run.spec.destination).discard(run.run_id)
 
 
 def _discard(context: Context, head: Versioned[FlowHead]) -> Versioned[FlowHead]:
