@@ -15,15 +15,19 @@ from reconciler.version import __version__
 USAGE = 64
 INTERRUPTED = 130
 COMMANDS = {
-    "apply": "Show the plan, ask, and perform it.",
+    "apply": "Perform what the plan says, due exports included.",
     "catalog": "Destination types, and what each accepts and needs.",
     "explain": "What a diagnostic means, and how to mend it.",
+    "history": "The recorded runs, newest first.",
+    "export": "Export one flow now, on demand.",
     "init": "Start a small working project.",
     "list": "The resources of a project.",
     "plan": "Show what would change.",
     "run": "Export what is due, of what is applied.",
     "schema": "Print a JSON Schema.",
+    "status": "How applied flows are doing.",
     "validate": "Check the configuration, offline.",
+    "verify": "Compare destinations with the ledger.",
 }
 
 

@@ -1,0 +1,175 @@
+"""How applied flows are doing: one row a flow, those that need a person first. Pure: heads and a time in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from shlex import quote
+from typing import Literal
+
+from reconciler.ledger.records import FlowHead
+from reconciler.plan.calendar import next_slot
+from reconciler.plan.due import Due, due
+from reconciler.present.words import inert, plural
+from reconciler.values.slot import slot_text
+
+State = Literal["failed", "held", "late", "due", "running", "suspended", "ready"]
+ORDER: tuple[State, ...] = ("failed", "held", "late", "due", "running", "suspended", "ready")
+LATE_AFTER = timedelta(hours=1)
+Style = Callable[[str, str], str]
+
+
+def plain(text: str, role: str) -> str:
+    """The style without colours. Roles: the conditions, and `quiet`."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStatus:
+    """One flow at one time. `next_slot`: the due one, or else the one to come. `missed`: other slots without an export.
+
+    `age`: since the last export. `note`: why, in words. `next_command`: arguments of `reconcile`, or empty.
+    """
+
+    head: FlowHead
+    state: State
+    next_slot: datetime | None
+    missed: int
+    age: timedelta | None
+    note: str
+    next_command: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """`reconcile …`, to be pasted into a shell; empty where there is nothing to do."""
+        return " ".join(["reconcile", *map(quote, self.next_command)]) if self.next_command else ""
+
+
+def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
+    """What a flow is doing at `now` (aware). The flow is active or suspended."""
+    last = head.last_slot
+    if head.open is not None and head.open.phase == "publishing" and not head.open.on_demand:
+        last = max(last, head.open.slot) if last else head.open.slot
+    waiting = due(head.spec.schedule, head.since, last, now)
+    state, note = _state(head, waiting, now)
+    upcoming = waiting.slot or next_slot(head.spec.schedule, now)
+    return FlowStatus(
+        head=head,
+        state=state,
+        next_slot=None if state == "suspended" else upcoming,
+        missed=waiting.missed,
+        age=now - head.last_run.finished_at if head.last_run else None,
+        note=note,
+        next_command=_next_command(head, state),
+    )
+
+
+def by_urgency(found: Iterable[FlowStatus]) -> list[FlowStatus]:
+    """What needs a person first; within a condition by name."""
+    return sorted(found, key=lambda each: (ORDER.index(each.state), each.head.flow))
+
+
+def _state(head: FlowHead, waiting: Due, now: datetime) -> tuple[State, str]:
+    run, condition = head.open, head.condition
+    if run is not None and run.lease.until > now:
+        return "running", f"{run.phase} {run.kind}, slot {_moment(run.slot)}"
+    if condition is not None:
+        tries = f" ({condition.attempts:,} times)" if condition.attempts > 1 else ""
+        return condition.type, f"{condition.code} {condition.sentence}{tries}"
+    if run is not None:
+        done = "complete" if run.phase == "publishing" else "discard"
+        return "late", f"the runner of slot {_moment(run.slot)} is gone; the next run will {done} its work"
+    if head.state == "suspended":
+        return "suspended", ""
+    if waiting.slot is None:
+        return "ready", f"{plural(waiting.missed, 'slot')} skipped" if waiting.missed else ""
+    missed = f"{plural(waiting.missed, 'slot')}{' or more' if waiting.missed_capped else ''} missed"
+    if waiting.missed or now - waiting.slot > LATE_AFTER:
+        return "late", missed if waiting.missed else ""
+    return "due", ""
+
+
+def _next_command(head: FlowHead, state: State) -> tuple[str, ...]:
+    match state:
+        case "failed" | "held":
+            return ("explain", head.condition.code) if head.condition else ()
+        case "late" | "due":
+            return ("run", "--select", head.flow)
+        case _:
+            return ()
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+
+def as_text(found: Iterable[FlowStatus], *, commands: Collection[str], style: Style = plain) -> str:
+    """One line a flow, what to do next below it, counts at the end. Only commands in `commands` are offered."""
+    flows = by_urgency(found)
+    if not flows:
+        return "No flows.\n"
+    rows = [(each.head.flow_id.short, last_text(each.head), _next_text(each), _age_text(each.age)) for each in flows]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = []
+    for each, row in zip(flows, rows, strict=True):
+        cells = "  ".join(f"{inert(cell):<{width}}" for cell, width in zip(row, widths, strict=True))
+        lines.append(f"{style(f'{each.state:<9}', each.state)}  {cells}".rstrip())
+        if each.note:
+            lines.append(f"{'':11}{inert(each.note)}")
+        if each.next_command and each.next_command[0] in commands:
+            lines.append(f"{'':11}{each.command}")
+    counts = {state: sum(each.state == state for each in flows) for state in ORDER}
+    summary = ", ".join(f"{number:,} {state}" for state, number in counts.items() if number)
+    return "\n".join([*lines, "", f"{plural(len(flows), 'flow')}: {summary}"]) + "\n"
+
+
+def last_text(head: FlowHead) -> str:
+    """The last export in short."""
+    run = head.last_run
+    return f"last {_moment(run.slot)} · {plural(run.rows, 'row')}" if run else "never exported"
+
+
+def _next_text(status: FlowStatus) -> str:
+    if status.next_slot is None:
+        return "next –"
+    word = "due " if status.state in ("due", "late") else "next"
+    return f"{word} {_moment(status.next_slot)}"
+
+
+def _age_text(age: timedelta | None) -> str:
+    return "" if age is None else f"{duration(age)} old"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def duration(span: timedelta) -> str:
+    """`45 s`, `12 min`, `5 h`, `3 d`: the largest unit that fits, cut; never below zero."""
+    seconds = max(int(span.total_seconds()), 0)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size * (2 if unit != "min" else 1):
+            return f"{seconds // size:,} {unit}"
+    return f"{seconds} s"
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+
+def as_data(status: FlowStatus, *, commands: Collection[str]) -> dict[str, object]:
+    """One flow as JSON data: stable keys, null where there is nothing. `ageSeconds` is since the last export."""
+    head, run = status.head, status.head.last_run
+    offered = status.next_command and status.next_command[0] in commands
+    return {
+        "flow": head.flow,
+        "condition": status.state,
+        "note": status.note or None,
+        "code": head.condition.code if head.condition else None,
+        "lastSlot": slot_text(head.last_slot) if head.last_slot else None,
+        "lastRun": run.to_json() if run else None,
+        "nextSlot": slot_text(status.next_slot) if status.next_slot else None,
+        "missed": status.missed,
+        "ageSeconds": int(status.age.total_seconds()) if status.age is not None else None,
+        "revision": head.applied.revision,
+        "nextCommand": status.command if offered else None,
+    }
