@@ -29,7 +29,7 @@ def command(
     form: str,
     limit: int,
 ) -> None:
-    """The recorded runs, newest slot first.
+    """The recorded runs, newest first.
 
     Flows that are removed or moved are included. FLOW is <destination>/<name>, or a full flow id.
     """
