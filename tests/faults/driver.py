@@ -107,7 +107,7 @@ def export(order: Order) -> dict[str, Any]:
     plain = house.context()
     context = replace(
         plain,
-        ledger=Ledger(Mined(house.store, STORE_EFFECTS, mine), house.ledger.nonce, lambda _: None),  # type: ignore[arg-type]
+        ledger=Ledger(Mined(house.store, STORE_EFFECTS, mine), house.ledger.nonce, time.sleep),  # type: ignore[arg-type]
         open_destination=lambda to: Mined(plain.open_destination(to), DESTINATION_EFFECTS, mine),  # type: ignore[arg-type,return-value]
     )
     while order.go and not Path(order.go).exists():
@@ -129,7 +129,9 @@ def child(order: Order) -> None:
 
 
 def serve() -> None:
-    """Lines: `{"start": order}` answers the child's pid; `{"wait": pid}` answers how it is: exit, signal or stopped."""
+    """Lines: `{"start": order}` answers the child's pid; `{"wait": pid}` answers how it is: exit, signal or stopped.
+    `{"wake": pid}` lets a stopped one go on.
+    """
     import reconciler.export.polars_engine
     import reconciler.stores.s3  # noqa: F401
 
@@ -140,6 +142,9 @@ def serve() -> None:
             _, status = os.waitpid(command["wait"], os.WUNTRACED)
             stopped = os.WIFSTOPPED(status)
             answer = {"stopped": True} if stopped else {"code": os.waitstatus_to_exitcode(status)}
+        elif "wake" in command:
+            os.kill(command["wake"], signal.SIGCONT)
+            answer = {}
         else:
             order = read_order(command["start"])
             if order.place.server is not None and order.place.server.endpoint not in warmed:
@@ -181,6 +186,10 @@ class Driver:
     def wait(self, pid: int) -> dict[str, Any]:
         """`{"stopped": true}`, or `{"code": n}`: its exit code, negative for the signal that ended it."""
         return self._ask(json.dumps({"wait": pid}))
+
+    def wake(self, pid: int) -> None:
+        """Lets a stopped child go on."""
+        self._ask(json.dumps({"wake": pid}))
 
     def run(self, order: Order) -> dict[str, Any]:
         """Starts a child that isn't meant to die, and returns its report."""

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,7 +45,7 @@ class Place:
     def destination(self) -> dict[str, object]:
         if self.server is None:
             return {"type": "local", "connection": {"path": "out"}}
-        return {"type": "s3", "connection": {"bucket": self.bucket, "path": f"{self.prefix}/out"}}
+        return {"type": "s3", "account": "cloud", "connection": {"bucket": self.bucket, "path": f"{self.prefix}/out"}}
 
     def session(self) -> AwsSession:
         assert self.server is not None, "a local place needs no cloud"
@@ -56,9 +57,9 @@ class FaultHouse(House):
 
     def __init__(self, place: Place, tick: datetime = SLOT) -> None:
         self.place = place
-        store = open_store(place.ledger_url, root=Path(place.root), session=place.session, sleep=lambda _: None)
+        store = open_store(place.ledger_url, root=Path(place.root), session=place.session)
         super().__init__(Path(place.root), store=store, tick=tick)
-        self.ledger = Ledger(store, lambda: secrets.token_hex(8), lambda _: None)
+        self.ledger = Ledger(store, lambda: secrets.token_hex(8), time.sleep)
 
     def spec(self, **changes: object) -> FlowSpec:
         local = super().spec(**changes)
