@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -91,7 +92,15 @@ def _table(runs: list[RunRecord]) -> list[str]:
 def _took(run: RunRecord) -> str:
     from reconciler.present.status import duration
 
-    return duration(run.finished_at - run.claimed_at)
+    seconds = _seconds(run)
+    return "–" if seconds is None else duration(timedelta(seconds=seconds))
+
+
+def _seconds(run: RunRecord) -> int | None:
+    """None for a run whose two times are one: both are then the time that a call acted at, and say nothing of how long."""
+    if run.finished_at == run.claimed_at:
+        return None
+    return max(int((run.finished_at - run.claimed_at).total_seconds()), 0)
 
 
 def _size(size: int) -> str:
@@ -103,12 +112,11 @@ def _size(size: int) -> str:
 
 
 def _data(run: RunRecord) -> dict[str, object]:
-    seconds = max(int((run.finished_at - run.claimed_at).total_seconds()), 0)
     kept = run.to_json()
     names = ("flow", "runId", "slot", "kind", "onDemand", "covers", "outcome", "why", "read", "matched", "rows", "size")
     times = ("claimedAt", "finishedAt", "location", "manifest")
     return {
         **{name: kept.get(name) for name in (*names, *times)},
         "files": len(run.files),
-        "durationSeconds": seconds,
+        "durationSeconds": _seconds(run),
     }

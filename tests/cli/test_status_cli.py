@@ -214,6 +214,15 @@ def test_runs_newest_first(house: House, reconcile: Reconcile) -> None:
     assert history(reconcile, house, "-n", "1").out.endswith("the newest 1 are shown (-n 2 for all)\n")
 
 
+def test_how_long_a_run_took_is_said_only_where_it_was_recorded(house: House, reconcile: Reconcile) -> None:
+    record = export(house)
+    later = record.model_copy(update={"run_id": "r00000000000000zz", "finished_at": SLOT + timedelta(seconds=90)})
+    house.ledger.create(keys.run(FLOW, SLOT, later.run_id), later)
+    runs = json.loads(history(reconcile, house, "--format", "json").out)["runs"]
+    assert [each["durationSeconds"] for each in runs] == [90, None]
+    assert " 1 min  exported" in history(reconcile, house).out
+
+
 # verify ---------------------------------------------------------------------------------------------------------------
 
 
