@@ -69,6 +69,21 @@ def test_a_stopped_runner_wakes_after_another_took_over(driver: Driver, build: B
             FaultHouse(place).check(where)
 
 
+def test_a_runner_that_wakes_and_then_fails_leaves_nothing(driver: Driver, build: Build) -> None:
+    """Its run was discarded while it slept; what it stages afterwards, only it can remove."""
+    names = driver.run(Order(place := build(), f"{place.root}/report.json"))["effects"]
+    place = build()
+    sleeper = Order(place, f"{place.root}/sleeper.json", names.index("stage") + 1, True, signal.SIGSTOP)
+    pid = driver.start(sleeper)
+    assert driver.wait(pid) == {"stopped": True}
+    driver.run(Order(place, f"{place.root}/other.json", tick=LATER))
+    FaultHouse(place).put("a.csv", [("9", "US")])
+    driver.wake(pid)
+    assert driver.wait(pid) == {"code": 1}
+    assert "SourceError: " in json.loads(Path(sleeper.report).read_text())["error"]
+    FaultHouse(place).check("woken, then failed")
+
+
 def woken(driver: Driver, pid: int, sleeper: Order, where: str) -> None:
     """It leaves quietly, or says that what it was staging is gone: it was discarded under its hands."""
     state = driver.wait(pid)
