@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: install test lint lock clean
+.PHONY: install demo test lint lock clean
 
 install: $(STAMP)
 
@@ -12,6 +12,9 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $(STAMP)
+
+demo: install
+	$(PY) scripts/demo.py
 
 test: install
 	$(PY) -m pytest -n 2 --dist loadfile

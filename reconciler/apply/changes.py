@@ -195,9 +195,9 @@ class Apply:
             applied=self.applied,
             nonce=self.context.ledger.nonce(),
             before=there.document if there else None,
+            source_id=change.source_id,
+            rebuild=change.rebuild,
         )
-        if change.rebuild:
-            new = new.model_copy(update={"rebuild": change.rebuild, "cursor": None})
         self.context.ledger.swap(old, away)
         if there is None:
             self.context.ledger.create(keys.flow(new_id), new)

@@ -6,11 +6,11 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.session import Session, moment
+from reconciler.cli.session import Session, moment, removals
 from reconciler.cli.wiring import Here
 from reconciler.errors import Conflict, UsageError
 from reconciler.version import __version__
@@ -112,17 +112,6 @@ def exit_code(results: tuple[Result, ...]) -> int:
     if not bad:
         return 0
     return bad[0].error.exit_code if len(results) == 1 else PARTLY
-
-
-def removals(text: str | None) -> int | Literal["all"] | None:
-    """`--allow-removals`. Raises UsageError."""
-    if text is None:
-        return None
-    if text == "all":
-        return "all"
-    if not text.isdecimal():
-        raise UsageError("U103", "not a number of removals", "--allow-removals takes a number, or all.")
-    return int(text)
 
 
 def _agree(yes: bool) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 1_000
 IGNORED = "# What exports write, and the local ledger.\n/out/\n/.reconcile/\n"
-NEXT_COMMANDS = ("validate", "plan")
+NEXT_COMMANDS = ("validate", "plan", "apply")
 Tree = Mapping[str, object]
 
 

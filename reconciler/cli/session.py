@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import UsageError
 from reconciler.version import __version__
@@ -48,6 +48,17 @@ def moment(text: str | None, *, simulated: bool) -> datetime:
             "U102", "ahead of the clock", "--at lies in the future: that is for plan, and for a simulated ledger only."
         )
     return at.astimezone(UTC)
+
+
+def removals(text: str | None) -> int | Literal["all"] | None:
+    """`--allow-removals`. Raises UsageError."""
+    if text is None:
+        return None
+    if text == "all":
+        return "all"
+    if not text.isdecimal():
+        raise UsageError("U103", "not a number of removals", "--allow-removals takes a number, or all.")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,4 +89,16 @@ GENERAL_CODES = (
         "An apply asks before it changes anything, and there is no terminal to ask at.",
         "Give --yes, or apply a saved plan that was reviewed.",
     ),
+    Code(
+        "U105",
+        "a comparison can't be saved",
+        "A plan that can be performed is bound to a ledger; a comparison with a git revision knows none.",
+        "Leave --base out to save a plan, or --out to compare.",
+    ),
+    Code(
+        "U106",
+        "this flow isn't applied",
+        "Only a flow that is applied can be exported; this one was removed, or goes by another name now.",
+        "Declare and apply it again, or name its new id; reconcile status lists what is applied.",
+    ),
 )

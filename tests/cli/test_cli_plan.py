@@ -45,7 +45,7 @@ def test_a_project_without_a_ledger_is_all_new_and_nothing_is_written(fresh: Pat
     assert (found.code, found.err) == (0, "")
     assert "  + destination  outbox " in found.out
     assert "FIRST EXPORT: everything that matches · then incremental, daily" in found.out
-    assert "destinations: 1 to add · flows: 1 to add" in found.out
+    assert "1 destination to create · 1 flow to add" in found.out
     assert sorted(fresh.rglob("*")) == before
     assert reconcile("-C", fresh, "plan", "--detailed-exitcode").code == 2
 
@@ -58,7 +58,7 @@ def test_json_holds_the_same(fresh: Path, reconcile: Reconcile) -> None:
 def test_nothing_changed_since_a_revision(committed: Path, reconcile: Reconcile) -> None:
     found = reconcile("-C", committed, "plan", "--base", "HEAD", "--detailed-exitcode")
     assert (found.code, found.err) == (0, "")
-    assert found.out.startswith("Nothing to do: ")
+    assert found.out.startswith("Nothing changes: ")
     assert found.out.count("\n") == 1
 
 
@@ -67,8 +67,8 @@ def test_a_changed_filter_is_a_rebuild(committed: Path, reconcile: Reconcile) ->
     found = reconcile("-C", committed, "plan", "--base", "HEAD", "--detailed-exitcode")
     assert found.code == 2
     assert "~ flow         agency-s3/us-high-intent" in found.out
-    assert "Next export is a full rebuild." in found.out
-    assert "where  country = 'US' AND intent_score >= 0.7  →  country = 'US' AND intent_score >= 0.8" in found.out
+    assert "flows to rebuild" in found.out
+    assert "where        country = 'US' AND intent_score >= 0.7  →  country = 'US' AND intent_score >= 0.8" in found.out
     assert "▶" not in found.out
 
 
@@ -88,7 +88,7 @@ def test_a_refused_plan_ends_with_4(fresh: Path, reconcile: Reconcile) -> None:
     (fresh / "activations" / "nightly.yaml").unlink()
     found = reconcile("-C", fresh, "plan", "--base", "HEAD", "--detailed-exitcode")
     assert found.code == 4
-    assert "✗ G106" in found.out
+    assert "Refused  G106" in found.out
 
 
 def test_select(fresh: Path, reconcile: Reconcile) -> None:

@@ -1,0 +1,144 @@
+"""`apply`, `run`, `export` and saved plans, as a user calls them, over a simulated ledger; and the demo itself."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import Reconcile
+
+ROOT = Path(__file__).parents[2]
+FLOW = "outbox/us-high-intent"
+
+
+@pytest.fixture
+def project(tmp_path: Path, reconcile: Reconcile) -> Path:
+    folder = tmp_path / "shop"
+    assert reconcile("init", folder).code == 0
+    with (folder / "reconcile.yaml").open("a") as file:
+        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
+    return folder
+
+
+@pytest.fixture
+def applied(project: Path, reconcile: Reconcile) -> Path:
+    found = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+    assert (found.code, found.err) == (0, "")
+    assert found.out.endswith("1 created · 1 added\n")
+    return project
+
+
+def exported(folder: Path) -> int:
+    """Rows in every visible file, header lines left out."""
+    files = (folder / "out").rglob("part-*.csv.gz")
+    return sum(len(gzip.decompress(path.read_bytes()).splitlines()) - 1 for path in files)
+
+
+def test_a_slot_is_exported_when_it_is_due_and_once(applied: Path, reconcile: Reconcile) -> None:
+    assert reconcile("-C", applied, "run", "--at", "2026-12-01T01:59Z").out == "Nothing due.\n"
+    found = reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z")
+    assert found.code == 0
+    assert "90 rows · 1 file" in found.out
+    assert exported(applied) == 90
+    assert reconcile("-C", applied, "run", "--at", "2026-12-01T02:01Z").out == "Nothing due.\n"
+    assert exported(applied) == 90
+
+
+def test_nothing_to_do_after_an_apply(applied: Path, reconcile: Reconcile) -> None:
+    found = reconcile("-C", applied, "plan", "--at", "2026-12-01T00:30Z", "--detailed-exitcode")
+    assert found.code == 0
+    assert found.out.startswith("Nothing to do: 1 flow as declared, next export 2026-12-01 02:00 UTC")
+
+
+def test_on_demand_and_full(applied: Path, reconcile: Reconcile) -> None:
+    assert "90 rows" in reconcile("-C", applied, "export", FLOW, "--at", "2026-12-01T01:00Z").out
+    assert "0 rows" in reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z").out
+    assert "90 rows" in reconcile("-C", applied, "export", FLOW, "--full", "--at", "2026-12-01T03:00Z").out
+
+
+def test_a_saved_plan_is_performed_exactly_and_once(project: Path, tmp_path: Path, reconcile: Reconcile) -> None:
+    plan = tmp_path / "plan.json"
+    at = ("--at", "2026-12-01T00:00Z")
+    assert reconcile("-C", project, "plan", "--out", plan, *at).code == 0
+    assert plan.stat().st_mode & 0o777 == 0o600
+    assert json.loads(plan.read_text())["formatVersion"] == 1
+    assert reconcile("-C", project, "apply", plan, "--yes", *at).code == 0
+    again = reconcile("-C", project, "apply", plan, "--yes", *at)
+    assert again.code == 5
+    assert "G122" in again.err
+
+
+def test_a_saved_plan_is_refused_when_the_configuration_changed(
+    project: Path, tmp_path: Path, reconcile: Reconcile
+) -> None:
+    plan = tmp_path / "plan.json"
+    at = ("--at", "2026-12-01T00:00Z")
+    reconcile("-C", project, "plan", "--out", plan, *at)
+    audience = project / "audiences" / "us-high-intent.yaml"
+    audience.write_text(audience.read_text().replace("0.7", "0.1"))
+    found = reconcile("-C", project, "apply", plan, "--yes", *at)
+    assert (found.code, "G125" in found.err) == (5, True)
+    assert not (project / ".reconcile").exists()
+
+
+def test_run_never_makes_a_ledger(project: Path, reconcile: Reconcile) -> None:
+    found = reconcile("-C", project, "run")
+    assert (found.code, "L151" in found.err) == (5, True)
+    assert not (project / ".reconcile").exists()
+
+
+def test_apply_asks_and_refuses_where_nobody_can_answer(
+    project: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    found = reconcile("-C", project, "apply")
+    assert (found.code, "U104" in found.err) == (64, True)
+    assert not (project / ".reconcile").exists()
+
+
+def test_the_last_flow_is_not_removed_unless_that_is_said(applied: Path, reconcile: Reconcile) -> None:
+    (applied / "activations" / "nightly.yaml").unlink()
+    at = ("--at", "2026-12-01T01:00Z")
+    assert reconcile("-C", applied, "apply", "--yes", *at).code == 4
+    found = reconcile("-C", applied, "apply", "--yes", "--allow-removals", "all", *at)
+    assert (found.code, "1 removed" in found.out) == (0, True)
+
+
+def test_a_purge_deletes_what_was_exported_and_nothing_else(project: Path, reconcile: Reconcile) -> None:
+    activation = project / "activations" / "nightly.yaml"
+    activation.write_text(activation.read_text() + "  onRemove: purge\n")
+    assert reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    reconcile("-C", project, "run", "--at", "2026-12-01T02:00Z")
+    theirs = project / "out" / "us-high-intent" / "theirs.txt"
+    theirs.write_text("not ours")
+    activation.unlink()
+    found = reconcile("-C", project, "apply", "--yes", "--allow-removals", "all", "--at", "2026-12-01T03:00Z")
+    assert "1 files purged" in found.out or "1 file purged" in found.out
+    left = [path for path in (project / "out").rglob("*") if path.is_file() and not path.name.startswith(".")]
+    assert left == [theirs]
+
+
+@pytest.mark.parametrize(
+    ("at", "code"), [("tomorrow", "U101"), ("2026-12-01T02:00", "U101"), ("2999-01-01T00:00Z", "U102")]
+)
+def test_times_that_make_no_sense(tmp_path: Path, reconcile: Reconcile, at: str, code: str) -> None:
+    folder = tmp_path / "real"
+    reconcile("init", folder)
+    found = reconcile("-C", folder, "apply", "--yes", "--at", at)
+    assert (found.code, code in found.err) == (64, True)
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "demo.py")], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "all as recorded" in done.stdout
+    assert done.stdout.count("· full ·") == 2
+    assert done.stdout.count("· increment ·") == 4
+    assert "removed · files kept" in done.stdout
+    assert len(list((tmp_path / "demo" / "out").rglob("part-*.csv.gz"))) == 6
