@@ -40,20 +40,18 @@ def roll_forward(context: Context, head: Versioned[FlowHead], now: datetime) -> 
         if digest(staged.document) != run.staged_digest:
             _check_closed(context, head.document, run)
             return None
-        record = _publish(context, head.document, run, staged.document, key, now)
+        record = _publish(context, head.document, run, staged.document, key)
         context.ledger.delete(keys.staged(run.run_id), staged.version)
     return record if _close(context, head, run, record, now) else None
 
 
-def _publish(
-    context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, key: str, now: datetime
-) -> RunRecord:
+def _publish(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, key: str) -> RunRecord:
     destination = context.open_destination(run.spec.destination)
     for file in staged.files:
         destination.publish(file)
     if staged.manifest is not None:
         destination.publish(staged.manifest)
-    record = _record(context, run, staged, now, destination.location(run.folder), head)
+    record = _record(context, run, staged, destination.location(run.folder), head)
     try:
         return context.ledger.create(key, record).document
     except Conflict:
@@ -82,7 +80,7 @@ def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: Ru
         rows=record.rows,
         files=len(record.files),
         size=record.size,
-        finished_at=record.finished_at,
+        finished_at=now,
         location=record.location,
     )
     current: Versioned[FlowHead] | None = head
@@ -99,9 +97,7 @@ def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: Ru
     return False
 
 
-def _record(
-    context: Context, run: OpenRun, staged: StagedRecord, now: datetime, location: str, head: FlowHead
-) -> RunRecord:
+def _record(context: Context, run: OpenRun, staged: StagedRecord, location: str, head: FlowHead) -> RunRecord:
     return RunRecord(
         nonce=context.ledger.nonce(),
         flow=head.flow,
@@ -127,7 +123,7 @@ def _record(
         cursor_after=staged.cursor_after,
         claimed_at=run.claimed_at,
         staged_at=staged.staged_at,
-        finished_at=now,
+        finished_at=context.clock(),
         tool=context.tool,
     )
 

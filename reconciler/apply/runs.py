@@ -131,7 +131,7 @@ def _claim(
         pin_before=document.cursor.pin if document.cursor and before else None,
         cursor_before=document.cursor,
         lease=context.new_lease(),
-        claimed_at=now,
+        claimed_at=context.clock(),
     )
     run = run.model_copy(update={"folder": names(run).folder})
     claimed = context.ledger.swap(head, transitions.claim(document, run, nonce=context.ledger.nonce()))
