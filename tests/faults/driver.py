@@ -132,6 +132,7 @@ def serve() -> None:
     """Lines: `{"start": order}` answers the child's pid; `{"wait": pid}` answers how it is: exit, signal or stopped.
     `{"wake": pid}` lets a stopped one go on.
     """
+    import reconciler.apply.runs
     import reconciler.export.polars_engine
     import reconciler.stores.s3  # noqa: F401
 
