@@ -21,6 +21,7 @@ COMMANDS = {
     "history": "The recorded runs, newest first.",
     "export": "Export one flow now, on demand.",
     "init": "Start a small working project.",
+    "ledger": "Look at the ledger, and release a dead runner's lease.",
     "list": "The resources of a project.",
     "plan": "Show what would change.",
     "run": "Export what is due, of what is applied.",

@@ -101,4 +101,16 @@ GENERAL_CODES = (
         "Only a flow that is applied can be exported; this one was removed, or goes by another name now.",
         "Declare and apply it again, or name its new id; reconcile status lists what is applied.",
     ),
+    Code(
+        "U107",
+        "no such document",
+        "The ledger has no document under this key.",
+        "List the keys with reconcile ledger show.",
+    ),
+    Code(
+        "U108",
+        "there is nothing to release",
+        "Only an open run has a lease; this flow has none, so its next run starts at once.",
+        "Nothing needs to be done.",
+    ),
 )

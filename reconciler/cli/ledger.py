@@ -1,0 +1,58 @@
+"""`reconcile ledger`: look at what is recorded; end a dead runner's lease."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from reconciler.cli.flows import Choice, chosen
+from reconciler.cli.session import Session
+from reconciler.cli.wiring import Here
+from reconciler.errors import Conflict, UsageError
+
+ENVIRONMENT = click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
+
+
+@click.group("ledger")
+def command() -> None:
+    """Look at the ledger, and release a dead runner's lease."""
+
+
+@command.command("show")
+@click.argument("key", required=False)
+@ENVIRONMENT
+@click.pass_obj
+def show(here: Here, key: str | None, environment: str | None) -> None:
+    """Print the document at KEY, or list all keys. Documents hold references to secrets, never secrets."""
+    store = Session(here.desired(environment), here.project()).ledger().store
+    if key is None:
+        for each, _ in store.list(""):
+            click.echo(each)
+        return
+    found = store.read(key)
+    if found is None:
+        raise UsageError("U107", "no such document", "reconcile ledger show lists the keys that there are.")
+    click.echo(json.dumps(json.loads(found.body), indent=2, ensure_ascii=False))
+
+
+@command.command("release")
+@click.argument("flow")
+@ENVIRONMENT
+@click.pass_obj
+def release(here: Here, flow: str, environment: str | None) -> None:
+    """End the lease of FLOW's open run, so that the next run need not wait for it.
+
+    For a runner that is surely dead. One that is alive loses nothing but its work: it can't publish what another took over.
+    """
+    from reconciler.ledger import transitions
+
+    session = Session(here.desired(environment), here.project())
+    ledger = session.ledger()
+    head = ledger.head(chosen(ledger.actual(), Choice(flow, (), ()))[0].flow_id)
+    run = head.document.open if head else None
+    if head is None or run is None:
+        raise Conflict("U108", "there is nothing to release", f"{flow} has no open run.")
+    over = run.lease.model_copy(update={"until": run.claimed_at})
+    ledger.swap(head, transitions.renew(head.document, run.run_id, over, nonce=ledger.nonce()))
+    click.echo(f"Released run {run.run_id}. Next: reconcile run")

@@ -1,0 +1,67 @@
+"""`ledger show` and `ledger release`, the latter after a runner that died."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.session import Session
+from reconciler.cli.wiring import Here
+from reconciler.ledger import transitions
+from reconciler.ledger.records import Lease, OpenRun
+from reconciler.values.identity import FlowId
+from tests.cli.support import Reconcile
+
+FLOW = FlowId("outbox", "audience", "us-high-intent")
+
+
+@pytest.fixture
+def applied(tmp_path: Path, reconcile: Reconcile) -> Path:
+    folder = tmp_path / "shop"
+    reconcile("init", folder)
+    assert reconcile("-C", folder, "apply", "--yes").code == 0
+    return folder
+
+
+def claim_and_die(folder: Path) -> None:
+    """Leaves what a runner leaves that is killed while it stages."""
+    here = Here(folder)
+    ledger = Session(here.desired(None), folder).ledger()
+    head = ledger.head(FLOW)
+    assert head is not None
+    now = datetime.now(UTC)
+    document = head.document
+    run = OpenRun(
+        run_id="r0000000000000dead",
+        epoch=document.epoch + 1,
+        generation=document.generation,
+        kind="full",
+        slot=now,
+        on_demand=True,
+        spec=document.spec,
+        source_id=document.source_id,
+        folder="f",
+        pin="0" * 64,
+        lease=Lease(holder="gone", until=now + timedelta(hours=1)),
+        claimed_at=now,
+    )
+    ledger.swap(head, transitions.claim(document, run, nonce=ledger.nonce()))
+
+
+def test_show(applied: Path, reconcile: Reconcile) -> None:
+    keys = reconcile("-C", applied, "ledger", "show").out.splitlines()
+    assert {"project", "destinations/outbox", f"flows/{FLOW}"} <= set(keys)
+    assert json.loads(reconcile("-C", applied, "ledger", "show", "project").out)["schemaVersion"] == 1
+    assert reconcile("-C", applied, "ledger", "show", "nope").code == 64
+
+
+def test_release(applied: Path, reconcile: Reconcile) -> None:
+    assert reconcile("-C", applied, "ledger", "release", FLOW.short).code == 5
+    claim_and_die(applied)
+    assert reconcile("-C", applied, "export", FLOW.short).code == 5
+    assert reconcile("-C", applied, "ledger", "release", FLOW.short).code == 0
+    found = reconcile("-C", applied, "export", FLOW.short)
+    assert (found.code, "90 rows" in found.out) == (0, True)
