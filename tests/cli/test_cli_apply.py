@@ -17,7 +17,8 @@ FLOW = "outbox/us-high-intent"
 
 
 @pytest.fixture
-def project(tmp_path: Path, reconcile: Reconcile) -> Path:
+def project(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("CI", raising=False)
     folder = tmp_path / "shop"
     assert reconcile("init", folder).code == 0
     with (folder / "reconcile.yaml").open("a") as file:
@@ -99,6 +100,15 @@ def test_apply_asks_and_refuses_where_nobody_can_answer(
     found = reconcile("-C", project, "apply")
     assert (found.code, "U104" in found.err) == (64, True)
     assert not (project / ".reconcile").exists()
+
+
+def test_a_new_local_ledger_in_ci_is_warned_of(
+    project: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    found = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+    assert found.code == 0
+    assert "the next run exports everything again" in found.err
 
 
 def test_the_last_flow_is_not_removed_unless_that_is_said(applied: Path, reconcile: Reconcile) -> None:
