@@ -24,6 +24,7 @@ def command(here: Here, select: tuple[str, ...], environment: str | None, at: st
     Any number of runners may do this at once: each slot is exported once. Ends with 6 if some exports failed and others didn't.
     """
     from reconciler.apply.due import due_exports
+    from reconciler.apply.purge import purge
     from reconciler.apply.runs import Wanted, run_flow, settle
     from reconciler.present.results import export_line, failure_line
 
@@ -43,6 +44,8 @@ def command(here: Here, select: tuple[str, ...], environment: str | None, at: st
         try:
             if slot is None:
                 settle(context, head.flow_id, now)
+                if head.purge:
+                    purge(context, head.flow_id)
                 continue
             record = run_flow(context, head.flow_id, Wanted(slot, covers=missed), now)
         except ReconcilerError as error:

@@ -133,6 +133,27 @@ def test_a_purge_deletes_what_was_exported_and_nothing_else(project: Path, recon
     assert left == [theirs]
 
 
+def test_a_purge_that_was_interrupted_is_completed_by_the_next_run(
+    project: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activation = project / "activations" / "nightly.yaml"
+    activation.write_text(activation.read_text() + "  onRemove: purge\n")
+    reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+    reconcile("-C", project, "run", "--at", "2026-12-01T02:00Z")
+    activation.unlink()
+    remove = ("-C", project, "apply", "--yes", "--allow-removals", "all", "--at", "2026-12-01T03:00Z")
+    with monkeypatch.context() as patched:
+        patched.setattr("reconciler.apply.changes.purge", _dies)
+        assert reconcile(*remove).code == 1
+    assert exported(project) == 90
+    assert reconcile("-C", project, "run", "--at", "2026-12-01T04:00Z").code == 0
+    assert list((project / "out").rglob("part-*")) == []
+
+
+def _dies(*_: object) -> int:
+    raise RuntimeError("the process ends here")
+
+
 @pytest.mark.parametrize(
     ("at", "code"), [("tomorrow", "U101"), ("2026-12-01T02:00", "U101"), ("2999-01-01T00:00Z", "U102")]
 )
