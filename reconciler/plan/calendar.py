@@ -9,8 +9,9 @@ Inside, an instant is a count of minutes since 1970 UTC: comparing and slicing s
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -43,7 +44,7 @@ class _Rules:
     end: int
     minutes: tuple[int, ...]
     first_minute: int  # on the first day, nothing earlier
-    runs_on: Callable[[dt.date], bool]
+    month_days: Callable[[int, int], int]  # (year, month) to the days that run, as bits; bit 0 is the 1st
 
 
 def slots(schedule: Schedule, start_exclusive: dt.datetime, end_inclusive: dt.datetime) -> Iterator[dt.datetime]:
@@ -91,42 +92,84 @@ def _by_day(rules: _Rules, start: int, end: int, *, backwards: bool = False) -> 
     # A local day touches its own UTC day, the one before and the one after.
     low = max(start // _DAY_MINUTES + _EPOCH_DAY, rules.first - 1)
     high = min(end // _DAY_MINUTES + _EPOCH_DAY, rules.end)
-    days = range(high, low - 1, -1) if backwards else range(low, high + 1)
-    for day in days:
+    step = -1 if backwards else 1
+    day, last = (high, low) if backwards else (low, high)
+    while (last - day) * step >= 0:
+        # Straight to the next day that runs: a yearly schedule must cost no more than a daily one.
+        local = _running_day(rules, day - step, step)
+        if local is None or (last - (local - step)) * step < 0:
+            return
+        day = max(day, local - 1) if step > 0 else min(day, local + 1)
         found = _utc_day(rules, day)
         if found and (found[0] <= start or found[-1] > end):
             found = found[bisect_right(found, start) : bisect_right(found, end)]
         if found:
             yield found
+        day += step
 
 
-@lru_cache(maxsize=1 << 17)
+def _running_day(rules: _Rules, day: int, step: int) -> int | None:
+    """The nearest local day that runs, from `day` on (`step` 1) or back (-1)."""
+    day = max(day, rules.first) if step > 0 else min(day, rules.end - 1)
+    while rules.first <= day < rules.end:
+        date = dt.date.fromordinal(day)
+        bits, before = rules.month_days(date.year, date.month), day - date.day
+        if step > 0:
+            bits = bits >> (date.day - 1) << (date.day - 1)
+            found, beyond = (bits & -bits).bit_length(), before + calendar.monthrange(date.year, date.month)[1] + 1
+        else:
+            found, beyond = (bits & ((1 << date.day) - 1)).bit_length(), before
+        day = before + found if found else beyond
+        if found:
+            return day if rules.first <= day < rules.end else None
+    return None
+
+
+@lru_cache(maxsize=256)  # few: a day of a schedule by the minute has 1,440 slots
 def _utc_day(rules: _Rules, day: int) -> tuple[int, ...]:
     """By UTC day and not by local day: a skipped time can fall among those of the next local day, or on one of them."""
     begin = (day - _EPOCH_DAY) * _DAY_MINUTES
-    near = (minute for local in (day - 1, day, day + 1) for minute in _local_day(rules, local))
-    return tuple(sorted({minute for minute in near if begin <= minute < begin + _DAY_MINUTES}))
+    offset = _steady_offset(rules.zone, day)
+    if offset is None:
+        near = (minute for local in (day - 1, day, day + 1) for minute in _local_day(rules, local))
+        return tuple(sorted({minute for minute in near if begin <= minute < begin + _DAY_MINUTES}))
+    # The UTC day is the end of one local day and the beginning of the next.
+    ahead, cut = divmod(offset, _DAY_MINUTES)
+    ending, beginning = _times(rules, day + ahead), _times(rules, day + ahead + 1)
+    early = [begin + minute - cut for minute in ending[bisect_left(ending, cut) :]]
+    late = [begin + minute - cut + _DAY_MINUTES for minute in beginning[: bisect_left(beginning, cut)]]
+    return (*early, *late)
 
 
-@lru_cache(maxsize=1 << 17)
-def _local_day(rules: _Rules, day: int) -> tuple[int, ...]:
-    """The instants of one local day's clock times, in the order of the clock times."""
+def _times(rules: _Rules, day: int) -> tuple[int, ...]:
+    """The clock times that count on a local day, as minutes of the day."""
     if not rules.first <= day < rules.end:
         return ()
     date = dt.date.fromordinal(day)
-    if not rules.runs_on(date):
+    if not rules.month_days(date.year, date.month) >> (date.day - 1) & 1:
         return ()
-    times = rules.minutes
-    if day == rules.first:
-        times = tuple(minute for minute in times if minute >= rules.first_minute)
-    midnight = dt.datetime.combine(date, dt.time(), rules.zone)
-    if len(times) > 2:
-        offset = midnight.utcoffset()
-        if offset is not None and offset == (midnight + dt.timedelta(days=1)).replace(fold=1).utcoffset():
-            begin = (day - _EPOCH_DAY) * _DAY_MINUTES * 60 - int(offset.total_seconds())
-            return tuple((begin + minute * 60) // 60 for minute in times)
+    if day > rules.first:
+        return rules.minutes
+    return rules.minutes[bisect_left(rules.minutes, rules.first_minute) :]
+
+
+def _local_day(rules: _Rules, day: int) -> list[int]:
+    """The instants of one local day's clock times, in the order of the clock times."""
+    midnight = dt.datetime.combine(dt.date.fromordinal(day), dt.time(), rules.zone)
     # Aware arithmetic within one zone moves the clock, not the instant; fold stays 0.
-    return tuple(_minute(midnight + minute * _MINUTE) for minute in times)
+    return [_minute(midnight + minute * _MINUTE) for minute in _times(rules, day)]
+
+
+@lru_cache(maxsize=1 << 14)
+def _steady_offset(zone: ZoneInfo, day: int) -> int | None:
+    """The offset from UTC in minutes if it is one and the same from the day before to the day after, else None.
+
+    No zone has changed twice within three days since 1970, so that the two ends tell (at both of a repeat's occurrences).
+    """
+    ends = (dt.datetime.fromordinal(day - 1), dt.datetime.fromordinal(day + 2))
+    offsets = {zone.utcoffset(end.replace(fold=fold)) for end in ends for fold in (0, 1)}
+    offset = offsets.pop()
+    return None if offsets or offset is None or offset % _MINUTE else offset // _MINUTE
 
 
 @cache
@@ -154,13 +197,17 @@ def _rules(schedule: Schedule) -> _Rules:
             return _Rules(zone, first, end, (_clock(time),), 0, _every_day)
         case Weekly(weekdays=names, time=time):
             weekdays = frozenset(WEEKDAYS.index(name) for name in names)
-            return _Rules(zone, first, end, (_clock(time),), 0, lambda date: date.weekday() in weekdays)
+            return _Rules(
+                zone, first, end, (_clock(time),), 0, lambda year, month: _weekday_bits(year, month, weekdays)
+            )
         case Monthly(day=wanted, time=time):
-            return _Rules(zone, first, end, (_clock(time),), 0, lambda date: _is_month_day(date, wanted))
+            return _Rules(
+                zone, first, end, (_clock(time),), 0, lambda year, month: _month_day_bits(year, month, wanted)
+            )
         case Cron(cron=text):
             cron = parse_cron(text)
             minutes = tuple(hour * 60 + minute for hour in sorted(cron.hours) for minute in sorted(cron.minutes))
-            return _Rules(zone, first, end, minutes, 0, lambda date: _is_cron_day(date, cron))
+            return _Rules(zone, first, end, minutes, 0, lambda year, month: _cron_bits(year, month, cron))
         case _:
             assert_never(schedule)
 
@@ -169,18 +216,23 @@ def _clock(text: str) -> int:
     return int(text[:2]) * 60 + int(text[3:])
 
 
-def _every_day(_: dt.date) -> bool:
-    return True
+def _every_day(_year: int, _month: int) -> int:
+    return 0x7FFFFFFF
 
 
-def _is_month_day(date: dt.date, wanted: int) -> bool:
-    if date.day == wanted:
-        return True
-    return date.day < wanted and (date + dt.timedelta(days=1)).day == 1
+def _weekday_bits(year: int, month: int, weekdays: frozenset[int]) -> int:
+    first, length = calendar.monthrange(year, month)
+    return sum(1 << day for day in range(length) if (first + day) % 7 in weekdays)
 
 
-def _is_cron_day(date: dt.date, cron: CronExpression) -> bool:
-    if date.month not in cron.months:
-        return False
-    day, weekday = date.day in cron.days, date.weekday() in cron.weekdays
-    return (day or weekday) if cron.either_day else (day and weekday)
+def _month_day_bits(year: int, month: int, wanted: int) -> int:
+    return 1 << (min(wanted, calendar.monthrange(year, month)[1]) - 1)
+
+
+def _cron_bits(year: int, month: int, cron: CronExpression) -> int:
+    if month not in cron.months:
+        return 0
+    length = calendar.monthrange(year, month)[1]
+    days = sum(1 << (day - 1) for day in cron.days if day <= length)
+    weekdays = _weekday_bits(year, month, cron.weekdays)
+    return days | weekdays if cron.either_day else days & weekdays
