@@ -74,4 +74,6 @@ class MissingExtra(ReconcilerError):
     """An optional dependency isn't installed; the detail is the one line that installs it."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__("E001", "an optional part is not installed", f"{what} needs: pip install 'reconciler[{extra}]'")
+        super().__init__(
+            "E001", "an optional part is not installed", f"{what} needs: pip install 'reconciler[{extra}]'"
+        )

@@ -64,7 +64,9 @@ def renew(head: FlowHead, run_id: str, lease: Lease, *, nonce: str) -> FlowHead:
     return _next(head, nonce, open=head.open.model_copy(update={"lease": lease}))
 
 
-def abandon(head: FlowHead, run_id: str, reason: str, *, now: datetime, nonce: str, condition: Condition | None = None) -> FlowHead:
+def abandon(
+    head: FlowHead, run_id: str, reason: str, *, now: datetime, nonce: str, condition: Condition | None = None
+) -> FlowHead:
     """Ends an undecided run. What it staged is listed for discarding until that is confirmed."""
     run = _open(head, run_id, "staging")
     gone = AbandonedRun(run_id=run.run_id, destination=run.spec.destination, reason=reason, at=now)
@@ -87,7 +89,9 @@ def decide(head: FlowHead, run_id: str, staged_digest: str, *, nonce: str) -> Fl
     return _next(head, nonce, open=run.model_copy(update={"phase": "publishing", "staged_digest": staged_digest}))
 
 
-def record(head: FlowHead, run_id: str, *, cursor: Cursor | None, last: LastRun | None, now: datetime, nonce: str) -> FlowHead:
+def record(
+    head: FlowHead, run_id: str, *, cursor: Cursor | None, last: LastRun | None, now: datetime, nonce: str
+) -> FlowHead:
     """Closes a decided run: slot done, cursor advanced where nothing was applied since it was claimed.
 
     `last` is None for a run that ended without an export (abandoned by hand); then the cursor stays and the slot counts as done.
@@ -101,7 +105,9 @@ def record(head: FlowHead, run_id: str, *, cursor: Cursor | None, last: LastRun 
         if run.generation == head.generation and run.kind != "resend":
             changes |= {"cursor": cursor, "rebuild": None}
         if run.kind != "resend":
-            kept = Resendable(run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before)
+            kept = Resendable(
+                run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before
+            )
             changes["resendable"] = (*head.resendable, kept)[-RESENDABLE_KEPT:]
     return _next(head, nonce, **changes)
 
@@ -141,7 +147,9 @@ def added(
     )
 
 
-def updated(head: FlowHead, spec: FlowSpec, *, rebuild: str | None, source_id: str, applied: Applied, nonce: str) -> FlowHead:
+def updated(
+    head: FlowHead, spec: FlowSpec, *, rebuild: str | None, source_id: str, applied: Applied, nonce: str
+) -> FlowHead:
     """A new effective spec. An undecided run is abandoned; a decided one must have been completed. `rebuild` drops the cursor."""
     base = _without_undecided(head, "the flow was changed by an apply", applied)
     changes: dict[str, object] = {
@@ -162,7 +170,14 @@ def updated(head: FlowHead, spec: FlowSpec, *, rebuild: str | None, source_id: s
 def removed(head: FlowHead, *, purge: bool, applied: Applied, nonce: str) -> FlowHead:
     """Off the schedule at once. The head stays as a tombstone; `purge` lists its files for deletion."""
     base = _without_undecided(head, "the flow was removed", applied)
-    gone = {"state": "removed", "cursor": None, "resendable": (), "condition": None, "rebuild": None, "protected": False}
+    gone = {
+        "state": "removed",
+        "cursor": None,
+        "resendable": (),
+        "condition": None,
+        "rebuild": None,
+        "protected": False,
+    }
     return _next(head, nonce, **base, **gone, purge=purge, applied=applied, generation=head.generation + 1)
 
 

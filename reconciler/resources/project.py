@@ -18,7 +18,9 @@ class LedgerSpec(Value):
 
     url: Annotated[str, Field(pattern=r"^(file://.+|s3://[a-z0-9.-]{3,63}(/.*)?)$", max_length=1024)] = DEFAULT_LEDGER
     account: Name | None = None
-    simulated: Annotated[bool, Field(description="For demos and tests: time may run ahead of the clock. Fixed at creation.")] = False
+    simulated: Annotated[
+        bool, Field(description="For demos and tests: time may run ahead of the clock. Fixed at creation.")
+    ] = False
 
 
 class RemovalGuard(Value):

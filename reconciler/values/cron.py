@@ -79,7 +79,9 @@ def _field(field: _Field, text: str) -> frozenset[int]:
 def _item(field: _Field, item: str) -> range:
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise CronError(f"{field.name}: '{item}' is not understood; write *, a number, a range, a step or a list of these")
+        raise CronError(
+            f"{field.name}: '{item}' is not understood; write *, a number, a range, a step or a list of these"
+        )
     star, first, last, step = match.groups()
     low = field.low if star else _number(field, first)
     high = _star_high(field) if star else _number(field, last or first)

@@ -34,4 +34,6 @@ class FlowId(NamedTuple):
         if not _FLOW.match(text):
             raise ValueError(f"not a flow id: {text!r}")
         destination, kind, *rest = text.split("/")
-        return cls(destination, "audience" if kind == "audience" else "dataset", rest[0], rest[1] if len(rest) > 1 else "")
+        return cls(
+            destination, "audience" if kind == "audience" else "dataset", rest[0], rest[1] if len(rest) > 1 else ""
+        )
