@@ -180,6 +180,15 @@ class _Planner:
             old = FlowId(to, flow_id.kind, of, flow_id.feed)
             if old not in self.desired.flows and str(old) in self.applied and str(old) not in self._moved:
                 return self.applied[str(old)]
+        return self._half_moved(flow_id)
+
+    def _half_moved(self, flow_id: FlowId) -> FlowHead | None:
+        """A head that was marked as moved to this flow by an apply that ended before it made the new one."""
+        if str(flow_id) in self.actual.flows:
+            return None
+        for head in self.actual.flows.values():
+            if head.state == "moved" and head.moved_to == str(flow_id) and head.owner == self.owner:
+                return head
         return None
 
     def _add_flow(self, flow_id: FlowId, spec: FlowSpec, tombstone: FlowHead | None) -> None:

@@ -150,6 +150,26 @@ def test_a_purge_that_was_interrupted_is_completed_by_the_next_run(
     assert list((project / "out").rglob("part-*")) == []
 
 
+def test_a_rename_keeps_the_cursor_even_where_an_apply_ended_halfway(
+    applied: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z")
+    audience = applied / "audiences" / "us-high-intent.yaml"
+    renamed = audience.read_text().replace("name: us-high-intent", "name: us-hot, renamedFrom: us-high-intent")
+    if renamed == audience.read_text():
+        renamed = audience.read_text().replace("us-high-intent", "us-hot\n  renamedFrom: us-high-intent")
+    audience.write_text(renamed)
+    activation = applied / "activations" / "nightly.yaml"
+    activation.write_text(activation.read_text().replace("us-high-intent", "us-hot"))
+    with monkeypatch.context() as patched:
+        patched.setattr("reconciler.stores.ledger.Ledger.create", _dies)
+        assert reconcile("-C", applied, "apply", "--yes", "--at", "2026-12-01T03:00Z").code == 1
+    found = reconcile("-C", applied, "apply", "--yes", "--at", "2026-12-01T04:00Z")
+    assert (found.code, "1 moved" in found.out) == (0, True), found
+    assert "0 rows" in reconcile("-C", applied, "run", "--at", "2026-12-02T02:00Z").out
+    assert exported(applied) == 90
+
+
 def _dies(*_: object) -> int:
     raise RuntimeError("the process ends here")
 
