@@ -28,6 +28,7 @@ PARTLY = 6
 @click.option("--no-exports", is_flag=True, help="Leave due exports to the next run.")
 @click.option("--select", multiple=True, metavar="PATTERN", help="Only these flows or destinations; may be repeated.")
 @click.option("--allow-removals", metavar="N|all", help="How many flows may go.")
+@click.option("--allow-rewind", is_flag=True, help="Apply an older commit than the one applied last.")
 @click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
 @click.option("--at", metavar="TIME", help="Act as if it were TIME; ahead of the clock on a simulated ledger only.")
 @click.pass_obj
@@ -38,6 +39,7 @@ def command(
     no_exports: bool,
     select: tuple[str, ...],
     allow_removals: str | None,
+    allow_rewind: bool,
     environment: str | None,
     at: str | None,
 ) -> int:
@@ -60,6 +62,7 @@ def command(
     now = moment(at, simulated=spec.simulated)
     ledger = session.ledger()
     actual = ledger.actual()
+    applied = session.applied(now)
     if planfile is not None:
         saved = read_saved(planfile.read_text("utf-8"))
         if refusal := check_saved(saved, actual, now, __version__, desired.digest()):
@@ -72,7 +75,9 @@ def command(
             now,
             select=select or None,
             allow_removals=removals(allow_removals),
-            revision=session.applied(now).revision,
+            revision=applied.revision,
+            committed_at=applied.committed_at,
+            allow_rewind=allow_rewind,
         )
     click.echo(as_text(found, ledger=spec.url), nl=False)
     if found.refusals:
@@ -80,7 +85,6 @@ def command(
     if not found.changes:
         return 0
     _agree(yes)
-    applied = session.applied(now)
     opened = open_for_apply(
         ledger,
         project=desired.project.metadata.name,

@@ -113,10 +113,15 @@ class Session:
 
     def applied(self, at: datetime) -> Applied:
         """Who applies what, now. `by`: RECONCILER_ACTOR, or the operating system's user."""
-        from reconciler.config.revision import head
+        from reconciler.config.revision import commit_time, head
         from reconciler.ledger.records import Applied
 
-        return Applied(at=at, by=os.environ.get("RECONCILER_ACTOR") or _user(), revision=head(self.root))
+        return Applied(
+            at=at,
+            by=os.environ.get("RECONCILER_ACTOR") or _user(),
+            revision=head(self.root),
+            committed_at=commit_time(self.root),
+        )
 
     def _session(self, account: AccountSpec | None) -> AwsSession:
         from reconciler.accounts.aws import AwsSession, ambient_session

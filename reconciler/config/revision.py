@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.config.files import ENVIRONMENTS, MAX_FILES, MAX_TOTAL, SUFFIXES, Read
@@ -109,6 +110,15 @@ def head(project: Path) -> str | None:
         return _commit(project, "HEAD")
     except ConfigInvalid:
         return None
+
+
+def commit_time(project: Path) -> datetime | None:
+    """When the checked-out commit was made, UTC; None outside of git."""
+    try:
+        text = _git(project, "show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options", "HEAD")
+    except ConfigInvalid:
+        return None
+    return datetime.fromtimestamp(int(text.split()[0]), UTC)
 
 
 def _commit(project: Path, revision: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,32 @@ def test_a_rename_keeps_the_cursor_even_where_an_apply_ended_halfway(
     assert (found.code, "1 moved" in found.out) == (0, True), found
     assert "0 rows" in reconcile("-C", applied, "run", "--at", "2026-12-02T02:00Z").out
     assert exported(applied) == 90
+
+
+def test_an_older_commit_is_not_applied_over_a_newer_one(project: Path, reconcile: Reconcile) -> None:
+    git(project, "init", "-q")
+    commit(project, "first", 1)
+    audience = project / "audiences" / "us-high-intent.yaml"
+    audience.write_text(audience.read_text().replace("0.7", "0.8"))
+    commit(project, "second", 2)
+    assert reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    git(project, "checkout", "-q", "HEAD~1")
+    again = ("-C", project, "apply", "--yes", "--at", "2026-12-01T00:10Z")
+    refused = reconcile(*again)
+    assert (refused.code, "G108" in refused.out) == (4, True)
+    assert reconcile(*again, "--allow-rewind").code == 0
+
+
+def git(folder: Path, *arguments: str, **env: str) -> None:
+    names = ("-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
+    base = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True, env=base | env)
+
+
+def commit(folder: Path, message: str, day: int) -> None:
+    git(folder, "add", ".")
+    at = f"2026-11-{day:02}T00:00:00Z"
+    git(folder, "commit", "-qm", message, GIT_AUTHOR_DATE=at, GIT_COMMITTER_DATE=at)
 
 
 def _dies(*_: object) -> int:
