@@ -49,6 +49,7 @@ def command(
     plan is refused, 5 if it is stale, 6 if some changes failed and the rest is done.
     """
     from reconciler.apply.changes import Apply
+    from reconciler.apply.horizon import not_behind
     from reconciler.apply.initialise import open_for_apply
     from reconciler.plan.bind import check_saved
     from reconciler.plan.planner import plan
@@ -84,6 +85,7 @@ def command(
         return REFUSED
     if not found.changes:
         return 0
+    not_behind(actual, now)
     _agree(yes)
     opened = open_for_apply(
         ledger,

@@ -22,6 +22,7 @@ def command(here: Here, flow: str, full: bool, environment: str | None, at: str 
     What it exports counts: the next increment holds what is new after it. The schedule's slots are untouched. Ends with 5 where
     another runner is at this flow.
     """
+    from reconciler.apply.horizon import not_behind
     from reconciler.apply.runs import Wanted, run_flow
     from reconciler.present.results import export_line
 
@@ -32,6 +33,7 @@ def command(here: Here, flow: str, full: bool, environment: str | None, at: str 
     if actual.project is None:
         raise Conflict("L151", "there is no ledger yet", "Apply first: reconcile apply")
     now = moment(at, simulated=actual.project.simulated)
+    not_behind(actual, now)
     head = chosen(actual, Choice(flow, (), ()))[0]
     if head.state in ("removed", "moved"):
         raise UsageError("U106", "this flow isn't applied", f"{head.flow} was {head.state}.")

@@ -24,6 +24,7 @@ def command(here: Here, select: tuple[str, ...], environment: str | None, at: st
     Any number of runners may do this at once: each slot is exported once. Ends with 6 if some exports failed and others didn't.
     """
     from reconciler.apply.due import due_exports
+    from reconciler.apply.horizon import not_behind
     from reconciler.apply.purge import purge
     from reconciler.apply.runs import Wanted, run_flow, settle
     from reconciler.present.results import export_line, failure_line
@@ -35,6 +36,7 @@ def command(here: Here, select: tuple[str, ...], environment: str | None, at: st
     if actual.project is None:
         raise Conflict("L151", "there is no ledger yet", "run never makes one. Apply first: reconcile apply")
     now = moment(at, simulated=actual.project.simulated)
+    not_behind(actual, now)
     context = session.context(ledger)
     done, errors = 0, []
     for head, slot, missed in due_exports(actual, now):

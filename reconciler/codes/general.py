@@ -113,4 +113,10 @@ GENERAL_CODES = (
         "Only an open run has a lease; this flow has none, so its next run starts at once.",
         "Nothing needs to be done.",
     ),
+    Code(
+        "L152",
+        "the ledger has recorded a later time",
+        "On a simulated ledger time is what --at says, and what is recorded can't be undone by going back.",
+        "Give --at with a time after the recorded one.",
+    ),
 )

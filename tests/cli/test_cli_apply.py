@@ -51,6 +51,12 @@ def test_a_slot_is_exported_when_it_is_due_and_once(applied: Path, reconcile: Re
     assert exported(applied) == 90
 
 
+def test_time_only_goes_forward(applied: Path, reconcile: Reconcile) -> None:
+    assert reconcile("-C", applied, "run", "--at", "2026-12-03T02:00Z").code == 0
+    found = reconcile("-C", applied, "run", "--at", "2026-12-02T02:00Z")
+    assert (found.code, "L152" in found.err) == (4, True)
+
+
 def test_nothing_to_do_after_an_apply(applied: Path, reconcile: Reconcile) -> None:
     found = reconcile("-C", applied, "plan", "--at", "2026-12-01T00:30Z", "--detailed-exitcode")
     assert found.code == 0
