@@ -1,4 +1,3 @@
-
 """Overlays: merged by kind and name, with places that point to where a value really stands."""
 
 from __future__ import annotations

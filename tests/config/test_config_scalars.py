@@ -1,4 +1,3 @@
-
 """Plain scalars: a table of what each means, and agreement with the core schema where it is followed."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """The published schemas: generated from the models, the same for an independent validator, no looser than the models."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """How diagnostics look: text as in the design's sample, JSON, GitHub annotations that nothing can break out of."""
 
 from __future__ import annotations
