@@ -77,3 +77,10 @@ class MissingExtra(ReconcilerError):
         super().__init__(
             "E001", "an optional part is not installed", f"{what} needs: pip install 'reconciler[{extra}]'"
         )
+
+
+def unexpected(error: Exception) -> ReconcilerError:
+    """What is told of a bug. Never the error's text: it may hold anything, data and secrets included."""
+    return ReconcilerError(
+        "E002", "an unexpected failure", f"{type(error).__name__}: this is a bug in reconciler. Please report it."
+    )

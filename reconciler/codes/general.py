@@ -12,6 +12,13 @@ GENERAL_CODES = (
         "Install it with the command that the detail gives.",
     ),
     Code(
+        "E002",
+        "an unexpected failure",
+        "Something went wrong that reconciler doesn't foresee. What it was is not shown, since it may hold data; what was begun stays "
+        "recoverable, and other flows are not affected.",
+        "Report it with the version and what was run. The next run begins where this one ended.",
+    ),
+    Code(
         "L110",
         "a ledger document is damaged",
         "A document of the ledger is torn, or was changed by something else. Nothing was changed and nothing is guessed.",
