@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.moto import moto
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import seaweedfs
+
+# A slow machine is no failure: nothing is judged by the clock.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

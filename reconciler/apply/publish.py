@@ -82,6 +82,7 @@ def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: Ru
         size=record.size,
         finished_at=now,
         location=record.location,
+        excluded=record.excluded,
     )
     current: Versioned[FlowHead] | None = head
     while current and current.document.open and current.document.open.run_id == run.run_id:
@@ -117,6 +118,7 @@ def _record(context: Context, run: OpenRun, staged: StagedRecord, location: str,
         files=tuple(_listed(each) for each in staged.files),
         read=staged.read,
         matched=staged.matched,
+        excluded=staged.excluded,
         rows=sum(each.rows for each in staged.files),
         size=sum(each.size for each in staged.files),
         cursor_before=run.cursor_before,

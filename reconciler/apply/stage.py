@@ -65,7 +65,7 @@ def stage(
         staged = (write_empty(job, open_file(0)),)
     manifest = None
     if staged or when_empty != "skip":
-        manifest = _stage_manifest(context, run, staged, place, destination, now)
+        manifest = _stage_manifest(context, run, staged, result, place, destination, now)
     after = FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
     record = StagedRecord(
         nonce=context.ledger.nonce(),
@@ -75,10 +75,11 @@ def stage(
         cursor_after=after,
         read=result.read,
         matched=result.matched,
+        excluded=dict(result.excluded),
         staged_at=now,
     )
     before = run.cursor_before.audience_rows if run.cursor_before else None
-    return record, Counts(exported=result.matched, audience=audience, before=before)
+    return record, Counts(exported=result.exported, audience=audience, before=before)
 
 
 def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
@@ -127,6 +128,7 @@ def _stage_manifest(
     context: Context,
     run: OpenRun,
     staged: tuple[StagedFile, ...],
+    result: ExportResult,
     place: Layout,
     destination: Destination,
     now: datetime,
@@ -151,6 +153,8 @@ def _stage_manifest(
         files=files,
         rows=sum(each.rows for each in files),
         size=sum(each.size for each in files),
+        matched=result.matched,
+        excluded=dict(result.excluded),
     )
     sink = destination.stage(run.run_id, place.manifest)
     try:

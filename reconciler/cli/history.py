@@ -113,7 +113,21 @@ def _size(size: int) -> str:
 
 def _data(run: RunRecord) -> dict[str, object]:
     kept = run.to_json()
-    names = ("flow", "runId", "slot", "kind", "onDemand", "covers", "outcome", "why", "read", "matched", "rows", "size")
+    names = (
+        "flow",
+        "runId",
+        "slot",
+        "kind",
+        "onDemand",
+        "covers",
+        "outcome",
+        "why",
+        "read",
+        "matched",
+        "excluded",
+        "rows",
+        "size",
+    )
     times = ("claimedAt", "finishedAt", "location", "manifest")
     return {
         **{name: kept.get(name) for name in (*names, *times)},

@@ -86,6 +86,7 @@ class Session:
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> Context:
         """What a run needs. Raises `MissingExtra` where the engine isn't installed."""
+        from reconciler.accounts.secrets import SecretSource
         from reconciler.apply.context import Context
         from reconciler.datasets.open import open_dataset
         from reconciler.destinations.open import open_destination
@@ -102,7 +103,7 @@ class Session:
             open_files=lambda source: open_dataset(
                 source.dataset_spec, root=self.root, session=lambda: self._session(source.account)
             ),
-            engine=PolarsEngine(),
+            engine=PolarsEngine(SecretSource(self.root, os.environ).resolve),
             clock=lambda: datetime.now(UTC),
             run_id=new_run_id,
             holder=secrets.token_hex(8),

@@ -41,4 +41,10 @@ ACCOUNT_CODES = (
         "STS, the sign-in service or the instance's metadata service didn't answer, also after trying again.",
         "Check the network and `endpoints.sts`, and run again.",
     ),
+    Code(
+        "A107",
+        "a key is too short",
+        "Digests under a short key can be tried out by whoever has them.",
+        "Use a random key of at least 16 characters, such as `openssl rand -hex 32` prints.",
+    ),
 )

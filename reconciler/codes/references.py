@@ -119,4 +119,10 @@ REFERENCE_CODES = (
         "Locations on S3 are read with an account; local paths take none.",
         "Add or remove `account`.",
     ),
+    Code(
+        "R121",
+        "transform doesn't fit the column",
+        "Each transform takes certain types: lower, upper, trim, mask, sha256-email and sha256-phone take text; time takes dates and timestamps; sha256 and hmac take any single value.",
+        "Use another transform, or leave it out.",
+    ),
 )

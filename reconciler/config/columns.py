@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.config.index import Entry, Index
+from reconciler.config.mapping import Misfit, transformed
 from reconciler.config.parse import Path
 from reconciler.diagnostics import did_you_mean
+from reconciler.resources.activation import MappedColumn
 from reconciler.resources.effective import EffectiveSource, ExportColumn
 from reconciler.resources.resource import Activation, Audience, Dataset, Destination
+from reconciler.resources.transform import steps
 from reconciler.values.types import ColumnType, is_nested, parse_type
 from reconciler.where import Checked, check
 
@@ -57,10 +60,11 @@ def export_columns(
     taken: dict[str, str] = {}
     sound = True
     for at, each in enumerate(chosen if chosen is not None else declared):
-        name, written = (each, each) if isinstance(each, str) else (each.column, each.as_)
+        mapped = MappedColumn(column=each) if isinstance(each, str) else each
         path: Path = ("spec", "columns", at) if chosen is not None else ("spec",)
         by_key = chosen is None
-        if name not in declared:
+        name, written = mapped.column, mapped.name
+        if name is not None and name not in declared:
             hint = did_you_mean(name, declared) or f" Declared: {', '.join(list(declared)[:10])}."
             index.report("R107", entry, path, f"Dataset {source.dataset} has no column {name}.{hint}")
             sound = False
@@ -70,15 +74,40 @@ def export_columns(
             index.report("R108", entry, path, detail, key=by_key)
             sound = False
         taken.setdefault(written.lower(), written)
-        if destination.spec.format.type == "csv" and _nested(declared[name].type):
+        column = _column(index, entry, path, mapped, source)
+        if column is None:
+            sound = False
+            continue
+        if destination.spec.format.type == "csv" and _nested(column.type):
             detail = (
-                f"Column {name} is {declared[name].type}, for which CSV has no form. "
+                f"Column {name} is {column.type}, for which CSV has no form. "
                 "Leave it out, or export as parquet or json."
             )
             index.report("R110", entry, path, detail, key=by_key)
             sound = False
-        columns.append(ExportColumn(column=name, name=written, type=declared[name].type))
+        columns.append(column)
     return tuple(columns) if sound else None
+
+
+def _column(
+    index: Index, entry: Entry, path: Path, mapped: MappedColumn, source: EffectiveSource
+) -> ExportColumn | None:
+    """The column as it leaves; None, with a finding, where its transform can't be used on it."""
+    if mapped.column is None:
+        kind = {bool: "boolean", int: "long", str: "string"}[type(mapped.constant)]
+        return ExportColumn(name=mapped.name, type=kind, constant=mapped.constant)
+    kind = source.dataset_spec.columns[mapped.column].type
+    done = steps(mapped.transform)
+    try:
+        kind = transformed(mapped.column, kind, done)
+    except Misfit as misfit:
+        index.report("R121", entry, (*path, "transform"), str(misfit))
+        return None
+    except ValueError:
+        pass  # the column's type, reported where it is declared
+    return ExportColumn(
+        column=mapped.column, name=mapped.name, type=kind, transform=done or None, required=mapped.required or None
+    )
 
 
 def _nested(text: str) -> bool:

@@ -5,8 +5,8 @@ Serialisable, so that an engine may run elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from reconciler.datasets.base import Access
@@ -15,6 +15,7 @@ from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.formats import Files, Format
 from reconciler.values.base import Value
+from reconciler.values.excluded import Excluded
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
@@ -45,11 +46,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """`read`: rows in the files read; `matched`: rows that the filter kept (= rows written)."""
+    """`read`: rows in the files read; `matched`: rows that the filter kept; `excluded`: of these, those that stayed, by reason."""
 
     read: int
     matched: int
     files: tuple[StagedFile, ...]
+    excluded: Mapping[Excluded, int] = field(default_factory=dict)
+
+    @property
+    def exported(self) -> int:
+        """Rows written."""
+        return sum(each.rows for each in self.files)
 
 
 class Interrupted(Exception):

@@ -7,24 +7,35 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from reconciler.accounts.secrets import Secret
 from reconciler.datasets.base import Access
-from reconciler.datasets.columns import column
 from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
+from reconciler.errors import AccountError
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import ExportJob, ExportResult, Interrupted, Progress
 from reconciler.export.parquet_rows import check_parquet
+from reconciler.export.pipeline import ExcludedCounts, pipeline
 from reconciler.export.rows import frames
 from reconciler.export.source import Counts, Source, count_text
 from reconciler.export.split import Splitter
+from reconciler.export.transforms import Resolve
 from reconciler.export.writers import check_types, write
 from reconciler.resources.dataset import CsvReading, DatasetSpec
+from reconciler.resources.secrets import SecretRef
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
 
+def _no_secrets(reference: SecretRef) -> Secret:
+    raise AccountError("A101", "a secret isn't there", f"Nothing resolves {reference} here.")
+
+
+@dataclass(frozen=True, slots=True)
 class PolarsEngine:
-    """`reconciler.export.job.Engine`."""
+    """`reconciler.export.job.Engine`. `resolve`: the secrets that transforms name."""
+
+    resolve: Resolve = _no_secrets
 
     def inspect(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]) -> int:
         """Parquet: footers alone. CSV: headers, and every row is counted. JSON Lines: lines are counted."""
@@ -57,12 +68,10 @@ class PolarsEngine:
         """See `Engine.export`. Rows keep the order of the pinned files, so that one pin gives the same files."""
         schema = _schema(job)
         check_types(job.format, schema)
-        wanted = compiled(job.where, _declared(job.dataset))
-        needed = {chosen.column: None for chosen in job.columns} | dict.fromkeys(sorted(wanted.columns))
-        out = [column(chosen.column).alias(chosen.name) for chosen in job.columns]
-        counts = Counts()
-        source = _source(job.dataset, access, job.files, tuple(needed))
-        rows = frames(source, lambda all_rows: _filtered(all_rows, wanted).select(out), counts)
+        steps = pipeline(job, self.resolve)
+        counts, excluded = Counts(), ExcludedCounts()
+        source = _source(job.dataset, access, job.files, steps.needed)
+        rows = steps.left(frames(source, steps.apply, counts), excluded)
         watched = _Watched(rows, counts, progress, stop)
         splitter = Splitter(iter(watched), job.output.max_rows, job.output.max_bytes)
         files: list[StagedFile] = []
@@ -71,7 +80,7 @@ class PolarsEngine:
             splitter.finished(files[-1].size)
             watched.files = len(files)
         watched.look()
-        return ExportResult(counts.rows, splitter.rows, tuple(files))
+        return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.by_reason)
 
 
 def write_empty(job: ExportJob, sink: FileSink) -> StagedFile:
@@ -146,4 +155,4 @@ def _declared(dataset: DatasetSpec) -> dict[str, str]:
 
 
 def _schema(job: ExportJob) -> pl.Schema:
-    return pl.Schema({chosen.name: polars_type(job.dataset.columns[chosen.column].type) for chosen in job.columns})
+    return pl.Schema({chosen.name: polars_type(chosen.type) for chosen in job.columns})

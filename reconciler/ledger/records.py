@@ -7,6 +7,7 @@ from typing import Literal
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.values.base import Value
 from reconciler.values.cursor import Cursor
+from reconciler.values.excluded import Excluded
 from reconciler.values.identity import FlowId
 from reconciler.values.manifest import ManifestFile, RunKind
 from reconciler.values.pin import Pin
@@ -122,6 +123,7 @@ class LastRun(Value):
     size: int
     finished_at: Instant
     location: str
+    excluded: dict[Excluded, int] = {}
 
 
 class Condition(Value):
@@ -195,6 +197,7 @@ class StagedRecord(Document):
     cursor_after: Cursor | None = None
     read: int
     matched: int
+    excluded: dict[Excluded, int] = {}
     staged_at: Instant
 
 
@@ -218,6 +221,7 @@ class RunRecord(Document):
     files: tuple[ManifestFile, ...]
     read: int
     matched: int
+    excluded: dict[Excluded, int] = {}
     rows: int
     size: int
     cursor_before: Cursor | None = None

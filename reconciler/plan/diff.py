@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.plan.plan import FieldDiff
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
-from reconciler.resources.effective import EffectiveDestination, EffectiveSource
+from reconciler.resources.effective import EffectiveDestination, EffectiveSource, ExportColumn
 from reconciler.values.base import Value
 
 
@@ -30,16 +30,20 @@ def _walk(path: str, before: object, after: object) -> Iterator[FieldDiff]:
 
 
 def _are_columns(items: Sequence[object]) -> bool:
-    return all(isinstance(item, dict) and item.keys() == {"column", "name", "type"} for item in items)
+    return all(isinstance(item, dict) and item.keys() >= {"name", "type"} for item in items)
 
 
-def _columns(path: str, before: list[dict[str, str]], after: list[dict[str, str]]) -> Iterator[FieldDiff]:
-    old, new = ({each["name"]: f"{each['column']} {each['type']}" for each in items} for items in (before, after))
+def _columns(path: str, before: list[dict[str, object]], after: list[dict[str, object]]) -> Iterator[FieldDiff]:
+    old, new = ({each.name: _column(each) for each in map(ExportColumn.model_validate, of)} for of in (before, after))
     for name in {*old, *new}:
         if old.get(name) != new.get(name):
             yield FieldDiff(path=f"{path}.{name}", before=old.get(name), after=new.get(name))
     if [name for name in old if name in new] != [name for name in new if name in old]:
         yield FieldDiff(path=f"{path} (order)", before=", ".join(old), after=", ".join(new))
+
+
+def _column(each: ExportColumn) -> str:
+    return f"{_text(each.constant) if each.column is None else each.column} {each.type}{each.treatment}"
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from reconciler.apply.changes import Done, Failed, Result
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.records import RunRecord
-from reconciler.present.words import inert, plural, short
+from reconciler.present.words import excluded, inert, plural, short
 
 _VERBS = {
     "create-destination": "created",
@@ -39,6 +39,7 @@ def export_line(run: RunRecord) -> str:
     """Rows, files and size, and where they are."""
     name = short(run.flow)
     line = f"  ✓ export       {inert(name)}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
+    line += excluded(run.excluded)
     line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}"
     return f"{line}\n{_INDENT}{inert(run.location)}"
 

@@ -11,7 +11,7 @@ from typing import Literal
 from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
-from reconciler.present.words import inert, plural
+from reconciler.present.words import excluded, inert, plural
 from reconciler.values.slot import slot_text
 
 State = Literal["failed", "held", "late", "due", "running", "suspended", "ready"]
@@ -126,7 +126,7 @@ def as_text(found: Iterable[FlowStatus], *, commands: Collection[str], style: St
 def last_text(head: FlowHead) -> str:
     """The last export in short."""
     run = head.last_run
-    return f"last {_moment(run.slot)} · {plural(run.rows, 'row')}" if run else "never exported"
+    return f"last {_moment(run.slot)} · {plural(run.rows, 'row')}{excluded(run.excluded)}" if run else "never exported"
 
 
 def _next_text(status: FlowStatus) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from reconciler.config.text import CONTROL, INVISIBLE
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
-from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
+from reconciler.values.excluded import Excluded
 from reconciler.values.identity import FlowId
 
 
@@ -70,8 +72,14 @@ def schedule(spec: ScheduleSpec) -> str:
 
 
 def columns(spec: FlowSpec) -> str:
-    """`prospect_id, email → contact`."""
-    return ", ".join(each.name if each.name == each.column else f"{each.column} → {each.name}" for each in spec.columns)
+    """`prospect_id, email → hashed_email (sha256-email)`."""
+    return ", ".join(map(_column, spec.columns))
+
+
+def _column(each: ExportColumn) -> str:
+    if each.column is None:
+        return f"{each.name} = {each.constant!r}"
+    return (each.name if each.name == each.column else f"{each.column} → {each.name}") + each.treatment
 
 
 def backfill(spec: FlowSpec) -> str:
@@ -97,3 +105,9 @@ def guards(spec: FlowSpec) -> str:
     of_export = [f"{sign} {rows:,} rows" for sign, rows in limits if rows is not None]
     groups = (("audience", of_audience), ("export", of_export))
     return " · ".join(f"{name} {', '.join(found)}" for name, found in groups if found)
+
+
+def excluded(counts: Mapping[Excluded, int]) -> str:
+    """` · 41 suppressed, 12 expired`: rows that matched and stayed; or nothing."""
+    said = ", ".join(f"{rows:,} {reason}" for reason, rows in counts.items() if rows)
+    return f" · {said}" if said else ""

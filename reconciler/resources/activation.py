@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.resources.dataset import ColumnName
 from reconciler.resources.metadata import LabelKey, LabelValue, Name
+from reconciler.resources.transform import Transform
 from reconciler.values.base import Value
 from reconciler.values.slot import Instant
 
@@ -21,11 +22,35 @@ class Selector(Value):
     match_labels: Annotated[dict[LabelKey, LabelValue], Field(min_length=1)]
 
 
-class MappedColumn(Value):
-    """A column of the dataset under another name."""
+Constant = Annotated[str, Field(max_length=1024)] | bool | int
 
-    column: ColumnName
-    as_: Annotated[ColumnName, Field(alias="as")]
+
+class MappedColumn(Value):
+    """A column of the dataset, under another name and transformed where that is said, or a constant.
+
+    `required`: rows whose value would leave empty are excluded and counted.
+    """
+
+    column: ColumnName | None = None
+    constant: Constant | None = None
+    as_: Annotated[ColumnName | None, Field(alias="as")] = None
+    transform: Transform | None = None
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("a column that leaves has either column or constant")
+        if self.constant is not None and self.as_ is None:
+            raise ValueError("a constant needs a name: write as")
+        if self.constant is not None and (self.transform is not None or self.required):
+            raise ValueError("a constant is never transformed nor missing: leave out transform and required")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name in the file."""
+        return self.as_ or self.column or ""
 
 
 class BackfillFrom(Value):

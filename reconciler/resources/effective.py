@@ -14,16 +14,29 @@ from reconciler.resources.activation import Backfill, Guards
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import DestinationSpec
 from reconciler.resources.schedule import ScheduleSpec
+from reconciler.resources.transform import OneTransform, named
 from reconciler.values.base import Value
 from reconciler.values.identity import FlowId, SourceKind
 
 
 class ExportColumn(Value):
-    """A column that leaves: `column` in the dataset, `name` in the file, `type` in the type language."""
+    """A column that leaves: `column` in the dataset (None: `constant` in every row), `name` in the file, `type` as it leaves.
 
-    column: str
+    `transform`: what is done to it, in order (None: nothing). `required`: rows without a value don't leave.
+    """
+
+    column: str | None = None
     name: str
     type: str
+    transform: tuple[OneTransform, ...] | None = None
+    constant: str | bool | int | None = None
+    required: Literal[True] | None = None
+
+    @property
+    def treatment(self) -> str:
+        """What is done to it, for people: ` (sha256-email, required)`, or nothing."""
+        done = [named(step) for step in self.transform or ()] + (["required"] if self.required else [])
+        return f" ({', '.join(done)})" if done else ""
 
 
 class EffectiveDestination(Value):

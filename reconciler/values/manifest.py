@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reconciler.values.base import Value
+from reconciler.values.excluded import Excluded
 from reconciler.values.slot import Instant, Slot
 
 RunKind = Literal["full", "increment", "rebuild", "resend"]
@@ -27,7 +28,8 @@ class Column(Value):
 
 
 class Manifest(Value):
-    """`files` is empty when no row matched. `covers`: older slots that this export stands for (missed ones)."""
+    """`files` is empty when no row matched. `matched`: rows that the filter kept; `excluded`: of these, those
+    that did not leave, by reason."""
 
     format_version: Literal[1] = 1
     tool: str
@@ -44,3 +46,5 @@ class Manifest(Value):
     files: tuple[ManifestFile, ...]
     rows: int
     size: int
+    matched: int
+    excluded: dict[Excluded, int] = {}

@@ -30,6 +30,15 @@ CASES = {
         "  columns:\n    - prospect_id\n    - {column: email, as: contact}\n", "", "R105", "spec", "agency-s3 has a recipient"),
     "backfill implied for a third party": ("  backfill: full\n", "", "R106", "spec", "full, none or {from: …}"),
     "unknown column": ("    - prospect_id\n", "    - prospectid\n", "R107", "prospectid", "Did you mean prospect_id?"),
+    "transform of another type": ("as: contact", "as: contact, transform: {time: {format: '%Y'}}", "R121", "{time: {format: '%Y'}}", "writes dates"),
+    "text transform of a number": ("{column: email, as: contact}", "{column: intent_score, transform: lower}", "R121", "lower", "is double here"),
+    "time zone of a transform": (
+        "{column: email, as: contact}", "{column: ingested_at, transform: {time: {format: '%Y', timezone: Mars/Base}}}", "R121",
+        "{time: {format: '%Y', timezone: Mars/Base}}", "no time zone Mars/Base"),
+    "two transforms in one": ("as: contact", "as: contact, transform: {mask: {}, hmac: {secret: {fromEnv: K}}}", "C110",
+                              "{mask: {}, hmac: {secret: {fromEnv: K}}}", "exactly one name"),
+    "constant without a name": ("{column: email, as: contact}", "{constant: x}", "C110", "{constant: x}", "write as"),
+    "column and constant": ("as: contact", "as: contact, constant: x", "C110", "{column: email, as: contact, constant: x}", "either column or constant"),
     "columns collide": ("as: contact", "as: Prospect_ID", "R108", "{column: email, as: Prospect_ID}", "one name"),
     "columns collide in the dataset": (
         "    postcode: {type: string}\n", "    Email: {type: string}\n", "R108", "spec", "Email and email"),
