@@ -134,4 +134,10 @@ DATASET_CODES = (
         "the strategy can't tell them apart. Nothing was exported.",
         "Write new data to new files, or start over with everything (reconcile export FLOW --full).",
     ),
+    Code(
+        "F120",
+        "not one format",
+        "A dataset's files are all Parquet, all CSV or all JSON Lines, told apart by their names. These aren't.",
+        "Name a folder that holds one format, or move the other files away; names that begin with _ or . are skipped.",
+    ),
 )

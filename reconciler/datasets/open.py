@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.datasets.base import Files
 from reconciler.datasets.local import LocalFiles
+from reconciler.datasets.names import DataFormat
 from reconciler.errors import MissingExtra
 from reconciler.resources.dataset import DatasetSpec, duration
 
@@ -18,20 +20,26 @@ S3_SCHEME = "s3://"
 
 
 def open_dataset(spec: DatasetSpec, *, root: Path, session: Callable[[], AwsSession]) -> Files:
+    """The files of a declared dataset; see `open_files`."""
+    return open_files(spec.location, spec.format, duration(spec.incremental.settle), root=root, session=session)
+
+
+def open_files(
+    location: str, form: DataFormat, settle: timedelta, *, root: Path, session: Callable[[], AwsSession]
+) -> Files:
     """The files at `s3://BUCKET/PREFIX`, or at a local path, relative ones below `root`.
 
     Touches nothing yet; `session` is called for S3 only. Raises `MissingExtra`, `AccountError`.
     """
-    settle = duration(spec.incremental.settle)
-    if not spec.location.startswith(S3_SCHEME):
-        path = (root / spec.location.removeprefix("file://")).absolute()
-        return LocalFiles(path, _normal(spec.location), spec.format, settle)
+    if not location.startswith(S3_SCHEME):
+        path = (root / location.removeprefix("file://")).absolute()
+        return LocalFiles(path, _normal(location), form, settle)
     try:
         from reconciler.datasets.s3 import S3Files
     except ImportError as error:
         raise MissingExtra("s3", "a dataset in S3") from error
-    bucket, _, prefix = spec.location.removeprefix(S3_SCHEME).partition("/")
-    return S3Files(bucket, prefix, _normal(spec.location), spec.format, settle, session())
+    bucket, _, prefix = location.removeprefix(S3_SCHEME).partition("/")
+    return S3Files(bucket, prefix, _normal(location), form, settle, session())
 
 
 def _normal(location: str) -> str:

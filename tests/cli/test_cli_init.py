@@ -62,7 +62,7 @@ def test_it_never_writes_into_what_is_there(tmp_path: Path, reconcile: Reconcile
 
 
 def test_it_needs_no_engine(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("polars", "boto3", "sqlglot"):
+    for name in ("polars", "boto3"):
         monkeypatch.setitem(sys.modules, name, None)
     assert reconcile("init", tmp_path / "p").code == 0
 
