@@ -7,6 +7,8 @@ ever goes into an error.
 
 from __future__ import annotations
 
+from reconciler.version import __version__
+
 
 class ReconcilerError(Exception):
     """Base of all errors raised on purpose; unexpected exceptions are bugs and exit with 1."""
@@ -80,7 +82,13 @@ class MissingExtra(ReconcilerError):
 
 
 def unexpected(error: Exception) -> ReconcilerError:
-    """What is told of a bug. Never the error's text: it may hold anything, data and secrets included."""
-    return ReconcilerError(
-        "E002", "an unexpected failure", f"{type(error).__name__}: this is a bug in reconciler. Please report it."
-    )
+    """What is told of a bug: its type and where it arose. Never its text, which may hold anything, data and secrets included."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] == "reconciler":
+            place = f" at {module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    said = f"{type(error).__name__}{place}: this is a bug in reconciler {__version__}. Please report it."
+    return ReconcilerError("E002", "an unexpected failure", said)

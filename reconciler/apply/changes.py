@@ -11,6 +11,7 @@ from reconciler.apply.context import Context
 from reconciler.apply.purge import purge
 from reconciler.apply.runs import Wanted, run_flow, settle
 from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError
+from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Applied, DestinationRecord, FlowHead, RunRecord
 from reconciler.plan.plan import (
@@ -64,13 +65,15 @@ class Apply:
     def perform(self, plan: Plan, told: Callable[[Result], None], *, exports: bool = True) -> tuple[Result, ...]:
         """Every change in the plan's order. One that fails leaves the others whole; what stands on it isn't tried.
 
-        `told` hears of each at once. Raises `OutcomeUnknown`: then nothing further is touched.
+        `told` hears of each at once. Raises `OutcomeUnknown`: then nothing further is touched; `Interrupted` once asked to stop.
         """
         results: list[Result] = []
         broken: set[str] = set()
         for change in plan.changes:
             if isinstance(change, Export) and not exports:
                 continue
+            if self.context.stop():
+                raise Interrupted
             result = self._one(change, broken)
             if isinstance(result, Failed):
                 broken.add(change.subject)

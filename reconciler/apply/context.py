@@ -12,6 +12,7 @@ from reconciler.export.job import Engine, Progress
 from reconciler.ledger.records import Lease
 from reconciler.resources.effective import EffectiveDestination, EffectiveSource
 from reconciler.stores.ledger import Ledger
+from reconciler.values.identity import FlowId
 
 LEASE = timedelta(minutes=15)
 
@@ -20,7 +21,7 @@ LEASE = timedelta(minutes=15)
 class Context:
     """`clock`: the real time, aware UTC: leases use it whatever time a run acts at. `run_id`: a fresh one. `holder`: this runner.
 
-    `stop`: true once a person asked to stop. `progress` hears of rows while a run stages.
+    `stop`: true once a person asked to stop. `progress` hears of a flow's rows while a run of it stages.
     """
 
     ledger: Ledger
@@ -33,7 +34,7 @@ class Context:
     tool: str
     lease: timedelta = LEASE
     stop: Callable[[], bool] = field(default=lambda: False)
-    progress: Callable[[Progress], None] = field(default=lambda _: None)
+    progress: Callable[[FlowId, Progress], None] = field(default=lambda _flow, _progress: None)
 
     def new_lease(self) -> Lease:
         """A lease from now on."""

@@ -52,7 +52,10 @@ def stage(
 
     result = ExportResult(0, 0, ())
     if choice.files:
-        result = context.engine.export(job, access, open_file, context.progress, context.stop)
+        flow_id = run.spec.flow_id
+        result = context.engine.export(
+            job, access, open_file, lambda done: context.progress(flow_id, done), context.stop
+        )
     audience = _audience(context, run, choice, access, result)
     changed = files.changed(choice.files)
     if changed:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from reconciler.cli.wiring import Here, as_json
+from reconciler.cli.here import Here
+from reconciler.cli.options import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ Json = dict[str, object]
     "--iam", metavar="DESTINATION", help="The least-privilege IAM policy of an s3 destination of the project."
 )
 @click.option("--env", "environment", metavar="NAME", help="With --iam: with the overlay environments/NAME.yaml.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@FORMAT
 @click.pass_obj
 def command(
     here: Here, type_name: str | None, data_type: str | None, iam: str | None, environment: str | None, form: str
@@ -38,9 +39,9 @@ def command(
         return
     shown = _chosen(type_name, data_type)
     if form == "json":
-        click.echo(as_json({"types": [_as_data(each) for each in shown]}))
+        here.console.out_json({"types": [_as_data(each) for each in shown]})
     else:
-        click.echo("\n\n".join("\n".join(_lines(each)) for each in shown))
+        here.console.out("\n\n".join("\n".join(_lines(each)) for each in shown))
 
 
 def _chosen(type_name: str | None, data_type: str | None) -> list[DestinationType]:
@@ -65,7 +66,7 @@ def _print_policy(here: Here, type_name: str | None, name: str, environment: str
         known = [each for each, resource in destinations.items() if isinstance(resource.spec, S3DestinationSpec)]
         listed = f"They are: {', '.join(known)}." if known else "There are none."
         raise click.BadParameter(f"name an s3 destination of this project. {listed}", param_hint="--iam")
-    click.echo(json.dumps(s3_policy(found.spec.connection), indent=2))
+    here.console.out(json.dumps(s3_policy(found.spec.connection), indent=2))
 
 
 def _parameters(of: DestinationType) -> Iterator[Json]:

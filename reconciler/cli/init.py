@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.wiring import coloured, plural, printable, style_for
+from reconciler.cli.console import coloured, style_for
+from reconciler.present.words import inert, plural
 
 if TYPE_CHECKING:
     from reconciler.datasets.infer import Found
@@ -64,7 +65,7 @@ def _from_nothing(folder: Path, shown: Path) -> None:
     from reconciler.values.types import parse_type
 
     if folder.exists() and any(name != ".git" for name in os.listdir(folder)):
-        raise click.UsageError(f"{printable(str(shown))} isn't empty; nothing was written. Name a new directory.")
+        raise click.UsageError(f"{inert(str(shown))} isn't empty; nothing was written. Name a new directory.")
     form: DataFormat = "parquet" if importlib.util.find_spec("pyarrow") is not None else "csv"
     columns = tuple(Column(name, parse_type(kind)) for name, kind in FLAT_COLUMNS.items())
     about = f"The data: {ROWS:,} invented prospects. Only columns that are declared here can ever leave."
@@ -117,7 +118,7 @@ def _over(found: Found, folder: Path, location: str, to: str, region: str | None
 
     columns, unfit = declarable(found.columns)
     if not columns:
-        raise click.UsageError(f"No column of {printable(location)} can be declared; nothing was written.")
+        raise click.UsageError(f"No column of {inert(location)} can be declared; nothing was written.")
     bucket_or_path = to.removeprefix("s3://").partition("/")[0] if to.startswith("s3://") else to
     data = Data(
         _name(_EXTENSIONS.sub("", posixpath.basename(location.rstrip("/")).lower()), "data"),
@@ -163,7 +164,7 @@ def _location(text: str, base: Path, project: Path) -> str:
     if text.startswith("s3://"):
         return text
     if "://" in text.removeprefix("file://"):
-        raise click.UsageError(f"{printable(text)}: only local paths and s3:// are read and written by this version.")
+        raise click.UsageError(f"{inert(text)}: only local paths and s3:// are read and written by this version.")
     path = Path(os.path.normpath(base / text.removeprefix("file://")))
     return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.as_posix()
 
@@ -173,7 +174,7 @@ def _refuse_inside_a_project(folder: Path) -> None:
 
     if (outer := find_project(folder)) is not None:
         raise click.UsageError(
-            f"There is a project in {printable(str(outer))} already; nothing was written. "
+            f"There is a project in {inert(str(outer))} already; nothing was written. "
             "A project can't lie in another: its files would be read as part of both."
         )
 
@@ -183,7 +184,7 @@ def _refuse_beside_yaml(folder: Path, shown: Path) -> None:
 
     if folder.exists() and (there := [name for name in Directory(folder).names(hidden=False)[0] if by_default(name)]):
         raise click.UsageError(
-            f"{printable(str(shown))} holds YAML already ({printable(there[0])}), which would be read as part of the "
+            f"{inert(str(shown))} holds YAML already ({inert(there[0])}), which would be read as part of the "
             "project; nothing was written. Name a new directory."
         )
 
@@ -217,7 +218,7 @@ def _never_over(folder: Path, texts: Mapping[str, str]) -> Iterator[None]:
         with written(folder, texts):
             yield
     except FileExistsError as error:
-        raise click.UsageError(f"{printable(str(error.filename))} is there already; nothing was written.") from error
+        raise click.UsageError(f"{inert(str(error.filename))} is there already; nothing was written.") from error
 
 
 def _say_what_is_next(folder: Path, shown: Path, starter: Starter) -> None:
@@ -226,7 +227,7 @@ def _say_what_is_next(folder: Path, shown: Path, starter: Starter) -> None:
     width = max(map(len, steps)) + 2
     click.echo("\nNext:\n")
     if folder != Path.cwd():
-        click.echo(f"  cd {shlex.quote(printable(str(shown)))}")
+        click.echo(f"  cd {shlex.quote(inert(str(shown)))}")
     for step, why in steps.items():
         click.echo(f"  reconcile {step:<{width}}# {why}" if why else f"  reconcile {step}")
 

@@ -6,12 +6,9 @@ import json
 
 import click
 
-from reconciler.cli.flows import Choice, chosen
-from reconciler.cli.session import Session
-from reconciler.cli.wiring import Here
+from reconciler.cli.here import Here
+from reconciler.cli.options import ENVIRONMENT
 from reconciler.errors import Conflict, UsageError
-
-ENVIRONMENT = click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
 
 
 @click.group("ledger")
@@ -25,15 +22,15 @@ def command() -> None:
 @click.pass_obj
 def show(here: Here, key: str | None, environment: str | None) -> None:
     """Print the document at KEY, or list all keys. Documents hold references to secrets, never secrets."""
-    store = Session(here.desired(environment), here.project()).ledger().store
+    store = here.project(environment).ledger().store
     if key is None:
         for each, _ in store.list(""):
-            click.echo(each)
+            here.console.out(each)
         return
     found = store.read(key)
     if found is None:
         raise UsageError("U107", "no such document", "reconcile ledger show lists the keys that there are.")
-    click.echo(json.dumps(json.loads(found.body), indent=2, ensure_ascii=False))
+    here.console.out(json.dumps(json.loads(found.body), indent=2, ensure_ascii=False))
 
 
 @command.command("release")
@@ -45,14 +42,14 @@ def release(here: Here, flow: str, environment: str | None) -> None:
 
     For a runner that is surely dead. One that is alive loses nothing but its work: it can't publish what another took over.
     """
+    from reconciler.api.choose import Choice, chosen
     from reconciler.ledger import transitions
 
-    session = Session(here.desired(environment), here.project())
-    ledger = session.ledger()
-    head = ledger.head(chosen(ledger.actual(), Choice(flow, (), ()))[0].flow_id)
+    ledger = here.project(environment).ledger()
+    head = ledger.head(chosen(ledger.actual(), Choice(flow))[0].flow_id)
     run = head.document.open if head else None
     if head is None or run is None:
         raise Conflict("U108", "there is nothing to release", f"{flow} has no open run.")
     over = run.lease.model_copy(update={"until": run.claimed_at})
     ledger.swap(head, transitions.renew(head.document, run.run_id, over, nonce=ledger.nonce()))
-    click.echo(f"Released run {run.run_id}. Next: reconcile run")
+    here.console.out(f"Released run {run.run_id}. Next: reconcile run")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.wiring import Here, as_json, printable
+from reconciler.cli.here import Here
+from reconciler.cli.options import ENVIRONMENT, FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +22,8 @@ Row = dict[str, object]
 @click.command("list")
 @click.argument("kind")
 @click.option("--for", "destination", metavar="DESTINATION", help="Only what a destination accepts or is sent.")
-@click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@ENVIRONMENT
+@FORMAT
 @click.pass_obj
 def command(here: Here, kind: str, destination: str | None, environment: str | None, form: str) -> None:
     """The resources of a project.
@@ -36,11 +37,11 @@ def command(here: Here, kind: str, destination: str | None, environment: str | N
     desired = here.desired(environment)
     rows = _eligible(wanted, desired, destination) if destination is not None else _ROWS[wanted](desired)
     if form == "json":
-        click.echo(as_json({"kind": wanted, "items": rows}))
+        here.console.out_json({"kind": wanted, "items": rows})
     elif rows:
-        click.echo("\n".join(_table(rows)))
+        here.console.out("\n".join(_table(rows)))
     else:
-        click.echo(f"No {wanted}{' for ' + destination if destination else ''}.")
+        here.console.out(f"No {wanted}{' for ' + destination if destination else ''}.")
 
 
 def _eligible(wanted: str, desired: Desired, name: str) -> list[Row]:
@@ -137,4 +138,6 @@ def _table(rows: list[Row]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    return printable(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    from reconciler.present.words import inert
+
+    return inert(", ".join(map(str, value)) if isinstance(value, list) else str(value))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from reconciler.cli.wiring import Here
+from reconciler.cli import exits
+from reconciler.cli.console import Console, LogForm
+from reconciler.cli.here import Here
+from reconciler.cli.signals import Stopped, Terminated, terminated
 from reconciler.version import __version__
 
-USAGE = 64
-INTERRUPTED = 130
 COMMANDS = {
     "apply": "Perform what the plan says, due exports included.",
     "catalog": "Destination types, and what each accepts and needs.",
@@ -61,49 +65,88 @@ class LazyGroup(click.Group):
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The project directory. Default: here, or the nearest parent that has a Project.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(get_args(LogForm)),
+    default="text",
+    show_default=True,
+    help="How progress and errors are written to stderr; json is one object a line, for machines.",
+)
 @click.pass_context
-def reconcile(ctx: click.Context, directory: Path | None) -> None:
+def reconcile(ctx: click.Context, directory: Path | None, log_format: LogForm) -> None:
     """Audience exports as code: declared in YAML, validated offline."""
-    ctx.obj = Here(directory)
+    console = ctx.obj if isinstance(ctx.obj, Console) else Console(log_format)
+    ctx.obj = Here(directory, console)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with the exit code of `run`."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminated)
     sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code: 0 fine, 1 failed, 3 configuration invalid, 64 wrong usage, others as
-    the error's class says. Errors that are meant for people never show a traceback."""
+    """Runs the command line; returns the exit code: see `reconciler.cli.exits`; 130 or 143 where a signal ended it. Errors that
+    are meant for people never show a traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    console = Console(_log_format(given))
+    code = _called(given, console)
+    if console.failure is not None:
+        reason = console.failure.strerror or "unknown error"
+        console.say(f"Failed: what was to be shown could not be written: {reason}", "error", "error", detail=reason)
+        return code or exits.FAILED
+    return code
+
+
+def _called(arguments: list[str], console: Console) -> int:
     try:
-        code = reconcile.main(args=arguments, prog_name="reconcile", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        return USAGE
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        code = reconcile.main(args=arguments, prog_name="reconcile", standalone_mode=False, obj=console)
     except click.Abort:
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
+        console.say("Interrupted.", "interrupted", "error")
+        return exits.SIGNALLED + signal.SIGINT
+    except Terminated:
+        console.say("Terminated.", "interrupted", "error")
+        return exits.SIGNALLED + signal.SIGTERM
+    except Stopped as stopped:
+        console.say("Stopped. Next: reconcile run", "interrupted", "error")
+        return stopped.exit_code
+    except click.ClickException as error:
+        return _usage(error, console)
     except Exception as error:
-        return _failed(error)
-    return code if isinstance(code, int) else 0
+        return _failed(error, console)
+    return code if isinstance(code, int) else exits.DONE
 
 
-def _failed(error: Exception) -> int:
-    from reconciler.cli.wiring import printable
-    from reconciler.errors import ReconcilerError
+def _log_format(arguments: list[str]) -> LogForm:
+    """As the options before the command say; known before they are parsed, since that may be what goes wrong."""
+    for at, each in enumerate(arguments):
+        if each == "--log-format=json" or (each == "--log-format" and arguments[at + 1 : at + 2] == ["json"]):
+            return "json"
+        if each in COMMANDS:
+            break
+    return "text"
+
+
+def _usage(error: click.ClickException, console: Console) -> int:
+    if console.form == "text":
+        error.show()
+    else:
+        fields = {"summary": "wrong usage", "detail": error.format_message(), "exitCode": exits.USAGE}
+        console.event("error", "error", code=None, **fields)
+    return exits.USAGE if isinstance(error, click.UsageError) else error.exit_code
+
+
+def _failed(error: Exception, console: Console) -> int:
+    from reconciler.errors import ReconcilerError, unexpected
+    from reconciler.present.words import inert
 
     if isinstance(error, ReconcilerError):
-        click.echo(f"{error.code} {error.summary}", err=True)
-        if error.detail:
-            click.echo(f"  {printable(error.detail)}", err=True)
+        console.error(error)
         return error.exit_code
     if isinstance(error, OSError) and error.strerror:
-        where = f": {printable(str(error.filename))}" if error.filename else ""
-        click.echo(f"Failed: {error.strerror}{where}", err=True)
-        return 1
-    # Not the message: an unexpected error's text may hold anything, data and secrets included.
-    click.echo(f"Failed unexpectedly ({type(error).__name__}): this is a bug in reconcile {__version__}.", err=True)
-    return 1
+        where = f": {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str | bytes) else ""
+        console.say(f"Failed: {error.strerror}{where}", "error", "error", detail=f"{error.strerror}{where}")
+        return exits.FAILED
+    console.error(unexpected(error))
+    return exits.FAILED

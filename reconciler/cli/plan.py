@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import datetime
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.session import Session, moment, removals
-from reconciler.cli.wiring import Here, printable, valid
+from reconciler.cli import exits
+from reconciler.cli.console import style_for
+from reconciler.cli.here import Here
+from reconciler.cli.options import ENVIRONMENT, SELECT, moment, removals
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
-    from reconciler.ledger.records import Actual
     from reconciler.plan.bind import SavedPlan
     from reconciler.plan.plan import Plan
-
-CHANGES = 2
-REFUSED = 4
 
 
 @click.command("plan")
 @click.option("--base", metavar="REV", help="Compare with this git revision as if it were applied; no ledger is read.")
-@click.option("--select", multiple=True, metavar="PATTERN", help="Only these flows or destinations; may be repeated.")
-@click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
+@SELECT
+@ENVIRONMENT
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, for apply to perform exactly."
@@ -51,38 +49,30 @@ def command(
     Compares the configuration with the ledger, or with --base with a git revision: that needs no ledger, no secret
     and no network, and shows no due exports. Changes nothing. Ends with 4 if the plan is refused.
     """
-    from reconciler.config.revision import head
     from reconciler.plan.bind import save
-    from reconciler.plan.planner import plan
+    from reconciler.present.words import inert
 
     if out is not None and base is not None:
         raise UsageError(
             "U105", "a comparison can't be saved", "--out saves a plan against the ledger; leave --base out."
         )
     desired = here.desired(environment)
-    now = moment(at, simulated=True)
-    actual = Session(desired, here.project()).ledger().actual() if base is None else _base(here, base, environment, now)
-    found = plan(
-        desired,
-        actual,
-        now,
-        select=select or None,
-        allow_removals=removals(allow_removals),
-        revision=head(here.project()),
-        base=base,
+    found = here.project(environment).plan(
+        select=select, at=moment(at), allow_removals=removals(allow_removals), base=base, desired=desired
     )
     saved = save(found) if out is not None else None
-    against = desired.project.spec.ledger.url if base is None else f"as at {printable(base)}"
-    click.echo(_shown(found, saved, form, against), nl=False)
+    against = desired.project.spec.ledger.url if base is None else f"as at {inert(base)}"
+    here.console.out(_shown(found, saved, form, against))
     if out is not None and saved is not None and not found.refusals:
         _write(out, saved)
-        until = f"{saved.expires:%Y-%m-%d %H:%M} UTC"
-        click.echo(
-            f"Saved to {out} (valid until {until}). Apply exactly this: reconcile apply {out}", err=form != "text"
-        )
+        said = f"Saved to {out} (valid until {saved.expires:%Y-%m-%d %H:%M} UTC). Apply exactly this: reconcile apply {out}"
+        if form == "text":
+            here.console.out(said)
+        else:
+            here.console.say(said, "saved", path=str(out), expires=f"{saved.expires:%Y-%m-%dT%H:%M:%SZ}")
     if found.refusals:
-        return REFUSED
-    return CHANGES if detailed_exitcode and found.changes else 0
+        return exits.REFUSED
+    return exits.CHANGES if detailed_exitcode and found.changes else exits.DONE
 
 
 def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str) -> str:
@@ -96,7 +86,7 @@ def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str) -> str
         digest = hashlib.sha256(saved_text(saved).encode()).hexdigest() if saved else None
         expires = f"{saved.expires:%Y-%m-%d %H:%M} UTC" if saved else None
         return as_markdown(found, digest=digest, expires=expires)
-    return as_text(found, ledger=against)
+    return as_text(found, ledger=against, style=style_for(sys.stdout))
 
 
 def _write(out: Path, saved: SavedPlan) -> None:
@@ -104,19 +94,11 @@ def _write(out: Path, saved: SavedPlan) -> None:
     from reconciler.present.plan_json import saved_text
 
     beside = out.with_name(f".{out.name}.{os.getpid()}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(saved_text(saved))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(out)
-
-
-def _base(here: Here, revision: str, environment: str | None, now: datetime) -> Actual:
-    """The ledger as if the revision were applied. Raises ConfigInvalid P110; ends with 3 if it isn't valid there."""
-    from reconciler.config.load import load_revision
-    from reconciler.plan.assumed import as_applied
-
-    found = load_revision(here.project(), revision, environment)
-    if found.desired is None:
-        click.echo(f"At {printable(revision)}, the configuration is not valid:", err=True)
-    return as_applied(valid(found), now)
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(saved_text(saved))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)

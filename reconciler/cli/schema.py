@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from reconciler.cli.here import Here
+
 
 @click.command("schema")
 @click.argument("kind", required=False)
-def command(kind: str | None) -> None:
+@click.pass_obj
+def command(here: Here, kind: str | None) -> None:
     """Print a JSON Schema.
 
     KIND is a resource's kind, such as Audience; without it, the schema of any resource.
@@ -16,4 +19,4 @@ def command(kind: str | None) -> None:
     from reconciler.resources.resource import KINDS
 
     folded = {name.lower(): name for name in KINDS}
-    click.echo(text_of(schema_of(kind and folded.get(kind.lower(), kind))), nl=False)
+    here.console.out(text_of(schema_of(kind and folded.get(kind.lower(), kind))))

@@ -6,10 +6,9 @@ import sys
 
 import click
 
-from reconciler.cli.flows import Choice, chosen, flow_options, moment, opened
-from reconciler.cli.wiring import Here, as_json, coloured
-
-_COLOURS = {"failed": "red", "held": "red", "late": "yellow", "due": "cyan", "running": "green"}
+from reconciler.cli.console import style_for
+from reconciler.cli.here import Here
+from reconciler.cli.options import flow_options, moment
 
 
 @click.command("status")
@@ -30,22 +29,14 @@ def command(
     One line a flow, those that need a person first: failed, held, late, due, running, suspended, ready. A flow that is
     due is late after an hour, or once it missed a slot. FLOW is <destination>/<name>, or a full flow id.
     """
+    from reconciler.api.wiring import clock
     from reconciler.cli.main import COMMANDS
-    from reconciler.present.status import as_data, as_text, by_urgency, flow_status
+    from reconciler.present.status import as_data, as_text
 
-    now = moment(at)
-    _, actual = opened(here, environment)
-    heads = chosen(actual, Choice(flow, destinations, select))
-    if flow is not None and heads and heads[0].state in ("removed", "moved"):
-        head = heads[0]
-        raise click.BadParameter(f"{head.flow} was {head.state}; see reconcile history {head.flow}", param_hint="FLOW")
-    found = by_urgency(flow_status(head, now) for head in heads)
+    now = moment(at) or clock()
+    found = here.project(environment).status(flow, destinations=destinations, select=select, at=now)
     if form == "json":
         items = [as_data(each, commands=COMMANDS) for each in found]
-        click.echo(as_json({"at": now.isoformat().replace("+00:00", "Z"), "flows": items}))
+        here.console.out_json({"at": now.isoformat().replace("+00:00", "Z"), "flows": items})
         return
-    click.echo(as_text(found, commands=COMMANDS, style=_style), nl=False)
-
-
-def _style(text: str, role: str) -> str:
-    return click.style(text, fg=_COLOURS[role]) if role in _COLOURS and coloured(sys.stdout) else text
+    here.console.out(as_text(found, commands=COMMANDS, style=style_for(sys.stdout)))

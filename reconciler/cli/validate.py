@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.wiring import Here, coloured, plural, style_for
+from reconciler.cli import exits
+from reconciler.cli.console import style_for
+from reconciler.cli.here import Here
+from reconciler.cli.options import ENVIRONMENT
 
 if TYPE_CHECKING:
     from reconciler.config.load import Loaded
 
-INVALID = 3
-
 
 @click.command("validate")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
-@click.option("--env", "environment", metavar="NAME", help="With the overlay environments/NAME.yaml.")
+@ENVIRONMENT
 @click.pass_obj
 def command(here: Here, form: str, environment: str | None) -> int:
     """Check the configuration, offline.
@@ -27,25 +28,25 @@ def command(here: Here, form: str, environment: str | None) -> int:
     """
     from reconciler.present.diagnostics import as_github, as_json
 
-    found = here.load(environment)
+    found = here.project(environment).validate()
     match form:
         case "json":
-            click.echo(as_json(found.diagnostics), nl=False)
+            here.console.out(as_json(found.diagnostics))
         case "github":
-            click.echo(as_github(found.diagnostics), nl=False)
+            here.console.out(as_github(found.diagnostics))
         case _:
-            _text(found)
-    return INVALID if found.desired is None else 0
+            here.console.out(_text(found))
+    return exits.INVALID if found.desired is None else exits.DONE
 
 
-def _text(found: Loaded) -> None:
+def _text(found: Loaded) -> str:
     from reconciler.present.diagnostics import as_text
+    from reconciler.present.words import plural
 
-    stream = sys.stdout
-    text = as_text(found.diagnostics, found.files, files=len(found.files), style=style_for(stream))
-    click.echo(text, nl=False, color=coloured(stream))
+    text = as_text(found.diagnostics, found.files, files=len(found.files), style=style_for(sys.stdout))
     if (desired := found.desired) is not None:
-        click.echo(
+        text += (
             f"Valid: {plural(len(desired.places), 'resource')} in {plural(len(found.files), 'file')}, "
-            f"{plural(len(desired.flows), 'flow')}."
+            f"{plural(len(desired.flows), 'flow')}.\n"
         )
+    return text

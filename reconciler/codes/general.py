@@ -121,6 +121,18 @@ GENERAL_CODES = (
         "Nothing needs to be done.",
     ),
     Code(
+        "U120",
+        "nothing fits",
+        "A flow, destination or pattern was named that nothing applied has. It is refused, since a mistyped name must not read as all is well.",
+        "List what is applied with reconcile status, and correct the name.",
+    ),
+    Code(
+        "U121",
+        "several flows fit",
+        "An audience and a dataset of one name go to the same destination, so that the short name means both.",
+        "Write the flow's full id, as the detail lists them.",
+    ),
+    Code(
         "L152",
         "the ledger has recorded a later time",
         "On a simulated ledger time is what --at says, and what is recorded can't be undone by going back.",

@@ -41,7 +41,7 @@ def link(
     check_rules(index)
     check_locations(index, root)
     check_columns(index)
-    _ledger_account(index)
+    check_ledger_account(index)
     flows = Flows(index)
     flows.build()
     project = next((resource for _, resource in index.all(Project)), DEFAULT_PROJECT)
@@ -61,7 +61,8 @@ def link(
     return desired, sorted(index.findings)
 
 
-def _ledger_account(index: Index) -> None:
+def check_ledger_account(index: Index) -> None:
+    """Reports a ledger's account that isn't declared (R101)."""
     for entry, project in index.all(Project):
         if project.spec.ledger.account is not None:
             index.resolve(Account, project.spec.ledger.account, entry, ("spec", "ledger", "account"))

@@ -90,21 +90,23 @@ def _count(diagnostics: Sequence[Diagnostic], files: int, limit: int) -> list[st
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     """`{"version": 1, "diagnostics": […]}`: all of them, in order. Lines and columns from 1, `length` 0 if unknown."""
-    listed = [
-        {
-            "code": each.code,
-            "severity": each.severity,
-            "summary": each.summary,
-            "detail": each.detail,
-            "subject": each.subject,
-            "path": each.source.path,
-            "line": each.source.line,
-            "column": each.source.column,
-            "length": each.source.length,
-        }
-        for each in diagnostics
-    ]
+    listed = [item(each) for each in diagnostics]
     return json.dumps({"version": FORMAT_VERSION, "diagnostics": listed}, indent=2, ensure_ascii=False) + "\n"
+
+
+def item(diagnostic: Diagnostic) -> dict[str, object]:
+    """One diagnostic as JSON data."""
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+        "subject": diagnostic.subject,
+        "path": diagnostic.source.path,
+        "line": diagnostic.source.line,
+        "column": diagnostic.source.column,
+        "length": diagnostic.source.length,
+    }
 
 
 def as_github(diagnostics: Iterable[Diagnostic]) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.session import Session
-from reconciler.cli.wiring import Here
+from reconciler.api.project import Project
 from reconciler.ledger import transitions
 from reconciler.ledger.records import Lease, OpenRun
 from reconciler.values.identity import FlowId
@@ -28,8 +27,7 @@ def applied(tmp_path: Path, reconcile: Reconcile) -> Path:
 
 def claim_and_die(folder: Path) -> None:
     """Leaves what a runner leaves that is killed while it stages."""
-    here = Here(folder)
-    ledger = Session(here.desired(None), folder).ledger()
+    ledger = Project.open(folder).ledger()
     head = ledger.head(FLOW)
     assert head is not None
     now = datetime.now(UTC)

@@ -172,8 +172,9 @@ def test_a_short_form_that_fits_two_flows_is_refused(house: House, reconcile: Re
 def test_without_a_ledger_it_says_so_and_makes_none(tmp_path: Path, reconcile: Reconcile, command: str) -> None:
     write(tmp_path, {"project.yaml": document("Project", "test", "{ledger: {url: 'file://ledger'}}")})
     found = reconcile("-C", tmp_path, command)
-    assert found.code == 1
-    assert "reconcile plan" in found.err
+    assert (found.code, found.out) == (5, "")
+    assert found.err.startswith("L151 ")
+    assert "reconcile apply" in found.err
     assert not (tmp_path / "ledger").exists()
 
 

@@ -1,0 +1,61 @@
+"""Performing a plan: what is checked before anything is touched, then every change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.api.hooks import Hooks
+from reconciler.api.wiring import Wiring, new_lineage
+from reconciler.apply.changes import Apply, Result
+from reconciler.apply.initialise import open_for_apply
+from reconciler.config.project import LedgerPlace
+from reconciler.errors import Conflict, Refused
+from reconciler.ledger.records import Actual
+from reconciler.plan.bind import SavedPlan, check_saved, save
+from reconciler.plan.plan import Plan
+from reconciler.stores.ledger import Ledger
+from reconciler.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """`results`: of each change, in order. `made`: this apply made the ledger."""
+
+    results: tuple[Result, ...]
+    made: bool = False
+
+
+def check(plan: Plan | SavedPlan, place: LedgerPlace, actual: Actual, now: datetime, digest: str | None = None) -> Plan:
+    """The plan, if it may be performed on this ledger now; `digest` is that of the configuration at hand.
+
+    Raises `Refused` where the plan itself was refused, `Conflict` where it is stale or of another ledger.
+    """
+    saved = plan if isinstance(plan, SavedPlan) else save(plan)
+    if saved.plan.refusals:
+        first = saved.plan.refusals[0]
+        raise Refused(first.code, "the plan is refused", first.sentence)
+    if refusal := check_saved(saved, actual, now, __version__, digest):
+        raise Conflict(refusal.code, "the plan can't be performed", refusal.sentence)
+    if (saved.plan.project, saved.plan.environment) != (place.project, place.environment):
+        raise Conflict("G125", "the plan can't be performed", "It was made for another project or environment.")
+    return saved.plan
+
+
+def perform(
+    wiring: Wiring, ledger: Ledger, plan: Plan, now: datetime, hooks: Hooks, *, exports: bool = True
+) -> Performed:
+    """Every change of a plan that was checked. Makes the ledger where there is none. Raises as `Apply.perform` does, and `Refused` L150,
+    `Conflict` where another apply was faster."""
+    context = wiring.context(ledger, hooks)
+    applied = wiring.applied(now)
+    opened = open_for_apply(
+        ledger,
+        project=plan.project,
+        environment=wiring.place.environment,
+        simulated=wiring.place.spec.simulated,
+        applied=applied,
+        lineage=new_lineage,
+    )
+    results = Apply(context, opened.record.lineage, applied, now).perform(plan, hooks.told, exports=exports)
+    return Performed(results, opened.made)

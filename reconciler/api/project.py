@@ -1,0 +1,277 @@
+"""A project directory and everything that can be done with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.api.hooks import QUIET, Hooks
+from reconciler.config.files import require_project
+from reconciler.config.project import find_ledger
+from reconciler.errors import ConfigInvalid, Conflict, Refused, UsageError
+
+if TYPE_CHECKING:
+    from reconciler.api.applying import Performed
+    from reconciler.api.history import History
+    from reconciler.api.runs import Event
+    from reconciler.api.verifying import Report
+    from reconciler.api.wiring import Wiring
+    from reconciler.config.desired import Desired
+    from reconciler.config.load import Loaded
+    from reconciler.ledger.records import Actual, RunRecord
+    from reconciler.plan.bind import SavedPlan
+    from reconciler.plan.plan import Plan
+    from reconciler.present.status import FlowStatus
+    from reconciler.stores.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project directory, with the overlay of an `environment` if one is named. Files and ledger are read anew by every call.
+
+    Times (`at`) are aware; None is now. Flows are named by full id or `<destination>/<name>`; `select` has patterns on both and on
+    destinations. Errors are `ReconcilerError`s: `code`, `summary`, `detail`, and the `exit_code` that the command line ends with.
+    """
+
+    root: Path
+    environment: str | None = None
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None, environment: str | None = None) -> Project:
+        """The project in a directory; without `path`, here or in the nearest parent that has one. Raises ConfigInvalid P109."""
+        root = require_project(Path.cwd()) if path is None else Path(path).absolute()
+        if not root.is_dir():
+            raise ConfigInvalid("P109", "no project here", f"{root} is no directory.")
+        return cls(root, environment)
+
+    # Configuration: no secret, no network ------------------------------------------------------------------------------
+
+    def validate(self, base: str | None = None) -> Loaded:
+        """Everything that is wrong with the configuration, and what it declares if nothing is. `base`: as it is at that git revision.
+
+        Raises ConfigInvalid P109 where there is none at all: a mistyped directory must not pass as valid. P110: no such revision.
+        """
+        from reconciler.config.load import load, load_revision
+
+        if base is not None:
+            return load_revision(self.root, base, self.environment)
+        found = load(self.root, self.environment)
+        if not found.files and not found.diagnostics:
+            raise ConfigInvalid("P109", "no project here", f"There is no YAML file to read in {self.root}.")
+        return found
+
+    def plan(
+        self,
+        *,
+        select: tuple[str, ...] = (),
+        at: datetime | None = None,
+        allow_removals: int | Literal["all"] | None = None,
+        allow_rewind: bool = False,
+        base: str | None = None,
+        desired: Desired | None = None,
+    ) -> Plan:
+        """What an apply would change, due exports included. Changes nothing. A plan with refusals can't be applied.
+
+        `base`: compared with the configuration at that git revision instead of the ledger. `desired`: what `validate` gave, if it is at
+        hand. Raises `NotValid` with every finding, `StoreError`.
+        """
+        from reconciler.config.revision import commit_time, head
+        from reconciler.plan.planner import plan
+
+        wanted = desired or self.validate().require()
+        now = _now(at)
+        return plan(
+            wanted,
+            self._assumed(base, now) if base is not None else self._wiring().ledger().actual(),
+            now,
+            select=select or None,
+            allow_removals=allow_removals,
+            revision=head(self.root),
+            committed_at=commit_time(self.root),
+            allow_rewind=allow_rewind,
+            base=base,
+        )
+
+    # The ledger alone: whatever is wrong with the rest of the configuration ------------------------------------------------
+
+    def ledger(self) -> Ledger:
+        """The ledger, whether it has been made or not. Raises `NotValid` where what names it is wrong."""
+        return self._wiring().ledger()
+
+    def status(
+        self,
+        flow: str | None = None,
+        *,
+        destinations: tuple[str, ...] = (),
+        select: tuple[str, ...] = (),
+        at: datetime | None = None,
+    ) -> tuple[FlowStatus, ...]:
+        """How the applied flows are doing, those that need a person first."""
+        from reconciler.api.choose import Choice, applied_flow, chosen
+        from reconciler.present.status import by_urgency, flow_status
+
+        actual = _made(self.ledger())
+        now = _now(at)
+        heads = [applied_flow(actual, flow)] if flow else chosen(actual, Choice(None, destinations, select))
+        return tuple(by_urgency(flow_status(head, now) for head in heads))
+
+    def history(
+        self,
+        flow: str | None = None,
+        *,
+        destinations: tuple[str, ...] = (),
+        select: tuple[str, ...] = (),
+        limit: int = 20,
+    ) -> History:
+        """The recorded runs, newest first, those of removed and moved flows too."""
+        from reconciler.api.choose import Choice, chosen
+        from reconciler.api.history import newest
+
+        ledger = self.ledger()
+        return newest(ledger, chosen(_made(ledger), Choice(flow, destinations, select), gone=True), limit)
+
+    def verify(
+        self, flow: str | None = None, *, destinations: tuple[str, ...] = (), select: tuple[str, ...] = ()
+    ) -> Report:
+        """Every exported file read back and hashed again. Raises `DestinationError` where that can't be told."""
+        from reconciler.api.choose import Choice, chosen
+        from reconciler.api.verifying import verify
+
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        heads = chosen(_made(ledger), Choice(flow, destinations, select), gone=True)
+        return verify(ledger, heads, wiring.destination)
+
+    def run(
+        self, *, select: tuple[str, ...] = (), at: datetime | None = None, hooks: Hooks = QUIET
+    ) -> tuple[Event, ...]:
+        """Exports what is due of what is applied: each slot once, however many runners do this at once.
+
+        An export that fails is an event, and the others go on. Raises `Conflict` L151 without a ledger, `Refused` L150 for one of another
+        environment, `Interrupted`.
+        """
+        from reconciler.api.choose import Choice, chosen
+        from reconciler.api.runs import run_due
+
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        actual, now = self._at_work(ledger, at)
+        heads = chosen(actual, Choice(select=select), gone=True)
+        return run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told)
+
+    def export(self, flow: str, *, full: bool = False, at: datetime | None = None, hooks: Hooks = QUIET) -> RunRecord:
+        """Exports one flow now: what is new, or everything. The schedule's slots are untouched.
+
+        Raises `Conflict` L120 where another runner is at this flow, and whatever stopped the export.
+        """
+        from reconciler.api.choose import applied_flow
+        from reconciler.api.runs import Exported
+        from reconciler.apply.runs import Wanted, run_flow
+
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        actual, now = self._at_work(ledger, at)
+        head = applied_flow(actual, flow)
+        record = run_flow(wiring.context(ledger, hooks), head.flow_id, Wanted(now, on_demand=True, full=full), now)
+        if record is None:
+            detail = (
+                f"{head.flow} has an open run. Try again when it is done; how it is doing: reconcile status {head.flow}"
+            )
+            raise Conflict("L120", "another runner was faster", detail)
+        hooks.told(Exported(head.flow, record))
+        return record
+
+    def apply(
+        self,
+        plan: Plan | SavedPlan,
+        *,
+        at: datetime | None = None,
+        exports: bool = True,
+        desired: Desired | None = None,
+        hooks: Hooks = QUIET,
+    ) -> Performed:
+        """Performs exactly a plan, or refuses. Makes the ledger where there is none. `exports`: due ones included.
+
+        A saved plan is also bound to the configuration as it is here (`desired`, if it is at hand). Raises `Refused` for a plan with
+        refusals, `Conflict` for a stale one, `OutcomeUnknown`, `Interrupted`; a change that fails is a result.
+        """
+        from reconciler.api.applying import Performed, check, perform
+        from reconciler.apply.horizon import not_behind
+        from reconciler.plan.bind import SavedPlan
+
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        actual = ledger.actual()
+        now = acting_at(at, simulated=actual.project.simulated if actual.project else wiring.place.spec.simulated)
+        digest = None
+        if isinstance(plan, SavedPlan):
+            digest = (desired or self.validate().require()).digest()
+        checked = check(plan, wiring.place, actual, now, digest)
+        if not checked.changes:
+            return Performed(())
+        not_behind(actual, now)
+        return perform(wiring, ledger, checked, now, hooks, exports=exports)
+
+    def _wiring(self) -> Wiring:
+        from reconciler.api.wiring import Wiring
+
+        return Wiring(self.root, find_ledger(self.root, self.environment))
+
+    def _at_work(self, ledger: Ledger, at: datetime | None) -> tuple[Actual, datetime]:
+        """What is applied, and the time to act at, if exports may run at all."""
+        from reconciler.apply.horizon import not_behind
+
+        actual = _made(ledger)
+        record = actual.project
+        if record is not None and record.environment != self.environment:
+            said, found = self.environment or "(none)", record.environment or "(none)"
+            detail = f"It is of environment {found}; asked for was {said}. Nothing was exported. Name the right --env."
+            raise Refused("L150", "this ledger is another's", detail)
+        now = acting_at(at, simulated=record is not None and record.simulated)
+        not_behind(actual, now)
+        return actual, now
+
+    def _assumed(self, base: str, now: datetime) -> Actual:
+        """The ledger as if a revision were applied."""
+        from reconciler.config.invalid import NotValid
+        from reconciler.plan.assumed import as_applied
+
+        found = self.validate(base)
+        if found.desired is None:
+            raise NotValid(found.diagnostics, found.files, revision=base)
+        return as_applied(found.desired, now)
+
+
+def acting_at(at: datetime | None, *, simulated: bool) -> datetime:
+    """The time that something is performed at. Ahead of the clock only on a simulated ledger: UsageError U102 otherwise."""
+    from reconciler.api.wiring import clock
+
+    now, wanted = clock(), _now(at)
+    if at is not None and wanted > now and not simulated:
+        raise UsageError(
+            "U102",
+            "ahead of the clock",
+            "The time lies in the future: that is for plan, and for a simulated ledger only.",
+        )
+    return wanted
+
+
+def _now(at: datetime | None) -> datetime:
+    from reconciler.api.wiring import clock
+    from reconciler.values.slot import to_utc
+
+    if at is not None and at.tzinfo is None:
+        raise UsageError("U101", "not a time", "A time names its zone, such as 2026-12-01T02:00Z.")
+    return clock() if at is None else to_utc(at)
+
+
+def _made(ledger: Ledger) -> Actual:
+    """What is applied. Raises `Conflict` L151: a lost ledger must not read as `nothing to do`."""
+    actual = ledger.actual()
+    if actual.project is None:
+        detail = f"Nothing is applied at {ledger.store.url}; only an apply makes a ledger. Next: reconcile apply"
+        raise Conflict("L151", "there is no ledger yet", detail)
+    return actual

@@ -1,0 +1,64 @@
+"""What is at the destinations of flows against what their runs recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.apply.verify import Finding, Open, Verified, leftovers, recorded, unknown, verify_run
+from reconciler.destinations.base import Destination
+from reconciler.ledger.records import FlowHead, RunRecord
+from reconciler.resources.effective import EffectiveDestination, fingerprint
+from reconciler.stores.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was looked at. `others`: findings of no single run. `purged`: flows whose files were deleted on purpose."""
+
+    verified: tuple[Verified, ...]
+    others: tuple[Finding, ...]
+    purged: tuple[str, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that isn't as recorded."""
+        return (*(finding for each in self.verified for finding in each.findings), *self.others)
+
+    @property
+    def unverifiable(self) -> tuple[str, ...]:
+        """Destinations that can only be written to, by name."""
+        return tuple(sorted({each.run.spec.destination.name for each in self.verified if each.checked is None}))
+
+
+def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Report:
+    """Reads every file of every recorded run of these flows back. Changes nothing."""
+    connect = _kept(open_destination)
+    verified: list[Verified] = []
+    purged: list[str] = []
+    runs: list[RunRecord] = []
+    for head in heads:
+        if head.state == "removed" and head.spec.on_remove == "purge":
+            purged.append(head.flow)
+            continue
+        for run in recorded(ledger, head.flow_id):
+            verified.append(verify_run(run, connect))
+            runs.append(run)
+    others = list(unknown(ledger, runs, connect))
+    places = {connect(each).location(): each for each in [head.spec.destination for head in heads]}
+    places |= {connect(run.spec.destination).location(): run.spec.destination for run in runs}
+    for place in places.values():
+        others += leftovers(ledger, place, connect)
+    return Report(tuple(verified), tuple(others), tuple(purged))
+
+
+def _kept(open_destination: Open) -> Open:
+    """One connection per destination: its spec is its identity."""
+    kept: dict[str, Destination] = {}
+
+    def connect(destination: EffectiveDestination) -> Destination:
+        name = fingerprint(destination)
+        if name not in kept:
+            kept[name] = open_destination(destination)
+        return kept[name]
+
+    return connect

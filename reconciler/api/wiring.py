@@ -1,0 +1,132 @@
+"""The composition root: builds stores, destinations, datasets, engine, clock and credentials. Everything heavy is imported when used.
+
+Needs to know where the ledger is and nothing else of the configuration: what runs need is recorded there.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.api.hooks import Hooks
+from reconciler.version import __version__
+
+if TYPE_CHECKING:
+    from reconciler.accounts.aws import AwsSession
+    from reconciler.apply.context import Context
+    from reconciler.config.project import LedgerPlace
+    from reconciler.datasets.base import Files
+    from reconciler.destinations.base import Destination
+    from reconciler.export.job import Engine
+    from reconciler.ledger.records import Applied
+    from reconciler.resources.account import AccountSpec
+    from reconciler.resources.effective import EffectiveDestination, EffectiveSource
+    from reconciler.stores.ledger import Ledger
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def clock() -> datetime:
+    """Now, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def new_run_id() -> str:
+    """`r` and sixteen random letters and digits."""
+    return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+
+
+def new_lineage() -> str:
+    """What tells a ledger from all others."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """One project directory and its ledger's place. Opening anything touches nothing yet; credentials are resolved on first use."""
+
+    root: Path
+    place: LedgerPlace
+
+    def ledger(self) -> Ledger:
+        """The ledger's documents. Raises `StoreError` L141, `MissingExtra`, `AccountError`."""
+        from reconciler.stores.ledger import Ledger
+        from reconciler.stores.open import open_store
+
+        store = open_store(self.place.spec.url, root=self.root, session=self._session(self.place.account))
+        return Ledger(store, lambda: secrets.token_hex(16), time.sleep)
+
+    def destination(self, destination: EffectiveDestination) -> Destination:
+        """The connection to a destination, as it was claimed."""
+        from reconciler.destinations.open import open_destination
+
+        return open_destination(destination, root=self.root, session=self._session(destination.account))
+
+    def files(self, source: EffectiveSource) -> Files:
+        """A dataset's files."""
+        from reconciler.datasets.open import open_dataset
+
+        return open_dataset(source.dataset_spec, root=self.root, session=self._session(source.account))
+
+    def context(self, ledger: Ledger, hooks: Hooks) -> Context:
+        """What a run needs. Raises `MissingExtra` where the engine isn't installed."""
+        from reconciler.apply.context import Context
+
+        return Context(
+            ledger=ledger,
+            open_destination=self.destination,
+            open_files=self.files,
+            engine=self._engine(),
+            clock=clock,
+            run_id=new_run_id,
+            holder=secrets.token_hex(8),
+            tool=__version__,
+            stop=hooks.stop,
+            progress=hooks.progress,
+        )
+
+    def applied(self, at: datetime) -> Applied:
+        """Who applies what at `at`. `by`: RECONCILER_ACTOR, or the operating system's user."""
+        from reconciler.config.revision import commit_time, head
+        from reconciler.ledger.records import Applied
+
+        return Applied(
+            at=at,
+            by=os.environ.get("RECONCILER_ACTOR") or _user(),
+            revision=head(self.root),
+            committed_at=commit_time(self.root),
+        )
+
+    def _engine(self) -> Engine:
+        from reconciler.accounts.secrets import SecretSource
+        from reconciler.errors import MissingExtra
+
+        try:
+            from reconciler.export.polars_engine import PolarsEngine
+        except ImportError as error:
+            raise MissingExtra("export", "exporting") from error
+        return PolarsEngine(SecretSource(self.root, os.environ).resolve)
+
+    def _session(self, account: AccountSpec | None) -> Callable[[], AwsSession]:
+        def session() -> AwsSession:
+            from reconciler.accounts.aws import AwsSession, ambient_session
+            from reconciler.accounts.secrets import SecretSource
+
+            source = SecretSource(self.root, os.environ)
+            return ambient_session(source) if account is None else AwsSession(account, source)
+
+        return session
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

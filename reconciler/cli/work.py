@@ -1,0 +1,59 @@
+"""Long work on a console: what is done is shown at once, how far it is meanwhile, and a signal ends it in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reconciler.cli.console import Console, error_fields
+from reconciler.cli.signals import stopping
+
+if TYPE_CHECKING:
+    from reconciler.api.hooks import Hooks
+    from reconciler.ledger.records import RunRecord
+
+
+@contextmanager
+def working(console: Console) -> Iterator[Hooks]:
+    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it."""
+    from reconciler.api.hooks import Hooks
+
+    with stopping(console) as stop:
+        yield Hooks(told=lambda event: _tell(console, event), stop=stop)
+
+
+def _tell(console: Console, event: object) -> None:
+    from reconciler.api.runs import Exported, NotExported
+    from reconciler.apply.changes import Done, Failed
+    from reconciler.present.results import export_line, failure_line, result_line
+    from reconciler.present.words import short
+
+    match event:
+        case Exported(run=run):
+            console.out(export_line(run))
+            _exported(console, run)
+        case NotExported(flow, error):
+            console.say(failure_line("export", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case Failed(change, error):
+            said = result_line(event)
+            console.say(said, "failed", "error", change=change.change, subject=change.subject, **error_fields(error))
+        case Done(change, run):
+            console.out(result_line(event))
+            if run is not None:
+                _exported(console, run)
+            else:
+                console.event("changed", change=change.change, subject=change.subject)
+
+
+def _exported(console: Console, run: RunRecord) -> None:
+    console.event(
+        "exported",
+        flow=run.flow,
+        runId=run.run_id,
+        slot=f"{run.slot:%Y-%m-%dT%H:%MZ}",
+        kind=run.kind,
+        rows=run.rows,
+        files=len(run.files),
+        bytes=run.size,
+    )

@@ -1,0 +1,65 @@
+"""Recorded runs as a table, and as JSON data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from reconciler.ledger.records import RunRecord
+from reconciler.present.results import size
+from reconciler.present.status import duration
+from reconciler.present.words import inert, plural, short
+
+_RIGHT = {3, 4, 5, 6}
+
+
+def as_text(runs: Sequence[RunRecord], total: int) -> str:
+    """One line a run, as given, with a line end. `total`: how many there are."""
+    if not runs:
+        return "No runs yet.\n"
+    rows = [_row(run) for run in runs]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            f"{cell:>{width}}" if column in _RIGHT else f"{cell:<{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    if total > len(runs):
+        lines.append(f"{plural(total, 'run')}; the newest {len(runs):,} are shown (-n {total} for all)")
+    return "\n".join(lines) + "\n"
+
+
+def _row(run: RunRecord) -> tuple[str, ...]:
+    seconds = _seconds(run)
+    return (
+        f"{run.slot:%Y-%m-%d %H:%M} UTC",
+        inert(short(run.flow)),
+        run.kind + (" (on demand)" if run.on_demand else ""),
+        plural(run.rows, "row"),
+        plural(len(run.files), "file"),
+        size(run.size),
+        "–" if seconds is None else duration(timedelta(seconds=seconds)),
+        run.outcome,
+        run.run_id,
+    )
+
+
+def _seconds(run: RunRecord) -> int | None:
+    """None for a run whose two times are one: both are then the time that a call acted at, and say nothing of how long."""
+    if run.finished_at == run.claimed_at:
+        return None
+    return max(int((run.finished_at - run.claimed_at).total_seconds()), 0)
+
+
+def as_data(run: RunRecord) -> dict[str, object]:
+    """One run as JSON data: stable keys, null where there is nothing. `size` in bytes, `files` as a number."""
+    kept = run.to_json()
+    names = ("flow", "runId", "slot", "kind", "onDemand", "covers", "outcome", "why", "read", "matched")
+    sizes = ("excluded", "rows", "size", "claimedAt", "finishedAt", "location", "manifest")
+    return {
+        **{name: kept.get(name) for name in (*names, *sizes)},
+        "files": len(run.files),
+        "durationSeconds": _seconds(run),
+    }
