@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -83,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process with the exit code of `run`."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminated)
+    # Reading a large configuration makes many objects and no garbage; looking for it every 700 takes a third of the time.
+    gc.set_threshold(50_000, 20, 20)
     sys.exit(run(arguments))
 
 

@@ -15,7 +15,7 @@ PATH_CODES = (
     Code(
         "P102",
         "destinations overlap",
-        "Two destinations write to the same folder, or one into the other's.",
+        "Two destinations write to the same folder, or one into the other's. Local folders whose names differ in case or Unicode composition alone count as the same, since some file systems take them for one.",
         "Give each destination a folder of its own.",
     ),
     Code(
@@ -65,6 +65,13 @@ PATH_CODES = (
         "revision can't be read",
         "The git revision isn't one, or git can't read it.",
         "Name a commit, a branch or a tag of the repository that holds the project.",
+    ),
+    Code(
+        "P112",
+        "file name can't be shown",
+        "The name of a configuration file, or of a folder on the way to it, isn't UTF-8, or holds a control or an invisible character. "
+        "Nobody could see in a review or a message which file is meant, so it isn't read.",
+        "Rename it, or leave it out with Project.spec.exclude.",
     ),
     Code(
         "P111",

@@ -50,7 +50,7 @@ REFERENCE_CODES = (
     Code(
         "R108",
         "column names collide",
-        "Two columns would leave under the same name. Upper and lower case count as the same, since many readers don't tell them apart.",
+        "Two columns would leave under the same name. Upper and lower case count as the same, and so do two ways to compose a letter with its accent, since many readers don't tell them apart.",
         "Give one of them another name with `as`.",
     ),
     Code(

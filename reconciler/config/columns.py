@@ -12,6 +12,7 @@ from reconciler.resources.activation import MappedColumn
 from reconciler.resources.effective import EffectiveSource, ExportColumn
 from reconciler.resources.resource import Activation, Audience, Dataset, Destination
 from reconciler.resources.transform import steps
+from reconciler.values.fold import folded
 from reconciler.values.types import ColumnType, is_nested, parse_type
 from reconciler.where import Checked, check
 
@@ -69,11 +70,11 @@ def export_columns(
             index.report("R107", entry, path, f"Dataset {source.dataset} has no column {name}.{hint}")
             sound = False
             continue
-        if (first := taken.get(written.lower())) is not None:
+        if (first := taken.get(folded(written))) is not None:
             detail = f"{written} and {first} are one name to many readers. Rename one: {{column: {name}, as: …}}."
             index.report("R108", entry, path, detail, key=by_key)
             sound = False
-        taken.setdefault(written.lower(), written)
+        taken.setdefault(folded(written), written)
         column = _column(index, entry, path, mapped, source)
         if column is None:
             sound = False

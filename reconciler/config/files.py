@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.config.globs import matches
-from reconciler.config.text import MAX_BYTES, decode, too_large
+from reconciler.config.text import MAX_BYTES, decode, displayed, too_large
 from reconciler.diagnostics import Diagnostic, Source, diagnose
 from reconciler.errors import ConfigInvalid
 
@@ -76,12 +76,17 @@ class Directory:
                         seen.add(real)
                         pending.append((f"{name}/", real))
                 elif entry.name.endswith(SUFFIXES):
+                    if displayed(name) != name:
+                        findings.append(unshowable(name))
+                        continue
                     real = self._inside(entry, name, findings)
                     if real is not None and (real not in found or not entry.is_symlink()):
                         found[real] = name
             if len(found) > MAX_FILES:
                 findings.append(
-                    diagnose("P108", Source(name), f"More than {MAX_FILES:,} YAML files lie below the project.")
+                    diagnose(
+                        "P108", Source(displayed(name)), f"More than {MAX_FILES:,} YAML files lie below the project."
+                    )
                 )
                 return [], findings
         return sorted(found.values()), findings
@@ -93,7 +98,7 @@ class Directory:
             return []
         entries = _entries(folder, ENVIRONMENTS, [])
         files = [each for each in entries if each.name.endswith(SUFFIXES) and each.is_file(follow_symlinks=False)]
-        return [f"{ENVIRONMENTS}/{each.name}" for each in files]
+        return [f"{ENVIRONMENTS}/{each.name}" for each in files if displayed(each.name) == each.name]
 
     def read(self, names: Iterable[str]) -> Iterator[Read]:
         """See `Origin`."""
@@ -132,8 +137,13 @@ class Directory:
         if real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep):
             return real
         detail = "The link leads out of the project directory and isn't followed. Put the file here, or exclude it."
-        findings.append(diagnose("P105", Source(name), detail))
+        findings.append(diagnose("P105", Source(displayed(name)), detail))
         return None
+
+
+def unshowable(name: str) -> Diagnostic:
+    """The finding about a file whose name nobody could read in a review."""
+    return diagnose("P112", Source(displayed(name)), "Rename it, or leave it out with Project.spec.exclude.")
 
 
 def chosen(names: list[str], include: Iterable[str] | None, exclude: Iterable[str]) -> list[str]:
@@ -204,6 +214,8 @@ def _entries(folder: str, name: str, findings: list[Diagnostic]) -> list[os.DirE
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         findings.append(
-            diagnose("P107", Source(name), f"Listing the folder failed: {error.strerror or 'unknown error'}.")
+            diagnose(
+                "P107", Source(displayed(name)), f"Listing the folder failed: {error.strerror or 'unknown error'}."
+            )
         )
         return []

@@ -1,6 +1,7 @@
 """Where data lies, and what lies in what: ledger, destinations and datasets must not contain one another.
 
-A relative path is below the project and stays there, links followed; an absolute one is taken as it is.
+A relative path is below the project and stays there, links followed; an absolute one is taken as it is. Case and Unicode composition
+don't tell local folders apart, since not every file system does.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Literal, assert_never
 
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path as DataPath
+from reconciler.diagnostics import Source, diagnose
 from reconciler.resources.account import AccountSpec
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.project import LedgerSpec
 from reconciler.resources.resource import Account, Dataset, Destination, Project
+from reconciler.values.fold import folded
 
 Role = Literal["ledger", "destination", "dataset"]
 _OVERLAPS: dict[frozenset[Role], str] = {
@@ -27,14 +30,19 @@ _OVERLAPS: dict[frozenset[Role], str] = {
     frozenset({"ledger", "dataset"}): "P111",
 }
 _NOWHERE = "/project"
+LOCAL_STORE = "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder: `store` tells file systems, endpoints and buckets apart, `segments` are its path there."""
+    """A folder: `store` tells file systems, endpoints and buckets apart, `segments` are its path there as it is compared.
+
+    `written`: the same, as it is written.
+    """
 
     store: str
     segments: tuple[str, ...]
+    written: tuple[str, ...]
     role: Role
     name: str
     entry: Entry | None
@@ -66,7 +74,10 @@ def _overlap(index: Index, outer: Place, inner: Place) -> None:
     relation = "is the same folder as" if same else "lies inside of" if at is inner else "contains"
     whose = "the ledger's" if other.role == "ledger" else f"that of {other.role} {other.name}"
     where = f" ({other.entry.place})" if other.entry is not None else ""
-    index.report(code, at.entry, at.path, f"This folder {relation} {whose}{where}. Move one of them.")
+    also = ""
+    if inner.written[: len(outer.written)] != outer.written:
+        also = " Case and Unicode composition don't tell folders apart: some file systems ignore them."
+    index.report(code, at.entry, at.path, f"This folder {relation} {whose}{where}.{also} Move one of them.")
 
 
 def _places(index: Index, root: Path | None) -> Iterator[Place]:
@@ -111,8 +122,12 @@ def _place(
     except ValueError as error:
         if entry is not None:
             index.report("P101", entry, path, str(error))
+        else:
+            # The ledger's default place, which no document names.
+            index.findings.add(diagnose("P101", Source("."), f"{location}: {error}"))
         return
-    yield Place(store, segments, role, name, entry, path)
+    compared = tuple(map(folded, segments)) if store == LOCAL_STORE else segments
+    yield Place(store, compared, segments, role, name, entry, path)
 
 
 def resolve(location: str, root: Path | None, account: AccountSpec | None = None) -> tuple[str, tuple[str, ...]]:
@@ -128,7 +143,7 @@ def resolve(location: str, root: Path | None, account: AccountSpec | None = None
         raise ValueError("A ~ isn't replaced by a home directory. Write the path out.")
     if "\0" in path or not path:
         raise ValueError("This isn't a path.")
-    return "file", tuple(each for each in _local(path, root).split("/") if each)
+    return LOCAL_STORE, tuple(each for each in _local(path, root).split("/") if each)
 
 
 def _key_segments(bucket: str, key: str) -> tuple[str, ...]:

@@ -54,12 +54,13 @@ class Problem(NamedTuple):
 class Node:
     """A value with its place. A mapping's `items` alternate key and value, a sequence's are its values.
 
-    `weight`: values below and including this one, aliases expanded; `height`: levels of collections, 0 for a scalar.
+    `end`: the index in the text just after it. `weight`: values below and including this one, aliases expanded;
+    `height`: levels of collections, 0 for a scalar.
     """
 
     __slots__ = ("end", "height", "items", "kind", "start", "style", "text", "weight")
 
-    def __init__(self, kind: Kind, start: Mark, end: Mark, text: str = "", style: str = "") -> None:
+    def __init__(self, kind: Kind, start: Mark, end: int, text: str = "", style: str = "") -> None:
         self.kind = kind
         self.start = start
         self.end = end
@@ -134,15 +135,13 @@ class Composer:
         """Takes one event; returns the node that it began or placed, if any."""
         kind = type(event)
         if kind is ScalarEvent:
-            node = Node(
-                "scalar", self._mark(event.start_mark), self._mark(event.end_mark), event.value, event.style or ""
-            )
+            node = Node("scalar", self._mark(event.start_mark), self._end(event), event.value, event.style or "")
             self._common(event, node)
             self._place(node)
             return node
         if kind is MappingStartEvent or kind is SequenceStartEvent:
             form: Kind = "mapping" if kind is MappingStartEvent else "sequence"
-            node = Node(form, self._mark(event.start_mark), self._mark(event.end_mark))
+            node = Node(form, self._mark(event.start_mark), self._end(event))
             self._common(event, node)
             self._place(node)
             self._stack.append(node)
@@ -151,7 +150,7 @@ class Composer:
                 self._too_deep(node.start)
             return node
         if kind is MappingEndEvent or kind is SequenceEndEvent:
-            self._close(self._mark(event.end_mark))
+            self._close(self._end(event))
             return None
         if kind is AliasEvent:
             return self._alias(event)
@@ -164,7 +163,7 @@ class Composer:
         if self._stack:
             self._stack[-1].items.append(node)
 
-    def _close(self, end: Mark) -> None:
+    def _close(self, end: int) -> None:
         node = self._stack.pop()
         self._open.discard(id(node))
         node.end = end
@@ -185,7 +184,7 @@ class Composer:
             self._anchors[event.anchor] = (node, node.start)
 
     def _alias(self, event: Any) -> Node:
-        start, end = self._mark(event.start_mark), self._mark(event.end_mark)
+        start, end = self._mark(event.start_mark), self._end(event)
         found = self._anchors.get(event.anchor)
         if found is None or id(found[0]) in self._open:
             why = "has no anchor before it in this document" if found is None else "stands inside of the value it names"
@@ -210,6 +209,10 @@ class Composer:
     def _mark(self, mark: Any) -> Mark:
         origin = self.origin
         return Mark(origin.offset + mark.index, origin.line + mark.line, mark.column)
+
+    def _end(self, event: Any) -> int:
+        index: int = event.end_mark.index
+        return self.origin.offset + index
 
     def _too_deep(self, mark: Mark) -> None:
         self._fatal("Y109", mark, f"This is more than {MAX_DEPTH} levels deep. The rest of the file wasn't read.")

@@ -69,7 +69,7 @@ class Document:
         node, _ = document._find(path)
         if node is None or node.kind != "scalar":
             return self.at(path)
-        found = locate(document.text[node.start.offset : node.end.offset], node, offset)
+        found = locate(document.text[node.start.offset : node.end], node, offset)
         if found is None:
             return document.at(path)
         index = node.start.offset + found
@@ -163,7 +163,10 @@ class _Values:
         if node.kind != "scalar":
             self._problem("Y107", node, f"A key is text, not a {node.kind}.")
             return None
-        if found := INVISIBLE.search(node.text) or CONTROL.search(node.text):
+        # The file's text has been looked at: what is left can only come from an escape, or be a joiner.
+        if (node.style == '"' or not node.text.isascii()) and (
+            found := INVISIBLE.search(node.text) or CONTROL.search(node.text)
+        ):
             self._problem("Y104", node, f"The key contains the character {character(found[0])}.")
             return None
         if node.style == "":
@@ -203,8 +206,8 @@ def _shown(key: str) -> str:
 
 def _length(text: str, node: Node) -> int:
     """Characters of the node's first line, without what trails it."""
-    end = text.find("\n", node.start.offset, node.end.offset)
-    piece = text[node.start.offset : node.end.offset if end < 0 else end]
+    end = text.find("\n", node.start.offset, node.end)
+    piece = text[node.start.offset : node.end if end < 0 else end]
     return len(piece.rstrip())
 
 

@@ -32,6 +32,7 @@ _FORBIDDEN = re.compile(
 )
 CONTROL = re.compile(rf"[{_CONTROL}]")
 INVISIBLE = re.compile(rf"[{_INVISIBLE}{_JOINERS}]")
+_UNSHOWABLE = re.compile(rf"[{_CONTROL}{_INVISIBLE}{_JOINERS}\t\n\r\ud800-\udfff]")
 
 
 def decode(raw: bytes, path: str) -> tuple[str | None, list[Diagnostic]]:
@@ -63,6 +64,16 @@ def place(path: str, text: str, index: int, length: int = 0) -> Source:
     """The line and column of a character index."""
     line_start = text.rfind("\n", 0, index) + 1
     return Source(path, text.count("\n", 0, index) + 1, index - line_start + 1, length)
+
+
+def displayed(text: str) -> str:
+    """Text as it can be shown anywhere: what can't be, as its code point, or as its byte where a file's name isn't UTF-8."""
+    return _UNSHOWABLE.sub(_named, text)
+
+
+def _named(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"<0x{number - 0xDC00:02X}>" if 0xDC80 <= number <= 0xDCFF else f"<U+{number:04X}>"
 
 
 def character(char: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from reconciler.config.text import CONTROL, INVISIBLE
+from reconciler.config.text import displayed
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
@@ -15,12 +14,7 @@ from reconciler.values.identity import FlowId
 
 def inert(text: str) -> str:
     """One line of text that can't move a terminal's cursor nor hide: what can't be shown is shown as its code point."""
-    flat = text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
-    return INVISIBLE.sub(_code_point, CONTROL.sub(_code_point, flat))
-
-
-def _code_point(found: re.Match[str]) -> str:
-    return f"<U+{ord(found[0]):04X}>"
+    return displayed(text.replace("\t", " ").replace("\r", " ").replace("\n", " "))
 
 
 def cut(text: str, width: int = 100) -> str:

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from reconciler.resources.metadata import Name
 from reconciler.values.base import Value
@@ -14,6 +14,31 @@ from reconciler.values.base import Value
 DURATION_PATTERN = r"^(0|[1-9]\d{0,5})(s|m|h|d)$"
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, description="A number and s, m, h or d.")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+LOCATION_PATTERN = r"^(?!s3://(?![a-z0-9.-]{3,63}(/|$)))"
+_LOCATION_RULE = "A local path, or s3://BUCKET/FOLDER/; keys belong into the account."
+
+
+def _location(text: str) -> str:
+    # Here and not in Field(pattern=…): pydantic's own expressions have no look-ahead.
+    if not re.match(LOCATION_PATTERN, text):
+        raise ValueError(f"not a location: {_LOCATION_RULE}")
+    return text
+
+
+Location = Annotated[
+    str,
+    Field(min_length=1, max_length=1024),
+    AfterValidator(_location),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 1024,
+            "pattern": LOCATION_PATTERN,
+            "description": _LOCATION_RULE,
+        }
+    ),
+]
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -50,7 +75,7 @@ class Incremental(Value):
 class DatasetSpec(Value):
     """`location`: a folder or file, local or `s3://`. `minRows`: a smaller source fails closed."""
 
-    location: Annotated[str, Field(min_length=1, max_length=1024)]
+    location: Location
     format: Literal["parquet", "csv", "json"]
     account: Name | None = None
     columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1, max_length=10_000)]
