@@ -57,7 +57,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
-    """One finding. Sorted by place, then code. `subject` is the resource (`Audience/us`) where one is known."""
+    """One finding. Sorted by place, then code. `subject` is the resource (`Audience/us`) where one is known.
+
+    `private`: its line may hold a secret, so that it is never quoted.
+    """
 
     source: Source
     code: str
@@ -65,6 +68,7 @@ class Diagnostic:
     detail: str
     severity: Severity = "error"
     subject: str = ""
+    private: bool = False
 
 
 def diagnose(
@@ -74,9 +78,10 @@ def diagnose(
     *,
     severity: Severity = "error",
     subject: str = "",
+    private: bool = False,
 ) -> Diagnostic:
     """A finding with its code's fixed summary. Raises KeyError for a code that isn't in the catalogue."""
-    return Diagnostic(source, code, CODES[code].summary, detail, severity, subject)
+    return Diagnostic(source, code, CODES[code].summary, detail, severity, subject, private)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -49,6 +49,12 @@ def schema_of(kind: str | None = None) -> Schema:
     return schema
 
 
+@cache
+def inlined_of(kind: str) -> Schema:
+    """The published schema of a kind, inlined. Not to be changed."""
+    return inlined(schema_of(kind))
+
+
 def inlined(schema: Schema) -> Schema:
     """The same schema without references (none of ours is recursive): several times faster to validate with."""
     return dict(_inline({key: value for key, value in schema.items() if key != "$defs"}, schema.get("$defs", {})))

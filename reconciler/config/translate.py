@@ -12,7 +12,7 @@ from jsonschema import ValidationError
 
 from reconciler.config.keys import looks_like_key
 from reconciler.config.parse import Document, Path
-from reconciler.config.schemas import SECRET
+from reconciler.config.schemas import SECRET, inlined_of
 from reconciler.diagnostics import Diagnostic, Source, diagnose, did_you_mean
 
 _TYPES = {
@@ -25,6 +25,7 @@ _TYPES = {
     "null": "nothing",
 }
 _MAX_KEYS = 20
+_SECRET_FORMS = "Write exactly one of these forms: {fromEnv: …}; {fromFile: …}."
 _SECRET_MEND = "Write {fromEnv: NAME} or {fromFile: PATH}. What stands here isn't repeated; if it was real, revoke it."
 
 
@@ -33,9 +34,23 @@ def translate(document: Document, errors: Iterable[ValidationError]) -> list[Dia
     found: set[Diagnostic] = set()
     for error in errors:
         path: Path = tuple(error.absolute_path)
-        for code, source, detail in _Error(document, error, path).findings():
-            found.add(diagnose(code, source, detail, subject=document.subject))
+        private = _in_secret(document.data["kind"], error)
+        for code, source, detail in _Error(document, error, path, private).findings():
+            found.add(diagnose(code, source, detail, subject=document.subject, private=private))
     return sorted(found)
+
+
+def _in_secret(kind: str, error: ValidationError) -> bool:
+    """Whether a secret's reference stands where the error is, or around it: what is wrong there may be the secret."""
+    schema: Any = inlined_of(kind)
+    for step in (*error.absolute_schema_path, None):
+        if isinstance(schema, dict) and schema.get("$comment") == SECRET:
+            return True
+        try:
+            schema = schema[step] if step is not None else schema
+        except (KeyError, IndexError, TypeError):
+            return True  # rather one line too few is shown
+    return False
 
 
 Finding = tuple[str, Source, str]
@@ -44,10 +59,11 @@ Finding = tuple[str, Source, str]
 class _Error:
     """One schema error of a document."""
 
-    def __init__(self, document: Document, error: ValidationError, path: Path) -> None:
+    def __init__(self, document: Document, error: ValidationError, path: Path, private: bool) -> None:
         self.document = document
         self.error = error
         self.path = path
+        self.private = private
         self.schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
         self.instance: Any = error.instance
         self.value: Any = error.validator_value
@@ -74,6 +90,9 @@ class _Error:
 
     def _unknown_keys(self) -> Iterator[Finding]:
         known = self.schema.get("properties", {})
+        if self.private:
+            yield "C109", self.document.at(self.path), _SECRET_FORMS
+            return
         unknown = [key for key in self.instance if key not in known]
         otherwise = f" Keys here: {', '.join(known)}." if known else " No key is taken here."
         for key in unknown[:_MAX_KEYS]:

@@ -14,13 +14,13 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from reconciler.config.schemas import inlined, schema_of
+from reconciler.config.schemas import inlined_of
 
 
 @cache
 def validator_for(kind: str) -> Validator:
     """The validator of a kind's published schema, made once."""
-    made: Validator = _Precise(inlined(schema_of(kind)))
+    made: Validator = _Precise(inlined_of(kind))
     return made
 
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reconciler.config.keys import HIDDEN, scrub
-from reconciler.config.text import CONTROL, INVISIBLE
+from reconciler.config.text import displayed
 from reconciler.diagnostics import Diagnostic
 
 FORMAT_VERSION = 1
@@ -38,7 +38,9 @@ def as_text(
     """Every diagnostic with its place, line and mend, then a count; nothing for none. `files`: how many were read."""
     if not diagnostics:
         return ""
-    secret_lines = {(each.source.path, each.source.line) for each in diagnostics if each.code.startswith("S")}
+    secret_lines = {
+        (each.source.path, each.source.line) for each in diagnostics if each.private or each.code.startswith("S")
+    }
     lines: list[str] = []
     split: dict[str, list[str]] = {}
     for each in diagnostics[:limit]:
@@ -46,8 +48,9 @@ def as_text(
         place = f"{_inert(source.path)}:{source.line}:{source.column}"
         lines.append(f"{style(place, 'place')}  {style(each.code, each.severity)}  {style(each.summary, 'summary')}")
         if (source.path, source.line) not in secret_lines and source.path in texts:
-            quoted = split.setdefault(source.path, texts[source.path].split("\n"))
-            lines += _quote(each, quoted, style)
+            if source.path not in split:
+                split[source.path] = texts[source.path].split("\n")
+            lines += _quote(each, split[source.path], style)
         lines.append(f"  {_inert(each.detail)}")
     return "\n".join([*lines, *_count(diagnostics, files, limit)]) + "\n"
 
@@ -132,14 +135,7 @@ def _property(text: str) -> str:
 
 def _inert(text: str) -> str:
     """Text that can't move a terminal's cursor nor hide: what can't be shown is shown as its code point."""
-    return INVISIBLE.sub(
-        _code_point, CONTROL.sub(_code_point, text.replace("\t", " ").replace("\n", " ").replace("\r", " "))
-    )
-
-
-def _code_point(found: object) -> str:
-    char = found[0]  # type: ignore[index]
-    return f"<U+{ord(char):04X}>"
+    return displayed(text.replace("\t", " ").replace("\n", " ").replace("\r", " "))
 
 
 def _width(text: str) -> int:
