@@ -21,6 +21,7 @@ from reconciler.codes.ledger import STORE_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
 from reconciler.codes.plan import PLAN_CODES
 from reconciler.codes.references import REFERENCE_CODES
+from reconciler.codes.runs import RUN_CODES
 from reconciler.codes.schema import SCHEMA_CODES
 from reconciler.codes.where import WHERE_CODES
 from reconciler.codes.yaml import YAML_CODES
@@ -38,6 +39,7 @@ _ALL = (
     *DATASET_CODES,
     *ACCOUNT_CODES,
     *STORE_CODES,
+    *RUN_CODES,
     *DESTINATION_CODES,
     *GENERAL_CODES,
     *PLAN_CODES,

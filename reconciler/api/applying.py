@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.api.hooks import Hooks
+from reconciler.api.purges import PurgeEvent
 from reconciler.api.wiring import Wiring, new_lineage
 from reconciler.apply.changes import Apply, Result
 from reconciler.apply.initialise import open_for_apply
@@ -20,9 +21,10 @@ from reconciler.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """`results`: of each change, in order. `made`: this apply made the ledger."""
+    """`results`: of each change, in order. `purges`: those that an earlier apply left unfinished. `made`: this apply made the ledger."""
 
     results: tuple[Result, ...]
+    purges: tuple[PurgeEvent, ...] = ()
     made: bool = False
 
 
@@ -58,4 +60,4 @@ def perform(
         lineage=new_lineage,
     )
     results = Apply(context, opened.record.lineage, applied, now).perform(plan, hooks.told, exports=exports)
-    return Performed(results, opened.made)
+    return Performed(results, made=opened.made)

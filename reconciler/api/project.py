@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -193,12 +193,14 @@ class Project:
         desired: Desired | None = None,
         hooks: Hooks = QUIET,
     ) -> Performed:
-        """Performs exactly a plan, or refuses. Makes the ledger where there is none. `exports`: due ones included.
+        """Performs exactly a plan, or refuses. Makes the ledger where there is none. `exports`: due ones included. Purges that an earlier
+        apply left unfinished are gone on with.
 
         A saved plan is also bound to the configuration as it is here (`desired`, if it is at hand). Raises `Refused` for a plan with
         refusals, `Conflict` for a stale one, `OutcomeUnknown`, `Interrupted`; a change that fails is a result.
         """
         from reconciler.api.applying import Performed, check, perform
+        from reconciler.api.purges import complete, owed
         from reconciler.apply.horizon import not_behind
         from reconciler.plan.bind import SavedPlan
 
@@ -210,10 +212,14 @@ class Project:
         if isinstance(plan, SavedPlan):
             digest = (desired or self.validate().require()).digest()
         checked = check(plan, wiring.place, actual, now, digest)
-        if not checked.changes:
-            return Performed(())
-        not_behind(actual, now)
-        return perform(wiring, ledger, checked, now, hooks, exports=exports)
+        done = Performed(())
+        if checked.changes:
+            not_behind(actual, now)
+            done = perform(wiring, ledger, checked, now, hooks, exports=exports)
+        unfinished = owed(actual, checked.project)
+        if not unfinished:
+            return done
+        return replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
 
     def _wiring(self) -> Wiring:
         from reconciler.api.wiring import Wiring

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.api.purges import PurgeEvent, complete
 from reconciler.apply.context import Context
 from reconciler.apply.due import due_exports
-from reconciler.apply.purge import purge
 from reconciler.apply.runs import Wanted, run_flow, settle
 from reconciler.errors import ReconcilerError, unexpected
 from reconciler.export.job import Interrupted
@@ -31,7 +31,7 @@ class NotExported:
     error: ReconcilerError
 
 
-Event = Exported | NotExported
+Event = Exported | NotExported | PurgeEvent
 
 
 def run_due(
@@ -52,6 +52,7 @@ def run_due(
         if event is not None:
             events.append(event)
             told(event)
+    events += complete(context, [head for head in heads if head.purge], told)
     return tuple(events)
 
 
@@ -61,8 +62,6 @@ def _one(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime)
             run = run_flow(context, head.flow_id, wanted, now)
             return Exported(head.flow, run) if run else None
         settle(context, head.flow_id, now)
-        if head.purge:
-            purge(context, head.flow_id)
         return None
     except ReconcilerError as error:
         return NotExported(head.flow, error)

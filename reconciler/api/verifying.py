@@ -36,11 +36,15 @@ def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Rep
     verified: list[Verified] = []
     purged: list[str] = []
     runs: list[RunRecord] = []
+    seen: set[str] = set()
     for head in heads:
         if head.state == "removed" and head.spec.on_remove == "purge":
             purged.append(head.flow)
             continue
-        for run in recorded(ledger, head.flow_id):
+        for run in recorded(ledger, head):
+            if run.run_id in seen:
+                continue  # of a flow that was renamed: its old head leads to it as well
+            seen.add(run.run_id)
             verified.append(verify_run(run, connect))
             runs.append(run)
     others = list(unknown(ledger, runs, connect))

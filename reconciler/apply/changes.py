@@ -144,8 +144,7 @@ class Apply:
 
     def _add(self, change: AddFlow) -> Done:
         flow_id = FlowId.parse(change.subject)
-        found = self.context.ledger.head(flow_id)
-        _same(change, found.document.generation if found else 0)
+        found = self._vacant(change, flow_id)
         head = transitions.added(
             change.spec,
             owner=change.owner,
@@ -181,17 +180,22 @@ class Apply:
         )
         self.context.ledger.swap(head, gone)
         settle(self.context, head.document.flow_id, self.now)
-        files = purge(self.context, head.document.flow_id) if change.purge else None
-        return Done(change, note="files kept" if files is None else f"{files:,} files purged")
+        if not change.purge:
+            return Done(change, note="files kept")
+        return Done(change, note=_purged(purge(self.context, head.document.flow_id)))
 
     def _move(self, change: MoveFlow) -> Done:
         """The old head is marked before the new one exists; where an earlier apply ended in between, this goes on from there."""
         old_id, new_id = FlowId.parse(change.moved_from), FlowId.parse(change.subject)
         old = self._settled(change, change.from_generation, old_id)
+        there = self._vacant(change, new_id)
         away = transitions.moved_away(
-            old.document, change.subject, applied=self.applied, nonce=self.context.ledger.nonce()
+            old.document,
+            change.subject,
+            applied=self.applied,
+            nonce=self.context.ledger.nonce(),
+            before=there.document if there else None,
         )
-        there = self.context.ledger.head(new_id)
         new = transitions.moved_here(
             old.document,
             change.spec,
@@ -213,6 +217,15 @@ class Apply:
         run = run_flow(self.context, flow_id, Wanted(change.slot, covers=change.missed), self.now)
         return Done(change, run, "" if run else "another runner has it, or had it")
 
+    def _vacant(self, change: Change, flow_id: FlowId) -> Versioned[FlowHead] | None:
+        """What a removed flow left under an id that is wanted again: still as the plan saw it, and nothing of its purge owed."""
+        found = self.context.ledger.head(flow_id)
+        _same(change, found.document.generation if found else 0)
+        if found is None or not found.document.purge:
+            return found
+        purge(self.context, flow_id)
+        return self.context.ledger.head(flow_id)
+
     def _settled(self, change: Change, generation: int, flow_id: FlowId | None = None) -> Versioned[FlowHead]:
         """The head with nothing decided left open, still as the plan saw it."""
         head = settle(self.context, flow_id or FlowId.parse(change.subject), self.now)
@@ -220,6 +233,10 @@ class Apply:
             raise _stale(change)
         _same(change, head.document.generation, generation)
         return head
+
+
+def _purged(files: int | None) -> str:
+    return "purged by another runner" if files is None else f"{files:,} file{'' if files == 1 else 's'} purged"
 
 
 def _same(change: Change, now: int, seen: int | None = None) -> None:

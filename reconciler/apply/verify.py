@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from reconciler.apply.recorded import runs_of
 from reconciler.destinations.base import Destination
 from reconciler.errors import DestinationError
 from reconciler.ledger import keys
 from reconciler.ledger.records import FlowHead, RunRecord, StagedRecord
 from reconciler.resources.effective import EffectiveDestination
 from reconciler.stores.ledger import Ledger
-from reconciler.values.identity import FlowId
 
 Problem = Literal["missing", "changed", "unknown", "leftover"]
 Open = Callable[[EffectiveDestination], Destination]
@@ -42,12 +42,9 @@ class Verified:
     findings: tuple[Finding, ...]
 
 
-def recorded(ledger: Ledger, flow_id: FlowId) -> Iterator[RunRecord]:
-    """A flow's exported runs, oldest first."""
-    for key, _ in sorted(ledger.store.list(keys.runs(flow_id))):
-        found = ledger.read(RunRecord, key)
-        if found is not None and found.document.outcome == "exported":
-            yield found.document
+def recorded(ledger: Ledger, head: FlowHead) -> Iterator[RunRecord]:
+    """A flow's exported runs, oldest first under each of its names."""
+    return (run for run in runs_of(ledger, head) if run.outcome == "exported")
 
 
 def verify_run(run: RunRecord, connect: Open) -> Verified:

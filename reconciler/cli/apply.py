@@ -43,6 +43,7 @@ def command(
     plan is refused, 5 if it is stale, 6 if some changes failed and the rest is done.
     """
     from reconciler.api.project import acting_at
+    from reconciler.api.purges import NotPurged
     from reconciler.apply.changes import Failed
     from reconciler.present.plan_json import read_saved
     from reconciler.present.plan_text import as_text
@@ -65,12 +66,12 @@ def command(
     here.console.out(as_text(found, ledger=spec.url, style=style_for(sys.stdout)))
     if found.refusals:
         return exits.REFUSED
-    if not found.changes:
-        return exits.DONE
-    _agree(yes)
+    if found.changes:
+        _agree(yes)
     with working(here.console) as hooks:
         done = project.apply(saved or found, at=now, exports=not no_exports, desired=desired, hooks=hooks)
-    here.console.out(totals(done.results))
+    if done.results:
+        here.console.out(totals(done.results))
     if done.made and spec.url.startswith("file://") and os.environ.get("CI"):
         here.console.say(
             "A new ledger was made in this checkout. Unless it is kept, the next run exports everything again.",
@@ -78,7 +79,8 @@ def command(
             "warning",
         )
     bad = [each.error for each in done.results if isinstance(each, Failed)]
-    return exits.of_several(bad, len(done.results) - len(bad))
+    bad += [each.error for each in done.purges if isinstance(each, NotPurged)]
+    return exits.of_several(bad, len(done.results) + len(done.purges) - len(bad))
 
 
 def _agree(yes: bool) -> None:

@@ -24,9 +24,10 @@ def working(console: Console) -> Iterator[Hooks]:
 
 
 def _tell(console: Console, event: object) -> None:
+    from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.runs import Exported, NotExported
     from reconciler.apply.changes import Done, Failed
-    from reconciler.present.results import export_line, failure_line, result_line
+    from reconciler.present.results import export_line, failure_line, purge_line, result_line
     from reconciler.present.words import short
 
     match event:
@@ -35,6 +36,11 @@ def _tell(console: Console, event: object) -> None:
             _exported(console, run)
         case NotExported(flow, error):
             console.say(failure_line("export", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case Purged(flow, files):
+            console.out(purge_line(flow, files))
+            console.event("purged", flow=flow, files=files)
+        case NotPurged(flow, error):
+            console.say(failure_line("purge", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
         case Failed(change, error):
             said = result_line(event)
             console.say(said, "failed", "error", change=change.change, subject=change.subject, **error_fields(error))

@@ -138,6 +138,14 @@ class Condition(Value):
     attempts: int = 1
 
 
+class Life(Value):
+    """Under which id, and in which of its generations (both ends included), a flow's runs are recorded."""
+
+    flow: str
+    born: int
+    until: int
+
+
 FlowState = Literal["active", "suspended", "removed", "moved"]
 
 
@@ -146,7 +154,8 @@ class FlowHead(Document):
 
     `nonces`: the latest transitions' nonces, newest last, so that a write whose answer was lost is recognised even after
     somebody swapped again. `since`: when the flow was first applied. `rebuild`: why the next export is full.
-    `purge`: run documents (keys) whose files are still to be deleted.
+    `born`: the generation at which it was added or moved here: runs of an earlier one are those of a flow that was
+    removed. `formerly`: where its runs are recorded from before it was renamed. `purge`: its files are still to be deleted.
     """
 
     flow: str
@@ -157,6 +166,8 @@ class FlowHead(Document):
     fingerprint: str
     source_id: str
     generation: int = 1
+    born: int = 1
+    formerly: tuple[Life, ...] = ()
     epoch: int = 0
     protected: bool = False
     since: Instant
@@ -177,6 +188,10 @@ class FlowHead(Document):
     def flow_id(self) -> FlowId:
         """The flow's identity."""
         return FlowId.parse(self.flow)
+
+    def lives(self) -> tuple[Life, ...]:
+        """Where its runs are recorded, oldest first."""
+        return (*self.formerly, Life(flow=self.flow, born=self.born, until=self.generation))
 
     def pins(self) -> frozenset[str]:
         """Digests of every pin that this head still needs."""
@@ -202,10 +217,11 @@ class StagedRecord(Document):
 
 
 class RunRecord(Document):
-    """One finished run. `files` are relative to the destination's path, as is `manifest`."""
+    """One finished run. `generation`: of the flow when it was claimed. `files` are relative to the destination's path, as is `manifest`."""
 
     flow: str
     run_id: str
+    generation: int = 1
     kind: RunKind
     slot: Slot
     on_demand: bool

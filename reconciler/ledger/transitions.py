@@ -137,6 +137,7 @@ def added(
         fingerprint=fingerprint(spec),
         source_id=source_id,
         generation=before.generation + 1 if before else 1,
+        born=before.generation + 1 if before else 1,
         epoch=before.epoch if before else 0,
         protected=spec.protect,
         since=applied.at,
@@ -188,11 +189,16 @@ def purged(head: FlowHead, *, nonce: str) -> FlowHead:
     return _next(head, nonce, purge=False)
 
 
-def moved_away(head: FlowHead, to: str, *, applied: Applied, nonce: str) -> FlowHead:
-    """The old end of a rename: marked first, so that readers follow before the new head exists."""
+def moved_away(head: FlowHead, to: str, *, applied: Applied, nonce: str, before: FlowHead | None = None) -> FlowHead:
+    """The old end of a rename: marked first, so that readers follow before the new head exists.
+
+    `before`: what a removed flow left at the new end. Its generation lies below the marked one, and that of the new head above it: so
+    it can be told later whether the rename was completed.
+    """
     if head.open is not None:
         raise NotAllowed(head, f"run {head.open.run_id} is open")
-    return _next(head, nonce, state="moved", moved_to=to, applied=applied, generation=head.generation + 1)
+    generation = _newest(head, before) + 1
+    return _next(head, nonce, state="moved", moved_to=to, applied=applied, generation=generation)
 
 
 def moved_here(
@@ -209,6 +215,7 @@ def moved_here(
 
     `source_id`: another folder, where one is declared; `rebuild` drops the cursor, where more than the name changed.
     """
+    generation = _newest(old, before) + 2
     dropped = {"rebuild": rebuild, "cursor": None} if rebuild else {}
     return old.model_copy(
         update={
@@ -221,12 +228,19 @@ def moved_here(
             "moved_to": None,
             "spec": spec,
             "fingerprint": fingerprint(spec),
-            "generation": max(old.generation, before.generation if before else 0) + 1,
+            "generation": generation,
+            "born": generation,
+            "formerly": old.lives(),
+            "abandoned": (*old.abandoned, *(before.abandoned if before else ())),
             "epoch": max(old.epoch, before.epoch if before else 0),
             "protected": spec.protect,
             "applied": applied,
         }
     )
+
+
+def _newest(old: FlowHead, before: FlowHead | None) -> int:
+    return max(old.generation, before.generation if before else 0)
 
 
 def _without_undecided(head: FlowHead, reason: str, applied: Applied) -> dict[str, object]:

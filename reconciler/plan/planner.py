@@ -183,11 +183,12 @@ class _Planner:
         return self._half_moved(flow_id)
 
     def _half_moved(self, flow_id: FlowId) -> FlowHead | None:
-        """A head that was marked as moved to this flow by an apply that ended before it made the new one."""
-        if str(flow_id) in self.actual.flows:
-            return None
+        """A head that was marked as moved to this flow by an apply that ended before it made the new one: what a flow
+        removed before left at the new end is of an older generation then."""
+        there = self.actual.flows.get(str(flow_id))
+        least = there.generation if there else 0
         for head in self.actual.flows.values():
-            if head.state == "moved" and head.moved_to == str(flow_id) and head.owner == self.owner:
+            if head.moved_to == str(flow_id) and head.owner == self.owner and head.generation > least:
                 return head
         return None
 

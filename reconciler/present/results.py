@@ -49,6 +49,11 @@ def failure_line(noun: str, name: str, error: ReconcilerError) -> str:
     return f"  ✗ {noun:<12} {inert(name)}  {error.code} {error.summary}\n{_INDENT}{inert(error.detail)}"
 
 
+def purge_line(flow: str, files: int) -> str:
+    """A purge that was completed."""
+    return f"  ✓ {'purge':<12} {inert(short(flow))}  {plural(files, 'file')} purged"
+
+
 def result_line(result: Result) -> str:
     """One change that was performed, or wasn't."""
     change = result.change

@@ -34,6 +34,14 @@ class Reconcile:
         return Outcome(code, out, err)
 
 
+def simulated_shop(folder: Path, reconcile: Reconcile) -> Path:
+    """What `init` makes, with a simulated ledger, so that nights can be lived through."""
+    assert reconcile("init", folder).code == 0
+    with (folder / "reconcile.yaml").open("a") as file:
+        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
+    return folder
+
+
 def in_a_process(*arguments: str | Path, folder: Path, **environment: str) -> Outcome:
     """`python -m reconciler` in a folder."""
     done = subprocess.run(

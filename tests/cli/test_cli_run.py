@@ -9,7 +9,7 @@ import pytest
 from reconciler.errors import StoreError
 from reconciler.ledger.store import AmbiguousWrite, Stored
 from reconciler.stores.folder import FolderStore
-from tests.cli.support import Outcome, Reconcile
+from tests.cli.support import Outcome, Reconcile, simulated_shop
 
 SECOND = """
 apiVersion: reconciler/v1
@@ -22,10 +22,7 @@ spec: {dataType: prospects, dataset: prospects, where: intent_score >= 0}
 @pytest.fixture
 def project(tmp_path: Path, reconcile: Reconcile) -> Path:
     """Two applied flows, `anyone` before `us-high-intent`, due at 02:00."""
-    folder = tmp_path / "shop"
-    reconcile("init", folder)
-    with (folder / "reconcile.yaml").open("a") as file:
-        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
+    folder = simulated_shop(tmp_path / "shop", reconcile)
     (folder / "audiences" / "anyone.yaml").write_text(SECOND)
     activation = folder / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text().replace("[us-high-intent]", "[us-high-intent, anyone]"))

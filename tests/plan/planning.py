@@ -123,7 +123,7 @@ def apply(plan: Plan, actual: Actual, *, export: bool = True, protect: Mapping[s
                 )
             case MoveFlow():
                 old = flows[change.moved_from]
-                flows[change.moved_from] = transitions.moved_away(old, name, applied=applied, nonce="n")
+                flows[change.moved_from] = transitions.moved_away(old, name, applied=applied, nonce="n", before=head)
                 flows[name] = transitions.moved_here(
                     old,
                     change.spec,

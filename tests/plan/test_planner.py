@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.config.desired import Desired
 from reconciler.ledger import transitions
-from reconciler.ledger.records import Actual
+from reconciler.ledger.records import Actual, Applied
 from reconciler.plan.plan import (
     AddFlow,
     CreateDestination,
@@ -220,6 +220,50 @@ def test_renamed_audience_keeps_cursor_and_folder(tmp_path: Path) -> None:
     after = apply(found, actual)
     assert after.flows["outbox/audience/usa"].cursor == actual.flows[FLOW].cursor
     assert plan(desired, after, NIGHT).is_empty
+
+
+def halfway(desired: Desired, actual: Actual) -> Actual:
+    """After an apply that ended between the two heads of a rename."""
+    (move,) = plan(desired, actual, NIGHT).changes
+    assert isinstance(move, MoveFlow)
+    old = actual.flows[move.moved_from]
+    away = transitions.moved_away(
+        old,
+        move.subject,
+        applied=Applied(at=NIGHT, by="test"),
+        nonce="n",
+        before=actual.flows.get(move.subject),
+    )
+    return actual.model_copy(update={"flows": {**actual.flows, old.flow: away}})
+
+
+@pytest.mark.parametrize("lives", [0, 1, 4])
+def test_a_rename_that_ended_halfway_goes_on_also_where_a_flow_of_that_name_was_removed(
+    tmp_path: Path, lives: int
+) -> None:
+    actual = lived(small(tmp_path))
+    usa = audience("usa")
+    for _ in range(lives):
+        for names in (("us", "usa"), ("us",)):
+            actual = apply(plan(small(tmp_path, usa, activation=activation(*names)), actual, NIGHT), actual)
+    renamed = small(tmp_path, audience=audience("usa", meta="renamedFrom: us"), activation=activation("usa"))
+    broken = halfway(renamed, actual)
+    (move,) = plan(renamed, broken, NIGHT).changes
+    assert isinstance(move, MoveFlow)
+    assert (move.moved_from, move.cursor) == (FLOW, "keep")
+    after = apply(plan(renamed, broken, NIGHT), broken)
+    assert after.flows["outbox/audience/usa"].cursor == actual.flows[FLOW].cursor
+    assert plan(renamed, after, NIGHT).is_empty
+
+
+def test_a_flow_that_was_renamed_removed_and_comes_back_is_no_rename(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    renamed = small(tmp_path, audience=audience("usa", meta="renamedFrom: us"), activation=activation("usa"))
+    for desired in (renamed, small(tmp_path, audience("de"), activation=activation("de"))):
+        actual = apply(plan(desired, actual, NIGHT, allow_removals="all"), actual)
+    again = small(tmp_path, audience=audience("usa", meta="renamedFrom: us"), activation=activation("usa"))
+    added = [each for each in plan(again, actual, NIGHT, allow_removals="all").changes if isinstance(each, AddFlow)]
+    assert [each.subject for each in added] == ["outbox/audience/usa"]
 
 
 def test_renamed_and_refiltered_moves_and_rebuilds(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""A purge that couldn't be finished: completed by the next run or apply, whatever else they do, and said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import Reconcile, simulated_shop
+
+
+@pytest.fixture
+def owing(tmp_path: Path, reconcile: Reconcile) -> Path:
+    """A project whose only flow was removed, with a folder in the way of deleting what it exported."""
+    folder = simulated_shop(tmp_path / "shop", reconcile)
+    activation = folder / "activations" / "nightly.yaml"
+    activation.write_text(activation.read_text() + "  onRemove: purge\n")
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z").code == 0
+    (part,) = parts(folder)
+    part.rename(part.with_name("aside"))
+    part.mkdir()
+    kept = activation.read_text()
+    activation.unlink()
+    found = reconcile("-C", folder, "apply", "--yes", "--allow-removals", "all", "--at", "2026-12-01T03:00Z")
+    assert (found.code, "H120" in found.err) == (1, True)
+    activation.with_suffix(".kept").write_text(kept)
+    return folder
+
+
+def parts(folder: Path) -> list[Path]:
+    return list((folder / "out").rglob("part-*"))
+
+
+def out_of_the_way(folder: Path) -> None:
+    (part,) = parts(folder)
+    part.rmdir()
+    part.with_name("aside").rename(part)
+
+
+def test_what_is_owed_is_tried_again_and_said(owing: Path, reconcile: Reconcile) -> None:
+    for command in (("run",), ("apply", "--yes")):
+        found = reconcile("-C", owing, *command, "--at", "2026-12-01T04:00Z")
+        assert (found.code, "purge" in found.err, "H120" in found.err) == (1, True, True)
+
+
+def test_the_next_apply_completes_it_with_nothing_else_to_do(
+    owing: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out_of_the_way(owing)
+    monkeypatch.setenv("CI", "true")
+    found = reconcile("-C", owing, "apply", "--at", "2026-12-01T04:00Z")
+    assert (found.code, "1 file purged" in found.out) == (0, True)
+    assert parts(owing) == []
+    assert "purged" not in reconcile("-C", owing, "apply", "--at", "2026-12-01T05:00Z").out
+
+
+def test_the_next_run_completes_it_and_says_so(owing: Path, reconcile: Reconcile) -> None:
+    out_of_the_way(owing)
+    found = reconcile("-C", owing, "run", "--at", "2026-12-01T04:00Z")
+    assert (found.code, "1 file purged" in found.out, "Nothing due" in found.out) == (0, True, False)
+    assert parts(owing) == []
+
+
+def test_a_flow_comes_back_only_after_what_is_owed(owing: Path, reconcile: Reconcile) -> None:
+    activation = owing / "activations" / "nightly.yaml"
+    activation.with_suffix(".kept").rename(activation)
+    again = ("-C", owing, "apply", "--yes", "--no-exports", "--at", "2026-12-01T04:00Z")
+    assert reconcile(*again).code != 0
+    out_of_the_way(owing)
+    assert reconcile(*again).code == 0
+    assert parts(owing) == []
+
+
+def test_another_project_of_the_ledger_is_not_held_up(owing: Path, reconcile: Reconcile) -> None:
+    for path in owing.rglob("*.yaml"):
+        if path.name != "reconcile.yaml":
+            path.unlink()
+    project = owing / "reconcile.yaml"
+    project.write_text(project.read_text().replace("name: shop", "name: other"))
+    found = reconcile("-C", owing, "apply", "--yes", "--at", "2026-12-01T04:00Z")
+    assert (found.code, "H120" in found.err) == (0, False), found
