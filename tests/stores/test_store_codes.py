@@ -1,4 +1,4 @@
-"""What the stores and accounts raise is in the catalogue under the same summary, and the other way round."""
+"""What stores, accounts and the engine raise of theirs is in the catalogue under the same summary, and the other way round."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import reconciler
 from reconciler.codes.accounts import ACCOUNT_CODES
 from reconciler.codes.ledger import STORE_CODES
 
-FOLDERS = ("stores", "accounts")
+FOLDERS = ("stores", "accounts", "export")
 
 
 def raised() -> set[tuple[str, str]]:
