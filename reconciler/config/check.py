@@ -1,4 +1,7 @@
-"""Documents to resources: the JSON Schema of each kind decides, the models read what it let through."""
+"""Documents to resources: the JSON Schema of each kind decides, the models read what it let through.
+
+A predicate made from the same schema lets sound documents through; jsonschema is asked, and imported, for the others.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ from typing import Any
 from pydantic import ValidationError as ModelError
 
 from reconciler.config.parse import Document, Path
-from reconciler.config.translate import translate
-from reconciler.config.validator import validator_for
+from reconciler.config.predicate import predicate_for
 from reconciler.diagnostics import Diagnostic, diagnose, did_you_mean
 from reconciler.resources.resource import API_VERSION, KINDS
 from reconciler.values.base import Value
@@ -22,9 +24,9 @@ def check(document: Document) -> tuple[Value | None, list[Diagnostic]]:
     if refused := _envelope(document):
         return None, refused
     kind: str = document.data["kind"]
-    errors = list(islice(validator_for(kind).iter_errors(document.data), MAX_ERRORS))
-    if errors:
-        return None, translate(document, errors)
+    fits = predicate_for(kind)
+    if (fits is None or not fits(document.data)) and (wrong := _from_schema(document, kind)):
+        return None, wrong
     try:
         return KINDS[kind].model_validate(document.data), []
     except ModelError as error:
@@ -48,6 +50,15 @@ def _envelope(document: Document) -> list[Diagnostic]:
         hint = did_you_mean(kind, KINDS) if isinstance(kind, str) else ""
         return [diagnose("C107", source, f"The kinds are {', '.join(KINDS)}.{hint}", subject=document.subject)]
     return []
+
+
+def _from_schema(document: Document, kind: str) -> list[Diagnostic]:
+    """What jsonschema says."""
+    from reconciler.config.translate import translate
+    from reconciler.config.validator import validator_for
+
+    errors = list(islice(validator_for(kind).iter_errors(document.data), MAX_ERRORS))
+    return translate(document, errors) if errors else []
 
 
 def _from_model(document: Document, error: ModelError) -> list[Diagnostic]:

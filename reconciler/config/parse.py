@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.config.nodes import Composer, Mark, Node
+from reconciler.config.quick import quick_documents
 from reconciler.config.scalars import Scalar, resolve
 from reconciler.config.text import CONTROL, INVISIBLE, character, decode
 from reconciler.diagnostics import Diagnostic, Source, diagnose
@@ -103,6 +104,13 @@ def parse(raw: bytes, path: str) -> tuple[list[Document], list[Diagnostic]]:
     text, findings = decode(raw, path)
     if text is None:
         return [], findings
+    if (plain := quick_documents(text)) is not None:
+        return [Document(path, each.number, each.data, each.start, each.stop, text) for each in plain], findings
+    return _through_tree(text, path)
+
+
+def _through_tree(text: str, path: str) -> tuple[list[Document], list[Diagnostic]]:
+    """The same for any text, with all that is wrong in it."""
     composer = Composer(text)
     documents: list[Document] = []
     for index, tree in enumerate(composer.documents()):
@@ -118,6 +126,7 @@ def parse(raw: bytes, path: str) -> tuple[list[Document], list[Diagnostic]]:
         data = _Values(composer).value(tree.root)
         if len(composer.problems) == before:
             documents.append(Document(path, index, data, tree.start, tree.stop, text))
+    findings: list[Diagnostic] = []
     for problem in composer.problems:
         place = Source(path, problem.mark.line + 1, problem.mark.column + 1, problem.length)
         findings.append(diagnose(problem.code, place, problem.detail))

@@ -5,7 +5,6 @@ Neither changes what is valid for the published schemas.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, cast
@@ -14,6 +13,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from reconciler.config.predicate import compiled
 from reconciler.config.schemas import inlined_of
 
 
@@ -24,15 +24,8 @@ def validator_for(kind: str) -> Validator:
     return made
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    r"""Python's `$` matches before a last line break, and its `\d` matches any script's digits; ECMA 262's don't."""
-    anchored = pattern.endswith("$") and not pattern.endswith("\\$")
-    return re.compile(pattern[:-1] + r"\Z" if anchored else pattern, re.ASCII)
-
-
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not _compiled(pattern).search(instance):
+    if isinstance(instance, str) and not compiled(pattern).search(instance):
         yield ValidationError(f"does not match {pattern!r}")
 
 

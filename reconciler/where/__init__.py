@@ -1,4 +1,7 @@
-"""Expressions: SQL text to a checked tree of our own. No engine here, and the SQL parser is imported when needed."""
+"""Expressions: SQL text to a checked tree of our own. No engine here, and the SQL parser is imported when needed.
+
+Most expressions are plain and read without it (`quick.py`); whatever else there is, and all that is wrong, is its to judge.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,17 @@ MAX_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A sound expression: its tree, the `columns` that it reads, and its canonical `text`."""
+    """A sound expression: its tree, and the `columns` that it reads."""
 
     tree: Tree
     columns: frozenset[str]
-    text: str
+
+    @property
+    def text(self) -> str:
+        """The canonical text."""
+        from reconciler.where.text import canonical
+
+        return canonical(self.tree)
 
 
 def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") -> Checked | tuple[Problem, ...]:
@@ -27,9 +36,22 @@ def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") ->
 
     Problems come in the text's order.
     """
+    from reconciler.where.quick import quick_tree
+    from reconciler.where.typecheck import Checker
+
+    plain = quick_tree(text, columns)
+    if plain is not None:
+        checker = Checker(columns, dataset)
+        tree = checker.condition(plain, "R206")
+        if not checker.problems:
+            return Checked(tree, frozenset(checker.used))
+    return _by_parser(text, columns, dataset)
+
+
+def _by_parser(text: str, columns: Mapping[str, ColumnType], dataset: str) -> Checked | tuple[Problem, ...]:
+    """The same by way of the SQL parser, for any text; it knows where everything stands."""
     from reconciler.where.allow import allowed
     from reconciler.where.parse import parse
-    from reconciler.where.text import canonical
     from reconciler.where.typecheck import Checker
 
     try:
@@ -42,4 +64,4 @@ def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") ->
     tree = checker.condition(found, "R206")
     if checker.problems:
         return tuple(sorted(checker.problems, key=lambda each: each.offset)[:MAX_PROBLEMS])
-    return Checked(tree, frozenset(checker.used), canonical(tree))
+    return Checked(tree, frozenset(checker.used))
