@@ -1,6 +1,7 @@
 """Configuration as it is at a git revision: read from git's objects, with a fixed argument vector.
 
-No shell, no checkout, so no hooks, no filters; no network, also in a partial clone. A revision can't become an option.
+No shell, no checkout, so no hooks, no filters; no network, also in a partial clone. A revision can't become an option. What is read is
+bounded while it is read: a dozen objects can stand for more files than any disk holds.
 """
 
 from __future__ import annotations
@@ -8,28 +9,53 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
-from reconciler.config.files import ENVIRONMENTS, MAX_FILES, MAX_TOTAL, SUFFIXES, Read
-from reconciler.config.text import MAX_BYTES, too_large
-from reconciler.diagnostics import Diagnostic, Source, diagnose
+from reconciler.config.files import ENVIRONMENTS, MAX_FILES, MAX_TOTAL, SUFFIXES, Read, unshowable
+from reconciler.config.text import MAX_BYTES, displayed, too_large
+from reconciler.diagnostics import CODES, Diagnostic, Source, diagnose
 from reconciler.errors import ConfigInvalid
 
 _REVISION = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@./~^{}+=-]{0,254}", re.ASCII)
 _TIMEOUT_SECONDS = 60
-_OPTIONS = ("--no-replace-objects", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never")
+_MAX_ENTRIES = 500_000
+_MAX_ANSWER = 128 * 1024 * 1024
+_CHUNK = 1 << 16
+_SETTINGS = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "protocol.allow=never",
+    # A bare repository is some files that anyone can commit, configuration included.
+    "safe.bareRepository=explicit",
+)
+_OPTIONS = (
+    "--no-pager",
+    "--no-replace-objects",
+    "--no-optional-locks",
+    *(word for setting in _SETTINGS for word in ("-c", setting)),
+)
+_ENVIRONMENT = {
+    "GIT_NO_LAZY_FETCH": "1",
+    # Overrides the repository's own protocol.<name>.allow, which protocol.allow doesn't.
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file of a tree."""
+    """A file of a tree. `size`: None where the object isn't there, as in a partial clone."""
 
     mode: str
     object_id: str
-    size: int
+    size: int | None
 
 
 class Revision:
@@ -51,9 +77,11 @@ class Revision:
         findings: list[Diagnostic] = []
         for name, entry in sorted(self._tree.items()):
             folders = name.split("/")[:-1]
-            if not name.endswith(SUFFIXES) or (not hidden and any(each.startswith(".") for each in folders)):
+            if not hidden and any(each.startswith(".") for each in folders):
                 continue
-            if entry.mode == "120000":
+            if displayed(name) != name:
+                findings.append(unshowable(name))
+            elif entry.mode == "120000":
                 findings.append(
                     diagnose("P105", Source(name), "Links aren't followed in a git revision. Put the file here.")
                 )
@@ -84,6 +112,8 @@ class Revision:
             if (entry := self._tree.get(name)) is None:
                 yield name, diagnose("P107", Source(name), "The revision has no such file.")
                 continue
+            if entry.size is None:
+                raise _unreadable(f"The content of {name} isn't in this repository. {_FETCH}")
             if entry.size > MAX_BYTES:
                 yield name, too_large(name, entry.size)
                 continue
@@ -99,9 +129,12 @@ class Revision:
         answer = _git(self._project, "cat-file", "--batch", given=request) if wanted else b""
         at = 0
         for name, entry in wanted:
-            at = answer.index(b"\n", at) + 1
-            yield name, answer[at : at + entry.size]
-            at += entry.size + 1
+            head, _, _ = answer[at : at + 200].partition(b"\n")
+            if head != f"{entry.object_id} blob {entry.size}".encode():
+                raise _unreadable(f"The content of {name} can't be read. {_FETCH}")
+            at += len(head) + 1
+            yield name, answer[at : at + (entry.size or 0)]
+            at += (entry.size or 0) + 1
 
 
 def head(project: Path) -> str | None:
@@ -115,7 +148,7 @@ def head(project: Path) -> str | None:
 def commit_time(project: Path) -> datetime | None:
     """When the checked-out commit was made, UTC; None outside of git."""
     try:
-        text = _git(project, "show", "--no-patch", "--no-show-signature", "--format=%ct", "--end-of-options", "HEAD")
+        text = _git(project, "rev-list", "--max-count=1", "--timestamp", "--end-of-options", "HEAD")
     except ConfigInvalid:
         return None
     return datetime.fromtimestamp(int(text.split()[0]), UTC)
@@ -123,38 +156,91 @@ def commit_time(project: Path) -> datetime | None:
 
 def _commit(project: Path, revision: str) -> str:
     if not _REVISION.fullmatch(revision) or ".." in revision:
-        raise ConfigInvalid(
-            "P110", "revision can't be read", "A revision is a commit, a branch or a tag, such as origin/main."
-        )
+        raise _unreadable("A revision is a commit, a branch or a tag, such as origin/main.")
     answer = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     return answer.decode("ascii", "replace").strip()
 
 
 def _tree(project: Path, commit: str) -> Iterator[tuple[str, _Entry]]:
-    """The files of the project directory at a commit, by name relative to it."""
-    for line in _git(project, "ls-tree", "-r", "-z", "--long", commit).split(b"\0"):
+    """The YAML files of the project directory at a commit, by name relative to it. Raises ConfigInvalid P108."""
+    kept = 0
+    for number, line in enumerate(_lines(_said(project, "ls-tree", "-r", "-z", "--long", commit))):
+        if number >= _MAX_ENTRIES or kept > MAX_FILES:
+            what = f"{_MAX_ENTRIES:,} files" if number >= _MAX_ENTRIES else f"{MAX_FILES:,} YAML files"
+            raise ConfigInvalid("P108", CODES["P108"].summary, f"The revision has more than {what} here.")
         about, _, name = line.partition(b"\t")
-        if not name:
+        text = os.fsdecode(name)
+        if not text.endswith(SUFFIXES):
             continue
+        kept += 1
         mode, _, object_id, size = about.decode("ascii").split()
-        text = name.decode("utf-8", "replace")
-        yield text, _Entry(mode, object_id, int(size) if size.isdigit() else 0)
+        yield text, _Entry(mode, object_id, int(size) if size.isdigit() else None)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """What ends in a NUL."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\0")
+        yield from lines
 
 
 def _git(project: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """All that git answers. Raises ConfigInvalid P110."""
+    return b"".join(_said(project, *arguments, given=given))
+
+
+def _said(project: Path, *arguments: str, given: bytes = b"") -> Iterator[bytes]:
+    """What git answers, as it comes; git is ended when nobody wants more. Raises ConfigInvalid P110."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     command = ["git", "-C", str(project), *_OPTIONS, *arguments]
-    try:
-        done = subprocess.run(
-            command, input=given, env=environment, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = "git isn't installed" if isinstance(error, FileNotFoundError) else "git didn't answer"
-        raise ConfigInvalid("P110", "revision can't be read", f"{why[:1].upper()}{why[1:]}.") from error
-    if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        why = lines[0][:200] if lines else "There is no such commit, branch or tag in this repository"
-        hint = " A shallow clone may lack it: fetch it first." if not lines else ""
-        raise ConfigInvalid("P110", "revision can't be read", f"{why.rstrip('.')}.{hint}")
-    return done.stdout
+    with tempfile.TemporaryFile() as wanted, tempfile.TemporaryFile() as errors:
+        wanted.write(given)
+        wanted.seek(0)
+        try:
+            process = subprocess.Popen(
+                command, stdin=wanted, stdout=subprocess.PIPE, stderr=errors, env=environment | _ENVIRONMENT
+            )
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            raise _unreadable("Git isn't installed." if missing else "Git can't be started.") from error
+        ended = threading.Timer(_TIMEOUT_SECONDS, process.kill)
+        ended.daemon = True
+        ended.start()
+        try:
+            yield from _chunks(process)
+            if process.wait() != 0:
+                raise _failed(errors, late=process.returncode < 0)
+        finally:
+            ended.cancel()
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    assert process.stdout is not None
+    total = 0
+    while chunk := process.stdout.read(_CHUNK):
+        total += len(chunk)
+        if total > _MAX_ANSWER:
+            raise _unreadable("The revision holds more than can be read.")
+        yield chunk
+
+
+def _failed(errors: IO[bytes], *, late: bool) -> ConfigInvalid:
+    if late:
+        return _unreadable("Git didn't answer.")
+    errors.seek(0)
+    lines = errors.read(_CHUNK).decode("utf-8", "replace").strip().splitlines()
+    why = lines[0][:200] if lines else "There is no such commit, branch or tag in this repository"
+    hint = " A shallow clone may lack it: fetch it first." if not lines else ""
+    return _unreadable(f"{why.rstrip('.')}.{hint}")
+
+
+def _unreadable(detail: str) -> ConfigInvalid:
+    return ConfigInvalid("P110", CODES["P110"].summary, detail)
+
+
+_FETCH = "The clone is a partial one, or damaged: fetch the revision whole."
