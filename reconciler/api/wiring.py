@@ -58,9 +58,11 @@ class Wiring:
     def ledger(self) -> Ledger:
         """The ledger's documents. Raises `StoreError` L141, `MissingExtra`, `AccountError`."""
         from reconciler.stores.ledger import Ledger
-        from reconciler.stores.open import open_store
+        from reconciler.stores.open import open_ledger
 
-        store = open_store(self.place.spec.url, root=self.root, session=self._session(self.place.account))
+        store = open_ledger(
+            self.place.spec, self.place.account, root=self.root, session=lambda account: self._session(account)()
+        )
         return Ledger(store, lambda: secrets.token_hex(16), time.sleep)
 
     def destination(self, destination: EffectiveDestination) -> Destination:

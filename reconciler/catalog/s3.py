@@ -6,7 +6,7 @@ Bucket naming rules: Amazon S3 user guide, "General purpose bucket naming rules"
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -45,6 +45,21 @@ class SseKms(Value):
 
 
 S3Encryption = Annotated[SseS3 | SseKms, Field(discriminator="type")]
+Region = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+BucketOwner = Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")]
+
+
+def encryption_fields(encryption: S3Encryption | None) -> dict[str, str]:
+    """What a request that makes an object says of it; nothing where the bucket's default decides."""
+    match encryption:
+        case None:
+            return {}
+        case SseS3():
+            return {"ServerSideEncryption": "AES256"}
+        case SseKms(key_id=key_id):
+            return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id}
+        case _:
+            assert_never(encryption)
 
 
 class S3Connection(Value):
@@ -52,10 +67,8 @@ class S3Connection(Value):
 
     bucket: Bucket
     path: Annotated[str, Field(max_length=900, description="The folder in the bucket.")] = ""
-    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
-    expected_bucket_owner: (
-        Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")] | None
-    ) = None
+    region: Region | None = None
+    expected_bucket_owner: BucketOwner | None = None
     encryption: S3Encryption | None = None
     access: Annotated[
         Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")

@@ -39,7 +39,7 @@ STORE_CODES = (
         "L132",
         "the ledger's bucket is in another region",
         "The request was sent to a region that doesn't have the bucket.",
-        "Set `region` in the ledger's Account to the bucket's region.",
+        "Set `region` in the Project's `ledger` to the bucket's region.",
     ),
     Code(
         "L133",
@@ -96,6 +96,12 @@ STORE_CODES = (
         "not a ledger's url",
         "A ledger is a folder or a place in S3.",
         "Write file://PATH (relative to the project) or s3://BUCKET/PREFIX.",
+    ),
+    Code(
+        "L142",
+        "the ledger's encryption key can't be used",
+        "The ledger is encrypted with a KMS key that isn't there, is disabled, or isn't given to the account.",
+        "Correct `encryption.keyId` in the Project's `ledger`, enable the key, or allow kms:GenerateDataKey and kms:Decrypt on it.",
     ),
     Code(
         "L112",

@@ -83,8 +83,10 @@ def _overlap(index: Index, outer: Place, inner: Place) -> None:
 def _places(index: Index, root: Path | None) -> Iterator[Place]:
     project = next((each for each in index.all(Project)), None)
     ledger = project[1].spec.ledger if project else LedgerSpec()
+    signed_in = index.get(Account, ledger.account) if ledger.account else None
+    own = ledger.account_of(signed_in.spec if signed_in else None)
     yield from _place(
-        index, root, "ledger", "", project[0] if project else None, ("spec", "ledger", "url"), ledger.url, None
+        index, root, "ledger", "", project[0] if project else None, ("spec", "ledger", "url"), ledger.url, own
     )
     for entry, destination in index.all(Destination):
         spec = destination.spec

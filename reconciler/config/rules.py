@@ -9,6 +9,7 @@ from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
 from reconciler.resources.account import AwsAuth
 from reconciler.resources.formats import Files
+from reconciler.resources.project import LedgerSpec
 from reconciler.resources.resource import (
     Account,
     Activation,
@@ -58,11 +59,25 @@ def _one_project(index: Index) -> None:
                 "R103", entry, ("metadata", "name"), f"A Project is already declared in {first.place}. Keep one."
             )
         first = first or entry
-        ledger = project.spec.ledger
-        if ledger.account is not None and not ledger.url.startswith("s3://"):
-            index.report(
-                "R120", entry, ("spec", "ledger", "account"), "A ledger in a folder needs no account. Remove it."
-            )
+        _ledger(index, entry, project.spec.ledger)
+
+
+def _ledger(index: Index, entry: Entry, ledger: LedgerSpec) -> None:
+    if ledger.is_remote:
+        return
+    path: Path = ("spec", "ledger")
+    if ledger.account is not None:
+        index.report("R120", entry, (*path, "account"), "A ledger in a folder needs no account. Remove it.")
+    remote = {
+        "region": ledger.region,
+        "expectedBucketOwner": ledger.expected_bucket_owner,
+        "encryption": ledger.encryption,
+        "endpoint": ledger.endpoint,
+    }
+    for key, value in remote.items():
+        if value is not None:
+            detail = f"{key} is for a ledger in S3, and this one is in a folder. Remove it, or write an s3:// url."
+            index.report("C109", entry, (*path, key), detail, key=True)
 
 
 def _auth(index: Index, entry: Entry, auth: AwsAuth) -> None:

@@ -6,10 +6,10 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reconciler.accounts.aws import AwsSession
-from reconciler.catalog.s3 import S3Connection, S3Encryption, SseKms, SseS3
+from reconciler.catalog.s3 import S3Connection, encryption_fields
 from reconciler.destinations.errors import failure
 from reconciler.destinations.names import MAX_NAME_BYTES, segments
 from reconciler.destinations.s3_answers import CLIENT_ERRORS, Meaning, NoUpload, Unsure, final, meaning, unreachable
@@ -45,7 +45,7 @@ class S3Place:
         self.common: dict[str, Any] = {"Bucket": self.bucket}
         if self.owner:
             self.common["ExpectedBucketOwner"] = self.owner
-        self.encryption = _encryption(connection.encryption)
+        self.encryption: dict[str, Any] = encryption_fields(connection.encryption)
 
     def key(self, name: str) -> str:
         """The object's key. Raises DestinationError D109."""
@@ -145,15 +145,3 @@ class S3Place:
         except CLIENT_ERRORS as error:
             if not isinstance(self.means(error, "s3:AbortMultipartUpload"), NoUpload):
                 raise self.final(error, "s3:AbortMultipartUpload") from error
-
-
-def _encryption(encryption: S3Encryption | None) -> dict[str, Any]:
-    match encryption:
-        case None:
-            return {}
-        case SseS3():
-            return {"ServerSideEncryption": "AES256"}
-        case SseKms(key_id=key_id):
-            return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id}
-        case _:
-            assert_never(encryption)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reconciler.catalog.s3 import Region
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
@@ -53,7 +54,7 @@ class AwsAccountSpec(Value):
 
     type: Literal["aws"]
     auth: AwsAuth = AwsAuth()
-    region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
+    region: Region | None = None
     endpoints: Endpoints = Endpoints()
 
 

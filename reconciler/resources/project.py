@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reconciler.catalog.s3 import BucketOwner, Region, S3Encryption
+from reconciler.resources.account import AccountSpec, AwsAccountSpec, Url
 from reconciler.resources.metadata import Name
 from reconciler.values.base import Value
 
@@ -14,13 +16,32 @@ DEFAULT_LEDGER = "file://.reconcile/ledger"
 
 
 class LedgerSpec(Value):
-    """Where the actual state is kept. `file://` paths that are relative are below the project."""
+    """Where the actual state is kept. `file://` paths that are relative are below the project.
+
+    `account` and all below `simulated` are for S3; `endpoint` and `region` stand in for the account's.
+    """
 
     url: Annotated[str, Field(pattern=r"^(file://.+|s3://[a-z0-9.-]{3,63}(/.*)?)$", max_length=1024)] = DEFAULT_LEDGER
     account: Name | None = None
     simulated: Annotated[
         bool, Field(description="For demos and tests: time may run ahead of the clock. Fixed at creation.")
     ] = False
+    region: Region | None = None
+    expected_bucket_owner: BucketOwner | None = None
+    encryption: S3Encryption | None = None
+    endpoint: Url | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is in S3."""
+        return self.url.startswith("s3://")
+
+    def account_of(self, account: AccountSpec | None) -> AccountSpec | None:
+        """The account as this ledger uses it; None for what the environment gives."""
+        if self.endpoint is None:
+            return account
+        account = account or AwsAccountSpec(type="aws")
+        return account.model_copy(update={"endpoints": account.endpoints.model_copy(update={"s3": self.endpoint})})
 
 
 class RemovalGuard(Value):

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.catalog.s3 import S3Encryption
 from reconciler.errors import MissingExtra, StoreError
 from reconciler.ledger.store import Store
+from reconciler.resources.account import AccountSpec
+from reconciler.resources.project import LedgerSpec
 from reconciler.stores.folder import FolderStore
 from reconciler.stores.writes import Sleep
 
@@ -29,8 +32,41 @@ def ledger_folder(url: str, root: Path) -> Path | None:
     return (root / path).absolute()
 
 
-def open_store(url: str, *, root: Path, session: Callable[[], AwsSession], sleep: Sleep = time.sleep) -> Store:
-    """The store at `file://PATH` or `s3://BUCKET[/PREFIX]`. Touches nothing yet; `session` is called for S3 only.
+def open_ledger(
+    spec: LedgerSpec,
+    account: AccountSpec | None,
+    *,
+    root: Path,
+    session: Callable[[AccountSpec | None], AwsSession],
+    sleep: Sleep = time.sleep,
+) -> Store:
+    """The store of a ledger as it is declared, signed in to with its account; see `open_store`."""
+
+    def signed_in() -> AwsSession:
+        return session(spec.account_of(account))
+
+    return open_store(
+        spec.url,
+        root=root,
+        session=signed_in,
+        sleep=sleep,
+        region=spec.region,
+        owner=spec.expected_bucket_owner,
+        encryption=spec.encryption,
+    )
+
+
+def open_store(
+    url: str,
+    *,
+    root: Path,
+    session: Callable[[], AwsSession],
+    sleep: Sleep = time.sleep,
+    region: str | None = None,
+    owner: str | None = None,
+    encryption: S3Encryption | None = None,
+) -> Store:
+    """The store at `file://PATH` or `s3://BUCKET[/PREFIX]`. Touches nothing yet; what is behind `url` is for S3 only.
 
     Raises `StoreError` L141 for another url, `MissingExtra`, `AccountError`.
     """
@@ -45,7 +81,8 @@ def open_store(url: str, *, root: Path, session: Callable[[], AwsSession], sleep
         from reconciler.stores.s3_objects import S3Place
     except ImportError as error:
         raise MissingExtra("s3", "a ledger in S3") from error
-    return S3Store(S3Place(bucket, prefix.strip("/")), session(), sleep)
+    place = S3Place(bucket, prefix.strip("/"), region, owner, encryption)
+    return S3Store(place, session(), sleep)
 
 
 def _unsupported(url: str) -> StoreError:

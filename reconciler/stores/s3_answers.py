@@ -121,7 +121,14 @@ def _answer(error: ClientError, bucket: str, action: str, owner: str | None) -> 
         return StoreError(
             "L132",
             "the ledger's bucket is in another region",
-            f"s3://{bucket} answered {code}. Set `region` in the Account to the bucket's. Nothing was changed.",
+            f"s3://{bucket} answered {code}. Set `region` in the Project's ledger to the bucket's. Nothing was changed.",
+        )
+    if code.upper().startswith("KMS"):
+        return StoreError(
+            "L142",
+            "the ledger's encryption key can't be used",
+            f"s3://{bucket} answered {code}. The key must be there and enabled, and the account needs kms:GenerateDataKey and "
+            "kms:Decrypt on it. Nothing was changed.",
         )
     if status == 403:
         return _forbidden(error, bucket, action, owner)

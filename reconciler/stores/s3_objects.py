@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.accounts.aws import AwsSession
+from reconciler.catalog.s3 import S3Encryption, encryption_fields
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
 from reconciler.stores.base import SUFFIX, check_key
@@ -32,14 +33,14 @@ _BODY_ATTEMPTS: Final = 3
 class S3Place:
     """Where in S3 a ledger is.
 
-    `prefix` without slashes around it. `kms_key`: SSE-KMS with it; None: as the bucket's default says.
+    `prefix` without slashes around it. `encryption` None: as the bucket's default says.
     """
 
     bucket: str
     prefix: str = ""
     region: str | None = None
     expected_owner: str | None = None
-    kms_key: str | None = None
+    encryption: S3Encryption | None = None
     read_timeout: float = 30
 
 
@@ -116,8 +117,7 @@ class S3Objects:
         request: dict[str, Any] = {**self._common, **condition, "Key": self._name(key), "Body": body}
         request["ContentType"] = "application/json"
         request["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        if self._place.kms_key:
-            request |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._place.kms_key}
+        request |= encryption_fields(self._place.encryption)
         return self._sent(key, "s3:PutObject", lambda: self._writes.put_object(**request))["ETag"]
 
     def _sent(self, key: str, action: str, request: Callable[[], T]) -> T:

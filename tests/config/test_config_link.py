@@ -220,3 +220,21 @@ def test_the_digest_depends_on_meaning_alone(tmp_path: Path) -> None:
     assert two is not None
     assert three is not None
     assert one.digest() == two.digest() != three.digest()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "region: eu-west-1",
+        'expectedBucketOwner: "123456789012"',
+        "encryption: {type: sse-s3}",
+        "endpoint: 'http://there:9000'",
+    ],
+)
+def test_what_a_ledger_in_s3_needs_is_refused_for_a_folder(field: str, tmp_path: Path) -> None:
+    ledger = "{{ledger: {{url: '{}', {}}}}}"
+    text = document("Project", "p", ledger.format("file://ledger", field))
+    (found,) = loaded(tmp_path, text).diagnostics
+    assert (found.code, marked(text, found)) == ("C109", field.partition(":")[0])
+    sound = document("Project", "p", ledger.format("s3://acme/ledger", field))
+    assert codes(loaded(tmp_path, sound).diagnostics) == []

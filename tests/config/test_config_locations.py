@@ -50,6 +50,18 @@ def s3(name: str, account: str, bucket: str, path: str) -> str:
         ([local("a", ".")], ["P103"]),
         ([local("a", "out"), document("Project", "p", "{ledger: {url: 'file://out/ledger'}}")], ["P103"]),
         ([s3("a", "here", "bkt", "x"), document("Project", "p", "{ledger: {url: 's3://bkt/x/ledger'}}")], ["P103"]),
+        ([s3("a", "there", "bkt", "x"), document("Project", "p", "{ledger: {url: 's3://bkt/x'}}")], []),
+        (
+            [s3("a", "there", "bkt", "x"), document("Project", "p", "{ledger: {url: 's3://bkt/x', account: same}}")],
+            ["P103"],
+        ),
+        (
+            [
+                s3("a", "there", "bkt", "x"),
+                document("Project", "p", "{ledger: {url: 's3://bkt/x', account: here, endpoint: 'http://there:9000'}}"),
+            ],
+            ["P103"],
+        ),
         ([local("a", "out"), document("Dataset", "d", DATA.format("out"))], ["P104"]),
         ([local("a", "out"), document("Dataset", "d", DATA.format("out/in/x.csv"))], ["P104"]),
         ([local("a", "data/out"), document("Dataset", "d", DATA.format("data"))], ["P104"]),

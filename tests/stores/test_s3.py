@@ -8,7 +8,9 @@ import secrets
 from collections.abc import Callable
 
 import pytest
+from pydantic import TypeAdapter
 
+from reconciler.catalog.s3 import S3Encryption
 from reconciler.errors import StoreError
 from reconciler.ledger.store import AmbiguousWrite, Store
 from reconciler.stores.s3 import S3Store
@@ -195,15 +197,35 @@ def test_a_bucket_of_another_owner_is_refused(seaweed_server: S3Server, bucket: 
     committed(create(mine, KEY))
 
 
-def test_documents_are_encrypted_with_a_named_key(moto_server: S3Server) -> None:
+@pytest.mark.parametrize(
+    ("encryption", "said"),
+    [
+        ({"type": "sse-kms", "keyId": "alias/ledger"}, ("aws:kms", "alias/ledger")),
+        ({"type": "sse-s3"}, ("AES256", None)),
+        (None, (None, None)),
+    ],
+)
+def test_documents_are_encrypted_as_declared(
+    moto_server: S3Server, encryption: dict[str, str] | None, said: tuple[str | None, str | None]
+) -> None:
     bucket = moto_server.create_bucket()
-    store = opened(moto_server, bucket, kms_key="alias/ledger")
+    parsed = TypeAdapter(S3Encryption).validate_python(encryption) if encryption else None
+    store = opened(moto_server, bucket, encryption=parsed)
     version = committed(create(store, KEY, n=1))
     committed(replace(store, KEY, version, n=2))
     name = moto_server.client().list_objects_v2(Bucket=bucket)["Contents"][0]["Key"]
     head = moto_server.client().head_object(Bucket=bucket, Key=name)
-    assert head["ServerSideEncryption"] == "aws:kms"
-    assert head["SSEKMSKeyId"] == "alias/ledger"
+    assert said[0] is None or head["ServerSideEncryption"] == said[0]
+    assert head.get("SSEKMSKeyId") == said[1]
+
+
+@pytest.mark.parametrize("code", ["KMS.NotFoundException", "KMS.DisabledException", "KMS.KMSInvalidStateException"])
+def test_a_key_that_can_not_be_used_is_said(
+    seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy, code: str
+) -> None:
+    seaweed_proxy.add(Rule(Answer(400, code), method="PUT"))
+    with pytest.raises(StoreError, match=f"L142.*{code}.*kms:GenerateDataKey"):
+        opened(seaweed_server.at(seaweed_proxy.endpoint), bucket).create(KEY, document()[1])
 
 
 @pytest.mark.parametrize(
