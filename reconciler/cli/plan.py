@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--at", metavar="TIME", help="Act as if it were TIME: what will be due then.")
 @click.option("--allow-removals", metavar="N|all", help="How many flows may go.")
+@click.option("--allow-rewind", is_flag=True, help="Plan an older commit than the one applied last.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 if there are changes.")
 @click.pass_obj
 def command(
@@ -42,6 +43,7 @@ def command(
     out: Path | None,
     at: str | None,
     allow_removals: str | None,
+    allow_rewind: bool,
     detailed_exitcode: bool,
 ) -> int:
     """Show what would change.
@@ -58,7 +60,12 @@ def command(
         )
     desired = here.desired(environment)
     found = here.project(environment).plan(
-        select=select, at=moment(at), allow_removals=removals(allow_removals), base=base, desired=desired
+        select=select,
+        at=moment(at),
+        allow_removals=removals(allow_removals),
+        allow_rewind=allow_rewind,
+        base=base,
+        desired=desired,
     )
     saved = save(found) if out is not None else None
     against = desired.project.spec.ledger.url if base is None else f"as at {inert(base)}"

@@ -185,6 +185,10 @@ def test_an_older_commit_is_not_applied_over_a_newer_one(project: Path, reconcil
     commit(project, "second", 2)
     assert reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
     git(project, "checkout", "-q", "HEAD~1")
+    looked = ("-C", project, "plan", "--at", "2026-12-01T00:10Z")
+    refused = reconcile(*looked)
+    assert (refused.code, "G108" in refused.out) == (4, True)
+    assert "G108" not in reconcile(*looked, "--allow-rewind").out
     again = ("-C", project, "apply", "--yes", "--at", "2026-12-01T00:10Z")
     refused = reconcile(*again)
     assert (refused.code, "G108" in refused.out) == (4, True)
