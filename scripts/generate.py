@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reconciler.config import schemas
 from reconciler.diagnostics import CODES
+from reconciler.present.plan_json import plan_schemas
 
 ROOT = Path(__file__).resolve().parents[1]
 AREAS = {
@@ -24,7 +25,8 @@ AREAS = {
 
 def generated() -> dict[Path, str]:
     """Every generated file with its text."""
-    files = {ROOT / "schemas" / "v1" / name: schemas.text_of(schema) for name, schema in schemas.generate().items()}
+    named = schemas.generate() | {f"{name}.json": schema for name, schema in plan_schemas().items()}
+    files = {ROOT / "schemas" / "v1" / name: schemas.text_of(schema) for name, schema in named.items()}
     files[ROOT / "docs" / "reference" / "diagnostics.md"] = diagnostics_page()
     return files
 

@@ -208,14 +208,13 @@ class Project:
         ledger = wiring.ledger()
         actual = ledger.actual()
         now = acting_at(at, simulated=actual.project.simulated if actual.project else wiring.place.spec.simulated)
-        digest = None
         if isinstance(plan, SavedPlan):
-            digest = (desired or self.validate().require()).digest()
-        checked = check(plan, wiring.place, actual, now, digest)
+            desired = desired or self.validate().require()
+        checked = check(plan, wiring.place, actual, now, desired if isinstance(plan, SavedPlan) else None)
         done = Performed(())
         if checked.changes:
             not_behind(actual, now)
-            done = perform(wiring, ledger, checked, now, hooks, exports=exports)
+            done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports)
         unfinished = owed(actual, checked.project)
         if not unfinished:
             return done

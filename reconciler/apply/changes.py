@@ -214,6 +214,11 @@ class Apply:
 
     def _export(self, change: Export) -> Done:
         flow_id = FlowId.parse(change.subject)
+        if change.on_demand:
+            # Its slot is the minute at which somebody asked, not one of the schedule's: never to be repeated as one.
+            head = settle(self.context, flow_id, self.now)
+            still = head is not None and head.document.open is not None
+            return Done(change, note="another runner is at it" if still else "nothing of it is left open")
         run = run_flow(self.context, flow_id, Wanted(change.slot, covers=change.missed), self.now)
         return Done(change, run, "" if run else "another runner has it, or had it")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.errors import Refused
+from reconciler.errors import Conflict, Refused
 from reconciler.ledger import keys
 from reconciler.ledger.records import FORMAT_VERSION, Applied, ProjectRecord
 from reconciler.stores.ledger import Ledger
@@ -27,13 +27,15 @@ def open_for_apply(
     simulated: bool,
     applied: Applied,
     lineage: Callable[[], str],
+    seen: ProjectRecord | None,
 ) -> Opened:
-    """Makes the ledger if there is none, checks that it is ours, and bumps its serial.
+    """Makes the ledger if there is none, checks that it is ours and still as it was `seen` when it was planned, and bumps its serial.
 
     Raises `Refused` L150: it belongs to another environment, or is (not) simulated; `StoreError` where the store ignores
-    preconditions; `Conflict` where another apply was faster.
+    preconditions; `Conflict` where another apply was faster: it may have gone through while a person read the plan.
     """
     found = ledger.read(ProjectRecord, keys.PROJECT)
+    _as_seen(found.document if found else None, seen)
     if found is None:
         ledger.store.probe()
         record = ProjectRecord(
@@ -58,3 +60,13 @@ def open_for_apply(
     owners = {**was.owners, project: applied}
     record = was.model_copy(update={"nonce": ledger.nonce(), "serial": was.serial + 1, "owners": owners})
     return Opened(ledger.replace(keys.PROJECT, record, found.version).document, made=False)
+
+
+def _as_seen(now: ProjectRecord | None, seen: ProjectRecord | None) -> None:
+    if (now.lineage if now else None) != (seen.lineage if seen else None):
+        raise Conflict(
+            "G122", "this isn't the ledger that was planned for", "It was made or replaced meanwhile. Plan again."
+        )
+    if now is not None and seen is not None and now.serial != seen.serial:
+        detail = f"The ledger's serial was {seen.serial} and is {now.serial} now. Plan again: reconcile plan"
+        raise Conflict("G123", "something was applied since the plan was made", detail)

@@ -12,6 +12,7 @@ from reconciler.cli import exits
 from reconciler.cli.console import style_for
 from reconciler.cli.here import Here
 from reconciler.cli.options import AT, ENVIRONMENT, SELECT, moment, removals
+from reconciler.cli.planfile import read
 from reconciler.cli.work import working
 from reconciler.errors import UsageError
 
@@ -45,15 +46,21 @@ def command(
     from reconciler.api.project import acting_at
     from reconciler.api.purges import NotPurged
     from reconciler.apply.changes import Failed
-    from reconciler.present.plan_json import read_saved
     from reconciler.present.plan_text import as_text
     from reconciler.present.results import totals
+    from reconciler.present.words import inert
 
+    if planfile is not None and (select or allow_removals is not None or allow_rewind):
+        raise UsageError(
+            "G134",
+            "a saved plan is performed as it is",
+            "--select, --allow-removals and --allow-rewind are for planning.",
+        )
     desired = here.desired(environment)
     project = here.project(environment)
     spec = desired.project.spec.ledger
     now = acting_at(moment(at), simulated=spec.simulated)
-    saved = read_saved(planfile.read_text("utf-8")) if planfile is not None else None
+    saved = read(planfile) if planfile is not None else None
     found = saved.plan if saved else None
     if found is None:
         found = project.plan(
@@ -63,11 +70,14 @@ def command(
             allow_rewind=allow_rewind,
             desired=desired,
         )
+    if saved is not None and planfile is not None:
+        until = f"{saved.expires:%Y-%m-%d %H:%M} UTC"
+        here.console.out(f"Plan {saved.digest[:12]} of {inert(str(planfile))}, valid until {until}\n")
     here.console.out(as_text(found, ledger=spec.url, style=style_for(sys.stdout)))
     if found.refusals:
         return exits.REFUSED
     if found.changes:
-        _agree(yes)
+        _agree(yes, reviewed=saved is not None)
     with working(here.console) as hooks:
         done = project.apply(saved or found, at=now, exports=not no_exports, desired=desired, hooks=hooks)
     if done.results:
@@ -83,9 +93,12 @@ def command(
     return exits.of_several(bad, len(done.results) + len(done.purges) - len(bad))
 
 
-def _agree(yes: bool) -> None:
+def _agree(yes: bool, *, reviewed: bool = False) -> None:
+    """Asks a person. Where there is none, a plan that was saved and reviewed needs no other yes."""
     if yes:
         return
     if os.environ.get("CI") or not sys.stdin.isatty():
+        if reviewed:
+            return
         raise UsageError("U104", "nobody to ask", "Give --yes, or apply a plan that was saved and reviewed.")
     click.confirm("Apply this?", abort=True)

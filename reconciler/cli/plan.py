@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from reconciler.cli import exits
 from reconciler.cli.console import style_for
 from reconciler.cli.here import Here
 from reconciler.cli.options import ENVIRONMENT, SELECT, moment, removals
+from reconciler.cli.planfile import write
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,41 +71,40 @@ def command(
     against = desired.project.spec.ledger.url if base is None else f"as at {inert(base)}"
     here.console.out(_shown(found, saved, form, against))
     if out is not None and saved is not None and not found.refusals:
-        _write(out, saved)
-        said = f"Saved to {out} (valid until {saved.expires:%Y-%m-%d %H:%M} UTC). Apply exactly this: reconcile apply {out}"
+        write(out, saved)
+        until = f"{saved.expires:%Y-%m-%d %H:%M} UTC"
+        said = f"Saved to {inert(str(out))} (plan {saved.digest[:12]}, valid until {until}). Apply exactly this: {_apply(out)}"
         if form == "text":
             here.console.out(said)
         else:
-            here.console.say(said, "saved", path=str(out), expires=f"{saved.expires:%Y-%m-%dT%H:%M:%SZ}")
+            here.console.say(
+                said, "saved", path=str(out), digest=saved.digest, expires=f"{saved.expires:%Y-%m-%dT%H:%M:%SZ}"
+            )
     if found.refusals:
+        if out is not None:
+            here.console.say(
+                f"Nothing was saved to {inert(str(out))}: the plan is refused.", "not-saved", "warning", path=str(out)
+            )
         return exits.REFUSED
     return exits.CHANGES if detailed_exitcode and found.changes else exits.DONE
 
 
 def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str) -> str:
-    from reconciler.present.plan_json import as_json, saved_text
+    from reconciler.present.plan_json import as_json
     from reconciler.present.plan_markdown import as_markdown
     from reconciler.present.plan_text import as_text
 
     if form == "json":
         return as_json(found)
     if form == "markdown":
-        digest = hashlib.sha256(saved_text(saved).encode()).hexdigest() if saved else None
+        digest = saved.digest if saved else None
         expires = f"{saved.expires:%Y-%m-%d %H:%M} UTC" if saved else None
         return as_markdown(found, digest=digest, expires=expires)
     return as_text(found, ledger=against, style=style_for(sys.stdout))
 
 
-def _write(out: Path, saved: SavedPlan) -> None:
-    """For its owner alone, and whole: what was there is replaced only by a finished file."""
-    from reconciler.present.plan_json import saved_text
+def _apply(out: Path) -> str:
+    """The command that applies exactly this, to be pasted."""
+    from reconciler.present.words import inert
 
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(saved_text(saved))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(out)
-    finally:
-        beside.unlink(missing_ok=True)
+    return f"reconcile apply {shlex.quote(inert(str(out)))}"

@@ -6,6 +6,8 @@ import click
 
 from reconciler.cli.here import Here
 
+OUTPUTS = ("plan", "saved-plan")
+
 
 @click.command("schema")
 @click.argument("kind", required=False)
@@ -13,10 +15,18 @@ from reconciler.cli.here import Here
 def command(here: Here, kind: str | None) -> None:
     """Print a JSON Schema.
 
-    KIND is a resource's kind, such as Audience; without it, the schema of any resource.
+    KIND is a resource's kind, such as Audience; without it, the schema of any resource. plan is that of what plan --format
+    json prints, saved-plan that of the file that plan --out writes.
     """
-    from reconciler.config.schemas import schema_of, text_of
+    from reconciler.config.schemas import published, schema_of, text_of
+    from reconciler.errors import UsageError
     from reconciler.resources.resource import KINDS
 
     folded = {name.lower(): name for name in KINDS}
-    here.console.out(text_of(schema_of(kind and folded.get(kind.lower(), kind))))
+    if kind is None or kind.lower() in folded:
+        schema = schema_of(folded[kind.lower()] if kind else None)
+    elif kind.lower() in OUTPUTS:
+        schema = published(kind.lower())
+    else:
+        raise UsageError("C107", "unknown kind", f"Known kinds: {', '.join([*KINDS, *OUTPUTS])}.")
+    here.console.out(text_of(schema))

@@ -90,9 +90,47 @@ PLAN_CODES = (
         "Use the version that made it, or plan again.",
     ),
     Code(
+        "G127",
+        "a flow has exported since the plan was made",
+        "When the plan was made, the flow had exported nothing, so its change cost nothing. A run has exported since, and the change "
+        "would make its next export a full one: not what was reviewed.",
+        "Plan again and have that reviewed.",
+    ),
+    Code(
+        "G128",
+        "the saved plan isn't what the configuration gives",
+        "Before a saved plan is performed, it is derived again from the configuration and the ledger that it is bound to. This one holds "
+        "other changes, or lacks some: it was edited by hand.",
+        "Plan again with --out, and have that reviewed.",
+    ),
+    Code(
         "G130",
         "not a saved plan",
-        "The file isn't one that `plan --out` of this version wrote: torn, edited, or something else.",
+        "The file isn't one that `plan --out` wrote: cut off, or something else.",
         "Plan again with --out, and name that file.",
+    ),
+    Code(
+        "G131",
+        "the saved plan was changed after it was written",
+        "A saved plan holds the digest of its own content, and this one's content has another digest: it was edited or damaged.",
+        "Plan again with --out. To plan something else, change the configuration.",
+    ),
+    Code(
+        "G132",
+        "the saved plan is of a newer format",
+        "A newer version of the tool wrote this file, and this version can't tell what it means.",
+        "Use the version that made it, or plan again with this one.",
+    ),
+    Code(
+        "G133",
+        "the saved plan can't be read or written",
+        "The file or its folder isn't there, isn't an ordinary file, or isn't accessible.",
+        "Correct the path or its permissions.",
+    ),
+    Code(
+        "G134",
+        "a saved plan is performed as it is",
+        "What is planned and what may be removed was settled when the plan was made; a saved one is performed exactly or not at all.",
+        "Leave the option out, or plan again with it.",
     ),
 )

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from reconciler.errors import UsageError
@@ -42,9 +43,13 @@ def schema_of(kind: str | None = None) -> Schema:
     """The published schema of a kind, or of any resource. Raises UsageError for an unknown kind. Not to be changed."""
     if kind is not None and kind not in KINDS:
         raise UsageError("C107", "unknown kind", f"Known kinds: {', '.join(KINDS)}.")
-    name = f"{kind.lower()}.json" if kind else "resource.json"
-    packaged = resources.files("reconciler").joinpath("schemas", "v1", name)
-    text = packaged.read_text("utf-8") if packaged.is_file() else (_CHECKOUT / name).read_text("utf-8")
+    return published(kind.lower() if kind else "resource")
+
+
+def published(name: str) -> Schema:
+    """The schema in `schemas/v1/<name>.json`, from the installed package or the checkout."""
+    packaged = resources.files("reconciler").joinpath("schemas", "v1", f"{name}.json")
+    text = packaged.read_text("utf-8") if packaged.is_file() else (_CHECKOUT / f"{name}.json").read_text("utf-8")
     schema: Schema = json.loads(text)
     return schema
 
@@ -53,6 +58,22 @@ def schema_of(kind: str | None = None) -> Schema:
 def inlined_of(kind: str) -> Schema:
     """The published schema of a kind, inlined. Not to be changed."""
     return inlined(schema_of(kind))
+
+
+def of_output(model: type[BaseModel], title: str, description: str) -> Schema:
+    """The schema of what a model is written as (`Value.to_json`): keys with nothing behind are left out, all others are there."""
+    schema = model.model_json_schema(by_alias=True, mode="serialization")
+    definitions = {name: _clean(_present(each)) for name, each in schema.pop("$defs").items()}
+    own = _clean(_present(schema))
+    rest = {name: definitions[name] for name in sorted(_reachable(own, definitions))}
+    return {"$schema": DIALECT, **own, "title": title, "description": description, "$defs": rest}
+
+
+def _present(schema: Schema) -> Schema:
+    """An object's schema that requires every key which is always written."""
+    keys = schema.get("properties", {})
+    always = [key for key, value in keys.items() if {"type": "null"} not in value.get("anyOf", ())]
+    return {**schema, "required": always} if always else schema
 
 
 def inlined(schema: Schema) -> Schema:

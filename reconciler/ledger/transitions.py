@@ -151,7 +151,10 @@ def added(
 def updated(
     head: FlowHead, spec: FlowSpec, *, rebuild: str | None, source_id: str, applied: Applied, nonce: str
 ) -> FlowHead:
-    """A new effective spec. An undecided run is abandoned; a decided one must have been completed. `rebuild` drops the cursor."""
+    """A new effective spec. An undecided run is abandoned; a decided one must have been completed.
+
+    `rebuild` drops the cursor of a flow that has exported; before its first export, its backfill is still to come.
+    """
     base = _without_undecided(head, "the flow was changed by an apply", applied)
     changes: dict[str, object] = {
         "spec": spec,
@@ -163,9 +166,7 @@ def updated(
         "applied": applied,
         "condition": None,
     }
-    if rebuild:
-        changes |= {"rebuild": rebuild, "cursor": None}
-    return _next(head, nonce, **base, **changes)
+    return _next(head, nonce, **base, **changes, **_dropped(head, rebuild))
 
 
 def removed(head: FlowHead, *, purge: bool, applied: Applied, nonce: str) -> FlowHead:
@@ -213,13 +214,12 @@ def moved_here(
 ) -> FlowHead:
     """The new end of a rename: cursor, folder, slots and what can be sent again come along.
 
-    `source_id`: another folder, where one is declared; `rebuild` drops the cursor, where more than the name changed.
+    `source_id`: another folder, where one is declared; `rebuild` as in `updated`, where more than the name changed.
     """
     generation = _newest(old, before) + 2
-    dropped = {"rebuild": rebuild, "cursor": None} if rebuild else {}
     return old.model_copy(
         update={
-            **dropped,
+            **_dropped(old, rebuild),
             "source_id": source_id or old.source_id,
             "nonce": nonce,
             "nonces": (),
@@ -241,6 +241,11 @@ def moved_here(
 
 def _newest(old: FlowHead, before: FlowHead | None) -> int:
     return max(old.generation, before.generation if before else 0)
+
+
+def _dropped(head: FlowHead, rebuild: str | None) -> dict[str, object]:
+    exported = head.cursor is not None or head.rebuild is not None
+    return {"rebuild": rebuild, "cursor": None} if rebuild and exported else {}
 
 
 def _without_undecided(head: FlowHead, reason: str, applied: Applied) -> dict[str, object]:

@@ -24,7 +24,7 @@ from reconciler.resources.effective import FlowSpec
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.values.manifest import RunKind
 
-AnyChange = DestinationChange | FlowChange
+_Changes = Iterable[DestinationChange | FlowChange]
 
 
 class _Subject(NamedTuple):
@@ -38,14 +38,14 @@ def _subject(change: FlowChange) -> _Subject:
 
 
 def exports(
-    settled: Iterable[FlowHead], changes: Iterable[AnyChange], heads: Mapping[str, FlowHead], now: datetime
+    settled: Iterable[FlowHead], changes: _Changes, heads: Mapping[str, FlowHead], now: datetime
 ) -> list[Export]:
     """Exports of flows as declared, and of those that the plan adds, changes, moves or resumes."""
     found = []
     for head in settled:
         if head.open is not None:
             found.append(_unfinished(head))
-        elif head.state != "suspended":
+        if (head.open is None or head.open.on_demand) and head.state != "suspended":
             found += _due(head, head.spec, _Subject(head.flow, head.owner, head.generation), head.rebuild, now)
     for change in changes:
         match change:
@@ -53,7 +53,8 @@ def exports(
                 found += _due(None, change.spec, _subject(change), None, now)
             case UpdateFlow() | ResumeFlow() | MoveFlow() if not change.spec.suspend:
                 head = heads[change.moved_from if isinstance(change, MoveFlow) else change.subject]
-                rebuild = head.rebuild if isinstance(change, ResumeFlow) else change.rebuild or head.rebuild
+                fresh = None if isinstance(change, ResumeFlow) or change.cursor != "rebuild" else change.rebuild
+                rebuild = fresh or head.rebuild
                 found += _due(head, change.spec, _subject(change), rebuild, now)
             case _:
                 pass
@@ -71,6 +72,7 @@ def _unfinished(head: FlowHead) -> Export:
         slot=run.slot,
         kind=run.kind,
         run_id=run.run_id,
+        on_demand=run.on_demand,
         missed=run.covers,
     )
 
@@ -106,7 +108,7 @@ def _kind(spec: FlowSpec, exported: bool, rebuild: str | None) -> RunKind:
     return "rebuild" if rebuild else "increment"
 
 
-def upcoming(settled: Iterable[FlowHead], changes: Iterable[AnyChange], now: datetime) -> NextExport | None:
+def upcoming(settled: Iterable[FlowHead], changes: _Changes, now: datetime) -> NextExport | None:
     """The earliest slot after `now` of any flow that isn't suspended once the plan is applied."""
     flows: list[tuple[str, FlowSpec]] = [(head.flow, head.spec) for head in settled]
     for change in changes:

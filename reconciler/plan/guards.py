@@ -8,10 +8,9 @@ from typing import Literal
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
-from reconciler.plan.plan import DestinationChange, Export, FlowChange, Refusal, RemoveDestination, RemoveFlow
+from reconciler.plan.plan import AnyChange, Refusal, RemoveDestination, RemoveFlow
 
 AllowRemovals = int | Literal["all"] | None
-AnyChange = DestinationChange | FlowChange | Export
 _NAMED = 5
 
 

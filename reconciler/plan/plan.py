@@ -83,7 +83,7 @@ class AddFlow(_FlowChange):
 
 
 class UpdateFlow(_FlowChange):
-    """`rebuild`: why the next export is full, None if the cursor is kept."""
+    """`rebuild`: why what was exported can't be added to; then, once anything has been, the next export is full."""
 
     change: Literal["update-flow"] = "update-flow"
     rebuild: str | None = None
@@ -97,7 +97,8 @@ class RemoveFlow(_FlowChange):
 
 
 class MoveFlow(_FlowChange):
-    """A rename: `subject` is the new id, `generation` a tombstone's there. Cursor, slots and folder come along."""
+    """A rename: `subject` is the new id, `generation` a tombstone's there. Cursor, slots and folder come along, the cursor
+    not where there is a `rebuild` (see `UpdateFlow`)."""
 
     change: Literal["move-flow"] = "move-flow"
     moved_from: str
@@ -118,18 +119,23 @@ class ResumeFlow(_FlowChange):
 
 
 class Export(_Common):
-    """A due slot, or with `run_id` an open run to finish. `missed`: older slots that this export stands for."""
+    """A due slot, or with `run_id` an open run to finish. `missed`: older slots that this export stands for.
+
+    A run on demand (`on_demand`) is completed if it was decided, else discarded: who asked for it asks again.
+    """
 
     change: Literal["export"] = "export"
     slot: Slot
     kind: RunKind
     run_id: str | None = None
+    on_demand: bool = False
     missed: int = 0
 
 
 DestinationChange = CreateDestination | UpdateDestination | RemoveDestination
 FlowChange = AddFlow | UpdateFlow | RemoveFlow | MoveFlow | SuspendFlow | ResumeFlow
-Change = Annotated[DestinationChange | FlowChange | Export, Field(discriminator="change")]
+AnyChange = DestinationChange | FlowChange | Export
+Change = Annotated[AnyChange, Field(discriminator="change")]
 
 # The order in which changes are performed and shown: what others stand on comes first.
 _ORDER = (
@@ -146,7 +152,7 @@ _ORDER = (
 )
 
 
-def order(change: DestinationChange | FlowChange | Export) -> tuple[int, str]:
+def order(change: AnyChange) -> tuple[int, str]:
     """The sort key of changes."""
     return _ORDER.index(change.change), change.subject
 

@@ -218,7 +218,7 @@ class _Planner:
         )
 
     def _move_flow(self, flow_id: FlowId, old: FlowHead, spec: FlowSpec, tombstone: FlowHead | None) -> None:
-        found = reasons.rebuilds(old.spec, spec) if reasons.has_exported(old) else ()
+        found = reasons.rebuilds(old.spec, spec)
         self.changes.append(
             MoveFlow(
                 subject=str(flow_id),
@@ -237,11 +237,11 @@ class _Planner:
 
     def _update_flow(self, head: FlowHead, spec: FlowSpec) -> None:
         fields = differences(head.spec, spec)
-        found = reasons.rebuilds(head.spec, spec) if reasons.has_exported(head) else ()
+        found = reasons.rebuilds(head.spec, spec)
         source_id = spec.source.id or head.source_id
         paths = tuple(each.path for each in fields)
         cursor = _effect(head, found)
-        if paths == ("suspend",):
+        if "suspend" in paths and {*paths} <= {"suspend", "activation"}:
             kind, reason = (SuspendFlow, reasons.SUSPENDED) if spec.suspend else (ResumeFlow, reasons.RESUMED)
             self.changes.append(
                 kind(
@@ -260,7 +260,7 @@ class _Planner:
             UpdateFlow(
                 subject=head.flow,
                 owner=self.owner,
-                reason=found[0] if found else reasons.changed(paths),
+                reason=found[0] if found and cursor == "rebuild" else reasons.changed(paths),
                 fields=fields,
                 cursor=cursor,
                 generation=head.generation,
@@ -282,6 +282,7 @@ class _Planner:
                     subject=name,
                     owner=self.owner,
                     reason=reasons.renamed(former.name, name) if former else reasons.NEW_DESTINATION,
+                    fields=tuple(_destination_fields(former, spec, metadata.protect)) if former else (),
                     spec=spec,
                     protected=metadata.protect,
                     renamed_from=former.name if former else None,
@@ -330,9 +331,10 @@ class _Planner:
 
 
 def _effect(head: FlowHead, found: tuple[Reason, ...]) -> CursorEffect:
-    if found:
-        return "rebuild"
-    return "keep" if head.cursor is not None else "none"
+    """Before the first export there is nothing to rebuild: with `backfill: none`, that would send what was never meant to."""
+    if not reasons.has_exported(head):
+        return "none"
+    return "rebuild" if found or head.rebuild is not None else "keep"
 
 
 def _destination_fields(record: DestinationRecord, spec: EffectiveDestination, protect: bool) -> Iterator[FieldDiff]:

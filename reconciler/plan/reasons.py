@@ -11,9 +11,12 @@ from reconciler.where import Checked, check
 
 NEW_DESTINATION = Reason(code="new", sentence="It is declared and not in the ledger yet.")
 CHANGED_DESTINATION = Reason(code="changed", sentence="It is declared otherwise than it was applied.")
-REMOVED_DESTINATION = Reason(code="not-declared", sentence="It is not declared any more; its files stay.")
+REMOVED_DESTINATION = Reason(code="not-declared", sentence="It is not declared any more.")
 SUSPENDED = Reason(code="suspended", sentence="Its activation says suspend: true; no exports until that changes.")
 RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend: true.")
+
+
+_PARTS = {"protect": "protection", "onRemove": "onRemove", "suspend": "suspension"}
 
 
 def renamed(old: str, new: str) -> Reason:
@@ -84,13 +87,15 @@ def has_exported(head: FlowHead) -> bool:
 
 
 def changed(paths: tuple[str, ...]) -> Reason:
-    """A flow's change that keeps its cursor."""
+    """A flow's change that keeps its cursor. `paths`: of the fields that differ."""
     if any(path.startswith("columns") for path in paths):
         sentence = "The columns changed: exports from now on have the new ones, earlier files stay as they are."
         return Reason(code="columns-changed", sentence=sentence)
-    if all(path.startswith("destination.") for path in paths):
-        return Reason(code="destination-changed", sentence="Its destination is declared otherwise than it was applied.")
-    return Reason(code="changed", sentence="It is declared otherwise than it was applied.")
+    parts = sorted({path.partition(".")[0] for path in paths})
+    code = "destination-changed" if parts == ["destination"] else "changed"
+    named = [_PARTS.get(part, part) for part in parts]
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return Reason(code=code, sentence=f"Its {listed} changed.")
 
 
 def due(missed: int, capped: bool, catch_up: str) -> Reason:
@@ -105,6 +110,9 @@ def due(missed: int, capped: bool, catch_up: str) -> Reason:
 
 def unfinished(run: OpenRun) -> Reason:
     """A run that began and isn't recorded yet."""
+    if run.on_demand:
+        how = "is decided and will be completed" if run.phase == "publishing" else "was left open and will be discarded"
+        return Reason(code="run-open", sentence=f"Run {run.run_id}, on demand, {how}.")
     how = (
         "is decided and will be completed" if run.phase == "publishing" else "is open and will be finished or repeated"
     )

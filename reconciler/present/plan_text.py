@@ -9,10 +9,9 @@ from typing import assert_never
 
 from reconciler.plan.plan import (
     AddFlow,
+    AnyChange,
     CreateDestination,
-    DestinationChange,
     Export,
-    FlowChange,
     MoveFlow,
     Plan,
     RemoveDestination,
@@ -35,7 +34,6 @@ from reconciler.present.words import (
     short,
 )
 
-AnyChange = DestinationChange | FlowChange | Export
 Style = Callable[[str, str], str]
 _MAX_NAME = 40
 
@@ -140,7 +138,7 @@ def headline(change: AnyChange) -> str:
             return f"FIRST EXPORT: {backfill(change.spec)} · {_rhythm(change)}"
         case UpdateFlow() | MoveFlow():
             paused = " · suspended" if change.spec.suspend else ""
-            return f"{change.rebuild or change.reason.sentence} · {_cursor(change)}{paused}"
+            return f"{_why(change)} · {_cursor(change)}{paused}"
         case RemoveFlow() | SuspendFlow() | ResumeFlow():
             return change.reason.sentence
         case Export():
@@ -151,6 +149,13 @@ def headline(change: AnyChange) -> str:
 
 def _rhythm(change: AddFlow) -> str:
     return f"then {change.spec.mode}, {schedule(change.spec.schedule)}"
+
+
+def _why(change: UpdateFlow | MoveFlow) -> str:
+    """The reason, and for a rebuild all of them."""
+    if change.rebuild is None or change.cursor != "rebuild":
+        return change.reason.sentence
+    return f"{change.reason.sentence} {change.rebuild}" if isinstance(change, MoveFlow) else change.rebuild
 
 
 def _cursor(change: UpdateFlow | MoveFlow) -> str:
@@ -182,9 +187,9 @@ def details(change: AnyChange, updated: set[str]) -> Iterator[tuple[str, str]]:
         if limits := guards(change.spec):
             yield "guards", inert(limits)
         return
-    if isinstance(change, SuspendFlow | ResumeFlow):
-        return
     for each in change.fields:
+        if isinstance(change, SuspendFlow | ResumeFlow) and each.path == "suspend":
+            continue
         if each.path.startswith("destination.") and change.subject.split("/")[0] in updated:
             continue
         before, after = (cut(inert(text)) if text is not None else "(none)" for text in (each.before, each.after))
@@ -200,7 +205,8 @@ def counts(plan: Plan) -> str:
         if isinstance(each, CreateDestination | UpdateDestination | RemoveDestination):
             destinations[verb] += 1
         elif not isinstance(each, Export):
-            flows["rebuild" if each.cursor == "rebuild" else verb] += 1
+            rebuilt = each.cursor == "rebuild" and isinstance(each, UpdateFlow | MoveFlow)
+            flows["rebuild" if rebuilt else verb] += 1
     exports = sum(1 for each in plan.changes if isinstance(each, Export))
     parts = [_tally(destinations, "destination"), _tally(flows, "flow")]
     parts.append(f"{plural(exports, 'export')} due" if exports else "")

@@ -18,3 +18,14 @@ def reconcile(capsys: pytest.CaptureFixture[str]) -> Reconcile:
 def sample(tmp_path: Path) -> Path:
     """A sound project: destinations agency-s3 (prospects only) and outbox."""
     return write(tmp_path / "sample", {"all.yaml": SAMPLE})
+
+
+@pytest.fixture
+def project(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `init` makes, over a simulated ledger: time may run ahead of the clock."""
+    monkeypatch.delenv("CI", raising=False)
+    folder = tmp_path / "shop"
+    assert reconcile("init", folder).code == 0
+    with (folder / "reconcile.yaml").open("a") as file:
+        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
+    return folder

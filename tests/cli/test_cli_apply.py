@@ -18,16 +18,6 @@ FLOW = "outbox/us-high-intent"
 
 
 @pytest.fixture
-def project(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("CI", raising=False)
-    folder = tmp_path / "shop"
-    assert reconcile("init", folder).code == 0
-    with (folder / "reconcile.yaml").open("a") as file:
-        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
-    return folder
-
-
-@pytest.fixture
 def applied(project: Path, reconcile: Reconcile) -> Path:
     found = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
     assert (found.code, found.err) == (0, "")

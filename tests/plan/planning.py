@@ -152,7 +152,7 @@ def apply(plan: Plan, actual: Actual, *, export: bool = True, protect: Mapping[s
     return Actual(project=record, destinations=destinations, flows=flows)
 
 
-def opened(head: FlowHead, slot: datetime, *, run_id: str = "r" + "0" * 16) -> FlowHead:
+def opened(head: FlowHead, slot: datetime, *, run_id: str = "r" + "0" * 16, on_demand: bool = False) -> FlowHead:
     """A head with an undecided run."""
     run = OpenRun(
         run_id=run_id,
@@ -160,6 +160,7 @@ def opened(head: FlowHead, slot: datetime, *, run_id: str = "r" + "0" * 16) -> F
         generation=head.generation,
         kind="full",
         slot=slot,
+        on_demand=on_demand,
         spec=head.spec,
         source_id=head.source_id,
         folder="f",

@@ -146,7 +146,7 @@ def test_an_undecided_run_gives_way_to_an_edit_and_its_slot_stays_due(tmp_path: 
     update, export = plan(small(tmp_path, audience=audience("us", "TRUE")), actual, NIGHT).changes
     assert isinstance(update, UpdateFlow)
     assert isinstance(export, Export)
-    assert (update.rebuild, export.slot, export.run_id, export.kind) == (None, NIGHT, None, "full")
+    assert (update.cursor, export.slot, export.run_id, export.kind) == ("none", NIGHT, None, "full")
 
 
 def test_no_rebuild_before_the_first_export(tmp_path: Path) -> None:
@@ -156,9 +156,45 @@ def test_no_rebuild_before_the_first_export(tmp_path: Path) -> None:
     desired = small(
         tmp_path, audience=audience("us", "country = 'DE'"), activation=activation("us", more="backfill: none")
     )
-    (update,) = plan(desired, actual, NOW).changes
+    found = plan(desired, actual, NOW)
+    (update,) = found.changes
     assert isinstance(update, UpdateFlow)
-    assert (update.rebuild, update.cursor) == (None, "none")
+    assert update.cursor == "none"
+    assert apply(found, actual).flows[FLOW].rebuild is None
+
+
+def test_an_edit_of_the_filter_rebuilds_what_a_run_exported_after_the_planning(tmp_path: Path) -> None:
+    """Else who matches the new filter in files of before would never leave."""
+    actual = apply(plan(small(tmp_path), Actual(), NOW), Actual())
+    found = plan(small(tmp_path, audience=audience("us", "country = 'DE'")), actual, NOW)
+    meanwhile = apply(plan(small(tmp_path), actual, NIGHT), actual)
+    assert meanwhile.flows[FLOW].cursor is not None
+    after = apply(found, meanwhile).flows[FLOW]
+    assert (after.cursor, after.rebuild is not None) == (None, True)
+
+
+def test_an_edit_while_a_rebuild_is_due_says_that_it_is(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    filtered = {"audience": audience("us", "country = 'DE'")}
+    actual = apply(plan(small(tmp_path, **filtered), actual, NIGHT), actual)
+    later = small(tmp_path, **filtered, schedule=SCHEDULE.replace("02:00", "03:00"))
+    (update,) = plan(later, actual, NIGHT).changes
+    assert isinstance(update, UpdateFlow)
+    assert (update.cursor, update.rebuild, update.reason.code) == ("rebuild", None, "changed")
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_run_on_demand_is_tidied_up_and_the_slot_is_exported_besides(tmp_path: Path, decided: bool) -> None:
+    desired = small(tmp_path)
+    head = opened(lived(desired).flows[FLOW], NIGHT + timedelta(hours=3), on_demand=True)
+    head = transitions.decide(head, "r" + "0" * 16, "d", nonce="n") if decided else head
+    actual = lived(desired).model_copy(update={"flows": {FLOW: head}})
+    first, second = plan(desired, actual, NIGHT + timedelta(days=1)).changes
+    assert isinstance(first, Export)
+    assert isinstance(second, Export)
+    assert (first.run_id, first.on_demand) == ("r" + "0" * 16, True)
+    assert ("completed" if decided else "discarded") in first.reason.sentence
+    assert (second.run_id, second.slot, second.missed) == (None, NIGHT + timedelta(days=1), 0)
 
 
 def test_an_edit_of_the_filter_while_a_decided_run_is_open_rebuilds(tmp_path: Path) -> None:
@@ -296,7 +332,25 @@ def test_renamed_destination_moves_its_flows(tmp_path: Path) -> None:
     assert isinstance(move, MoveFlow)
     assert isinstance(gone, RemoveDestination)
     assert (move.cursor, gone.reason.code) == ("keep", "renamed")
+    assert [each.path for each in found.changes[0].fields] == ["name", "protect"]
     assert plan(desired, apply(found, actual), NIGHT).is_empty
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"schedule": SCHEDULE.replace("02:00", "03:00")}, "Its schedule changed."),
+        ({"audience": audience("us", meta="protect: true")}, "Its protection changed."),
+        (
+            {"activation": activation("us", more="guards: {export: {maxRows: 9}}, onRemove: purge, mode: full")},
+            "Its guards, mode and onRemove changed.",
+        ),
+    ],
+)
+def test_an_update_says_what_changed(tmp_path: Path, parts: dict[str, str], sentence: str) -> None:
+    actual = lived(small(tmp_path))
+    (update,) = plan(small(tmp_path, **parts), actual, NIGHT).changes
+    assert update.reason.sentence == sentence
 
 
 def test_renamed_dataset_moves_its_flow(tmp_path: Path) -> None:

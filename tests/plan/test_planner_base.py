@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.plan.assumed import as_applied
-from reconciler.plan.bind import check_saved, save
 from reconciler.plan.plan import UpdateFlow
 from reconciler.plan.planner import plan
 from reconciler.present.plan_markdown import as_markdown
 from reconciler.present.plan_text import as_text
-from reconciler.version import __version__
 from tests.plan.planning import NIGHT, activation, audience, small
 
 
@@ -35,11 +33,3 @@ def test_new_flows_are_shown_without_exports(tmp_path: Path) -> None:
     before = as_applied(small(tmp_path), NIGHT)
     after = small(tmp_path, audience("de"), activation=activation("us", "de"))
     assert [each.change for each in plan(after, before, NIGHT, base="main").changes] == ["add-flow"]
-
-
-def test_it_cannot_be_applied(tmp_path: Path) -> None:
-    desired = small(tmp_path)
-    before = as_applied(desired, NIGHT)
-    found = check_saved(save(plan(desired, before, NIGHT, base="main")), before, NIGHT, __version__)
-    assert found
-    assert found.code == "G122"

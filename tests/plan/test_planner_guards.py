@@ -1,4 +1,4 @@
-"""What a plan refuses, what it leaves alone, and what a saved one is bound to."""
+"""What a plan refuses, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.ledger.records import Actual
-from reconciler.plan.bind import check_saved, save
 from reconciler.plan.guards import removals
 from reconciler.plan.plan import Plan
 from reconciler.plan.planner import plan
-from reconciler.version import __version__
 from tests.plan.planning import NIGHT, NOW, OUTBOX, PROJECT, activation, apply, audience, declared, small
 
 POST = OUTBOX.replace("name: outbox", "name: post").replace("path: out", "path: post")
@@ -194,50 +192,3 @@ def test_a_renamed_destination_stays_while_a_flow_is_left(tmp_path: Path) -> Non
 
 def test_a_selection_of_nothing_is_refused(tmp_path: Path) -> None:
     assert codes(plan(small(tmp_path), Actual(), NOW, select=("outbux",))) == ["G107"]
-
-
-# Saved plans ----------------------------------------------------------------------------------------------------------
-
-
-def test_saved_plans_are_bound(tmp_path: Path) -> None:
-    actual = first(tmp_path)
-    assert actual.project
-    desired = small(tmp_path, audience=audience("us", "country = 'DE'"))
-    saved = save(plan(desired, actual, NOW))
-    project, head = actual.project, actual.flows["outbox/audience/us"]
-
-    def check(on: Actual = actual, at: timedelta = timedelta(hours=1), tool: str = __version__) -> str | None:
-        found = check_saved(saved, on, NOW + at, tool, desired.digest())
-        return found.code if found else None
-
-    def ledger(**changed: object) -> Actual:
-        return actual.model_copy(update={"project": project.model_copy(update=changed)})
-
-    assert check() is None
-    assert check(at=timedelta(days=1)) == "G121"
-    assert check(ledger(lineage="other")) == "G122"
-    assert check(Actual()) == "G122"
-    assert check(ledger(serial=project.serial + 1)) == "G123"
-    newer = {head.flow: head.model_copy(update={"generation": 2})}
-    assert check(actual.model_copy(update={"flows": newer})) == "G124"
-    assert check(actual.model_copy(update={"flows": {}})) == "G124"
-    assert check(tool="9.9.9") == "G126"
-    found = check_saved(saved, actual, NOW, __version__, small(tmp_path).digest())
-    assert found
-    assert found.code == "G125"
-
-
-def test_a_plan_without_a_ledger_is_bound_to_none(tmp_path: Path) -> None:
-    saved = save(plan(small(tmp_path), Actual(), NOW))
-    assert check_saved(saved, Actual(), NOW, __version__) is None
-    found = check_saved(saved, first(tmp_path), NOW, __version__)
-    assert found
-    assert found.code == "G122"
-
-
-def test_a_refused_plan_stays_refused(tmp_path: Path) -> None:
-    actual = first(tmp_path)
-    saved = save(plan(declared(tmp_path, PROJECT), actual, NOW))
-    found = check_saved(saved, actual, NOW, __version__)
-    assert found
-    assert found.code == "G106"

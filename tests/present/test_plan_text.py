@@ -7,15 +7,10 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-import jsonschema
-import pytest
-
-from reconciler.errors import UsageError
 from reconciler.ledger.records import Actual
-from reconciler.plan.bind import save
 from reconciler.plan.plan import FieldDiff, Plan, Reason, Refusal, RemoveFlow
 from reconciler.plan.planner import plan
-from reconciler.present.plan_json import as_json, read_saved, saved_text, schema
+from reconciler.present.plan_json import as_json
 from reconciler.present.plan_markdown import MAX_LENGTH, as_markdown, code
 from reconciler.present.plan_text import as_text
 from tests.config.support import SAMPLE, loaded
@@ -132,19 +127,8 @@ def test_markdown_is_bounded(tmp_path: Path) -> None:
     assert text.count("<details>") == text.count("</details>") == 1
 
 
-def test_json_and_saved_plans(tmp_path: Path) -> None:
+def test_json(tmp_path: Path) -> None:
     found = changed(tmp_path)
     shown = json.loads(as_json(found))
     assert shown["version"] == 1
     assert Plan.model_validate(shown["plan"]) == found
-    saved = save(found)
-    text = saved_text(saved)
-    assert read_saved(text) == saved
-    jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.Draft202012Validator(schema()).validate(json.loads(text))
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense", '{"formatVersion": 2}', "NaN"])
-def test_other_files_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="G130"):
-        read_saved(text)

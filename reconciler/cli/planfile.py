@@ -1,0 +1,52 @@
+"""The file of a saved plan: written for its owner alone and whole, read with a bound."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.plan.bind import SavedPlan
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+def write(path: Path, saved: SavedPlan) -> None:
+    """What was there is replaced only by a finished file; a link is replaced, not followed. Raises UsageError G133."""
+    from reconciler.present.plan_json import saved_text
+
+    text = saved_text(saved)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(beside, _NEW, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read(path: Path) -> SavedPlan:
+    """Raises UsageError G133 where it can't be read, and what `read_saved` raises."""
+    from reconciler.present.plan_json import MAX_BYTES, read_saved
+    from reconciler.version import __version__
+
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError("G133", "the saved plan can't be read or written", f"{path} isn't an ordinary file.")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unusable(path, error) from error
+    return read_saved(data, __version__)
+
+
+def _unusable(path: Path, error: OSError) -> UsageError:
+    return UsageError("G133", "the saved plan can't be read or written", f"{path}: {error.strerror or error}.")
