@@ -162,20 +162,34 @@ class Project:
         heads = chosen(actual, Choice(select=select), gone=True)
         return run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told)
 
-    def export(self, flow: str, *, full: bool = False, at: datetime | None = None, hooks: Hooks = QUIET) -> RunRecord:
+    def export(
+        self,
+        flow: str,
+        *,
+        full: bool = False,
+        again: str | None = None,
+        at: datetime | None = None,
+        hooks: Hooks = QUIET,
+    ) -> RunRecord:
         """Exports one flow now: what is new, or everything. The schedule's slots are untouched.
 
-        Raises `Conflict` L120 where another runner is at this flow, and whatever stopped the export.
+        `again`: the slot or run id of a recorded run, whose rows are sent again, beside everything else. Raises `Conflict` L120 where
+        another runner is at this flow, `UsageError` U109 to U111, `Refused` H110, H111, and whatever stopped the export.
         """
         from reconciler.api.choose import applied_flow
         from reconciler.api.runs import Exported
+        from reconciler.apply.resend import find
         from reconciler.apply.runs import Wanted, run_flow
+
+        if full and again is not None:
+            raise UsageError("U111", "a run is sent again, or everything is", "Leave --again or --full out.")
 
         wiring = self._wiring()
         ledger = wiring.ledger()
         actual, now = self._at_work(ledger, at)
         head = applied_flow(actual, flow)
-        record = run_flow(wiring.context(ledger, hooks), head.flow_id, Wanted(now, on_demand=True, full=full), now)
+        wanted = Wanted(now, on_demand=True, full=full) if again is None else Wanted.again(find(head, again))
+        record = run_flow(wiring.context(ledger, hooks), head.flow_id, wanted, now)
         if record is None:
             detail = (
                 f"{head.flow} has an open run. Try again when it is done; how it is doing: reconcile status {head.flow}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
+from reconciler.errors import StoreError
 from reconciler.ledger import keys
 from reconciler.ledger.records import FlowHead, RunRecord
 from reconciler.stores.ledger import Ledger
@@ -17,3 +19,16 @@ def runs_of(ledger: Ledger, head: FlowHead) -> Iterator[RunRecord]:
             found = ledger.read(RunRecord, key)
             if found is not None and life.born <= found.document.generation <= life.until:
                 yield found.document
+
+
+def find_run(ledger: Ledger, head: FlowHead, slot: datetime, run_id: str) -> RunRecord:
+    """One recorded run of a flow. Raises `StoreError` L113 where its document is gone."""
+    for life in reversed(head.lives()):
+        found = ledger.read(RunRecord, keys.run(FlowId.parse(life.flow), slot, run_id))
+        if found is not None:
+            return found.document
+    raise StoreError(
+        "L113",
+        "a run of the ledger is missing",
+        f"The document of run {run_id} is gone. Nothing was changed. Restore it from a backup.",
+    )

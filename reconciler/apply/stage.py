@@ -69,7 +69,9 @@ def stage(
     manifest = None
     if staged or when_empty != "skip":
         manifest = _stage_manifest(context, run, staged, result, place, destination, now)
-    after = FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
+    after = None
+    if choice.kind != "resend":
+        after = FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
     record = StagedRecord(
         nonce=context.ledger.nonce(),
         run_id=run.run_id,
@@ -88,10 +90,10 @@ def stage(
 def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
     """Schemas of what will be read; the dataset's size where all of it is at hand.
 
-    An increment adds to what was large enough before: nothing vanishes under `files`.
+    An increment adds to what was large enough before, since nothing vanishes under `files`; what is sent again was.
     """
     dataset = run.spec.source.dataset_spec
-    if choice.kind == "increment":
+    if choice.kind in ("increment", "resend"):
         if choice.files:
             context.engine.inspect(dataset, access, choice.files)
         return
@@ -114,8 +116,9 @@ def _job(run: OpenRun, choice: Choice) -> ExportJob:
 
 
 def _audience(context: Context, run: OpenRun, choice: Choice, access: Access, result: ExportResult) -> int | None:
-    """Rows that match in the whole dataset, where a guard needs it: counted once, then carried by the cursor."""
-    if not needs_audience(run.spec.guards):
+    """Rows that match in the whole dataset, where a guard needs it: counted once, then carried by the cursor. What is sent again is
+    of an audience that was judged then."""
+    if choice.kind == "resend" or not needs_audience(run.spec.guards):
         return None
     known = run.cursor_before.audience_rows if run.cursor_before and choice.kind == "increment" else None
     if known is not None:

@@ -6,6 +6,43 @@ from reconciler.codes.base import Code
 
 RUN_CODES = (
     Code(
+        "H110",
+        "the flow was changed since that run",
+        "A re-send repeats the rows of a recorded run. The flow's columns, filter, dataset, destination or recipient is another since: "
+        "a column that was taken out must not leave again, and other rows would not be the same.",
+        "Send what matches today with `reconcile export FLOW --full`, or apply what the flow was at that time.",
+    ),
+    Code(
+        "H111",
+        "the data of that run is gone or was rewritten",
+        "A re-send reads the very files that the recorded run read, and some of them are no longer what they were.",
+        "Put the files back as they were, or send what matches today with `reconcile export FLOW --full`.",
+    ),
+    Code(
+        "U109",
+        "no such run to send again",
+        "A slot is named as 2026-12-02T02:00Z, and a run by its id. Only a flow's newest runs are kept for sending again.",
+        "Name one of those that the detail lists; reconcile history FLOW shows the slots and ids of all runs.",
+    ),
+    Code(
+        "U110",
+        "several runs have this slot",
+        "A run on demand carries the minute at which it was asked for, which another run may have too.",
+        "Name the run by its id.",
+    ),
+    Code(
+        "U111",
+        "a run is sent again, or everything is",
+        "--again repeats the rows of one recorded run; --full exports everything that matches today.",
+        "Leave one of them out.",
+    ),
+    Code(
+        "L113",
+        "a run of the ledger is missing",
+        "The document that says what a run exported is gone from the ledger.",
+        "Restore it with `reconcile ledger import`, or from the store's object versions.",
+    ),
+    Code(
         "H120",
         "not everything could be purged",
         "A flow was removed with onRemove: purge, and the destination refused to delete some of its files. The ledger remembers that they "

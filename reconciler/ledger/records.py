@@ -71,7 +71,10 @@ class Lease(Value):
 
 
 class OpenRun(Value):
-    """The run that a head has open. Destination, accounts and dataset are as claimed: a later apply doesn't change them."""
+    """The run that a head has open. Destination, accounts and dataset are as claimed: a later apply doesn't change them.
+
+    It reads the files of `pin` that aren't in `pin_before`: those exported before, or before a backfill's limit.
+    """
 
     run_id: str
     epoch: int
@@ -103,7 +106,7 @@ class AbandonedRun(Value):
 
 
 class Resendable(Value):
-    """A recorded run that `export --again` can repeat: its pins are kept."""
+    """A recorded run that `export --again` can repeat: its pins are kept. It read the files of `pin` that aren't in `pin_before`."""
 
     run_id: str
     slot: Slot

@@ -92,23 +92,26 @@ def decide(head: FlowHead, run_id: str, staged_digest: str, *, nonce: str) -> Fl
 def record(
     head: FlowHead, run_id: str, *, cursor: Cursor | None, last: LastRun | None, now: datetime, nonce: str
 ) -> FlowHead:
-    """Closes a decided run: slot done, cursor advanced where nothing was applied since it was claimed.
+    """Closes a decided run: slot done, cursor advanced where nothing was applied since it was claimed. A re-send leaves no trace on
+    the head, but for a condition that was its own.
 
     `last` is None for a run that ended without an export (abandoned by hand); then the cursor stays and the slot counts as done.
     """
     run = _open(head, run_id, "publishing")
-    changes: dict[str, object] = {"open": None, "condition": None, "recorded_at": now}
+    changes: dict[str, object] = {"open": None, "recorded_at": now}
+    if run.kind == "resend":
+        if head.condition is not None and head.condition.run_id == run_id:
+            changes["condition"] = None
+        return _next(head, nonce, **changes)
+    changes["condition"] = None
     if not run.on_demand and (head.last_slot is None or run.slot > head.last_slot):
         changes["last_slot"] = run.slot
     if last is not None:
         changes["last_run"] = last
-        if run.generation == head.generation and run.kind != "resend":
+        if run.generation == head.generation:
             changes |= {"cursor": cursor, "rebuild": None}
-        if run.kind != "resend":
-            kept = Resendable(
-                run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before
-            )
-            changes["resendable"] = (*head.resendable, kept)[-RESENDABLE_KEPT:]
+        kept = Resendable(run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before)
+        changes["resendable"] = (*head.resendable, kept)[-RESENDABLE_KEPT:]
     return _next(head, nonce, **changes)
 
 

@@ -73,13 +73,12 @@ class Ledger:
         """Replaces a head by what a transition made of it."""
         return self.replace(keys.flow(new.flow_id), new, head.version)
 
-    def keep_pin(self, pin: Pin) -> str:
-        """Stores a pin unless it is there, and returns its digest: equal digests are equal pins."""
-        digest = pin.digest()
+    def keep_pin(self, pin: Pin) -> None:
+        """Stores a pin unless it is there: equal digests are equal pins."""
+        key = keys.pin(pin.digest())
         record = PinRecord(nonce=self.nonce(), pin=pin)
-        if self.store.read(keys.pin(digest)) is None:
-            commit_create(self.store, keys.pin(digest), encode(record), record.nonce, sleep=self._sleep)
-        return digest
+        if self.store.read(key) is None:
+            commit_create(self.store, key, encode(record), record.nonce, sleep=self._sleep)
 
     def pin(self, digest: str) -> Pin:
         """A stored pin. Raises `StoreError` L112 where it is gone or isn't what its name says."""

@@ -1,0 +1,98 @@
+"""Claiming: what a run is to read is looked up, then one swap of the head makes it this runner's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.apply import resend
+from reconciler.apply.choose import Choice, choose
+from reconciler.apply.context import Context
+from reconciler.apply.stage import names
+from reconciler.datasets.base import Files
+from reconciler.ledger import transitions
+from reconciler.ledger.records import FlowHead, OpenRun, Resendable
+from reconciler.stores.ledger import Versioned
+from reconciler.values.pin import Pin
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to export: the slot, how many older slots it covers, and whether a person asked for it.
+
+    `full`: everything instead of what is new. `repeats`: a recorded run that is to be sent again.
+    """
+
+    slot: datetime
+    covers: int = 0
+    on_demand: bool = False
+    full: bool = False
+    repeats: Resendable | None = None
+
+    @classmethod
+    def again(cls, run: Resendable) -> Wanted:
+        """The same rows as a recorded run, in a folder of its own, beside the schedule."""
+        return cls(run.slot, on_demand=True, repeats=run)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run that is ours. `pin`: the files that belong to it, `before`: those of them that it doesn't read.
+
+    Both are stored only now that the head names them (`keep`): whoever removes pins that no head names looks at the heads first.
+    """
+
+    run: OpenRun
+    choice: Choice
+    pin: Pin
+    before: Pin | None
+
+    def keep(self, context: Context) -> None:
+        """Stores the pins. Before deciding: the head then needs them for good."""
+        for pin in (self.pin, self.before):
+            if pin is not None:
+                context.ledger.keep_pin(pin)
+
+
+def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: datetime) -> Claimed:
+    """Raises `Conflict` where another runner was faster, `Refused`, `SourceError`, `StoreError`: then nothing was claimed."""
+    document = head.document
+    choice, pin, before = _reading(context, document, wanted, context.open_files(document.spec.source), now)
+    run = OpenRun(
+        run_id=context.run_id(),
+        epoch=document.epoch + 1,
+        generation=document.generation,
+        kind=choice.kind,
+        slot=wanted.slot,
+        on_demand=wanted.on_demand,
+        covers=wanted.covers,
+        resend_of=wanted.repeats.run_id if wanted.repeats else None,
+        spec=document.spec,
+        source_id=document.source_id,
+        folder="",
+        pin=pin.digest(),
+        pin_before=before.digest() if before else None,
+        cursor_before=None if wanted.repeats else document.cursor,
+        lease=context.new_lease(),
+        claimed_at=context.clock(),
+    )
+    run = run.model_copy(update={"folder": names(run).folder})
+    claimed = context.ledger.swap(head, transitions.claim(document, run, nonce=context.ledger.nonce()))
+    now_open = claimed.document.open
+    if now_open is None or now_open.run_id != run.run_id:
+        raise transitions.NotAllowed(claimed.document, "the claim was ended by another")
+    return Claimed(now_open, choice, pin, before)
+
+
+def _reading(
+    context: Context, head: FlowHead, wanted: Wanted, files: Files, now: datetime
+) -> tuple[Choice, Pin, Pin | None]:
+    if wanted.repeats is not None:
+        return resend.reading(context.ledger, head, wanted.repeats, files)
+    listing = files.listing(now)
+    if head.cursor is not None and head.spec.mode == "incremental" and not wanted.full:
+        before = context.ledger.pin(head.cursor.pin)
+        return choose(head, listing, before), listing.pin, before
+    choice = choose(head, listing, None, full=wanted.full)
+    left_out = Pin(location=listing.pin.location, files=choice.left_out) if choice.left_out else None
+    return choice, listing.pin, left_out

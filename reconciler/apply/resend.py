@@ -1,0 +1,96 @@
+"""`export --again`: which recorded run is meant, whether it may leave again, and what it reads.
+
+The rows are those of the run that is repeated: the same files, the same filter, the same columns. What changed since its flow was
+applied otherwise refuses it: neither may a column leave that was taken out of the flow, nor would other rows be the same ones.
+"""
+
+from __future__ import annotations
+
+from reconciler.apply.choose import Choice
+from reconciler.apply.recorded import find_run
+from reconciler.datasets.base import Files
+from reconciler.datasets.problems import named
+from reconciler.errors import Refused, UsageError
+from reconciler.ledger.records import FlowHead, Resendable
+from reconciler.ledger.transitions import RESENDABLE_KEPT
+from reconciler.plan.diff import origin, place
+from reconciler.plan.reasons import same_filter
+from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.effective import FlowSpec
+from reconciler.stores.ledger import Ledger
+from reconciler.values.pin import Pin
+from reconciler.values.slot import parse_slot, slot_text
+
+_SHOWN = 5
+
+
+def find(head: FlowHead, text: str) -> Resendable:
+    """The run with this slot (ISO 8601 with a zone) or run id. Raises `UsageError` U109: none that is kept; U110: several."""
+    try:
+        slot = parse_slot(text)
+    except ValueError:
+        slot = None
+    fit = [each for each in head.resendable if text == each.run_id or slot == each.slot]
+    if len(fit) == 1:
+        return fit[0]
+    if fit:
+        ids = ", ".join(f"{each.run_id} ({'on demand' if each.on_demand else 'by schedule'})" for each in fit)
+        raise UsageError("U110", "several runs have this slot", f"Name one by its run id: {ids}.")
+    kept = [slot_text(each.slot) + (f" ({each.run_id})" if each.on_demand else "") for each in head.resendable]
+    there = f"The newest are {', '.join(kept[: -_SHOWN - 1 : -1])}." if kept else "This flow has none."
+    raise UsageError(
+        "U109", "no such run to send again", f"Only a flow's newest {RESENDABLE_KEPT} runs can be sent again. {there}"
+    )
+
+
+def reading(ledger: Ledger, head: FlowHead, run: Resendable, files: Files) -> tuple[Choice, Pin, Pin | None]:
+    """What the run read: its files, its pin, and the pin of what it left out.
+
+    Raises `Refused`: H110 the flow was changed since, H111 the data was; `StoreError` where the ledger lacks what it must have.
+    """
+    differing = _differing(find_run(ledger, head, run.slot, run.run_id).spec, head.spec)
+    if differing:
+        raise Refused(
+            "H110",
+            "the flow was changed since that run",
+            f"{head.flow}: its {' and '.join(differing)} changed since run {run.run_id}, so that the same rows might not leave today. "
+            f"Nothing was sent. What matches today is sent by: reconcile export {head.flow} --full",
+        )
+    pin = ledger.pin(run.pin)
+    before = ledger.pin(run.pin_before) if run.pin_before else None
+    left_out = before.files if before else ()
+    known = {each.path for each in left_out}
+    chosen = tuple(each for each in pin.files if each.path not in known)
+    if gone := files.changed(chosen):
+        some = ", ".join(named(each) for each in gone[:_SHOWN])
+        more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
+        raise Refused(
+            "H111",
+            "the data of that run is gone or was rewritten",
+            f"{head.flow}: not as run {run.run_id} read it: {some}{more}. Nothing was sent. Put it back, or send what matches today: "
+            f"reconcile export {head.flow} --full",
+        )
+    return Choice("resend", chosen, left_out), pin, before
+
+
+def _differing(before: FlowSpec, after: FlowSpec) -> list[str]:
+    """What decides about rows and recipients, and isn't as it was then. Guards, schedule, format and credentials may be today's."""
+    found = []
+    if before.columns != after.columns:
+        found.append("columns")
+    if not same_filter(before.source, after.source):
+        found.append("filter")
+    if origin(before.source) != origin(after.source) or _reading(before, after) != _reading(after, before):
+        found.append("dataset")
+    if place(before.destination) != place(after.destination):
+        found.append("destination")
+    if before.destination.spec.recipient != after.destination.spec.recipient:
+        found.append("recipient")
+    return found
+
+
+def _reading(of: FlowSpec, other: FlowSpec) -> tuple[object, ...]:
+    """How a dataset's files are read, columns that only one of the two declares left out: nothing that leaves uses them."""
+    spec: DatasetSpec = of.source.dataset_spec
+    shared = spec.columns.keys() & other.source.dataset_spec.columns.keys()
+    return (spec.format, spec.csv, {name: spec.columns[name] for name in shared})
