@@ -11,6 +11,7 @@ from reconciler.destinations.base import Destination
 from reconciler.export.job import Engine, Progress
 from reconciler.ledger.records import Lease
 from reconciler.resources.effective import EffectiveDestination, EffectiveSource
+from reconciler.resources.exclusions import EffectiveSuppression
 from reconciler.stores.ledger import Ledger
 from reconciler.values.identity import FlowId
 
@@ -26,7 +27,7 @@ class Context:
 
     ledger: Ledger
     open_destination: Callable[[EffectiveDestination], Destination]
-    open_files: Callable[[EffectiveSource], Files]
+    open_files: Callable[[EffectiveSource | EffectiveSuppression], Files]
     engine: Engine
     clock: Callable[[], datetime]
     run_id: Callable[[], str]

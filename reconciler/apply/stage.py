@@ -8,12 +8,15 @@ from datetime import datetime
 from reconciler.apply.choose import Choice
 from reconciler.apply.context import Context
 from reconciler.apply.judge import Counts, needs_audience
+from reconciler.apply.suppress import HeldBack, held_back
 from reconciler.datasets.base import Access, Files
 from reconciler.datasets.problems import changed_meanwhile, too_small
 from reconciler.destinations.base import Destination, FileSink
 from reconciler.destinations.layout import Layout, layout
 from reconciler.export.job import ExportJob, ExportResult
 from reconciler.ledger.records import OpenRun, StagedRecord
+from reconciler.resources.dataset import duration
+from reconciler.resources.exclusions import ExpiryRule
 from reconciler.values.cursor import FilesCursor
 from reconciler.values.manifest import Column, Manifest, ManifestFile
 from reconciler.values.pin import Pin
@@ -45,7 +48,8 @@ def stage(
     access = files.access()
     _inspect(context, run, choice, access)
     place = names(run)
-    job = _job(run, choice)
+    excluded = held_back(context, run.spec.suppressions, now)
+    job = _job(run, choice, excluded, now)
 
     def open_file(part: int) -> FileSink:
         return destination.stage(run.run_id, place.path(part))
@@ -54,12 +58,13 @@ def stage(
     if choice.files:
         flow_id = run.spec.flow_id
         result = context.engine.export(
-            job, access, open_file, lambda done: context.progress(flow_id, done), context.stop
+            job, access, open_file, lambda done: context.progress(flow_id, done), context.stop, excluded.accesses
         )
     audience = _audience(context, run, choice, access, result)
     changed = files.changed(choice.files)
     if changed:
         raise changed_meanwhile(changed)
+    excluded.check()
     staged = result.files
     when_empty = job.output.when_empty
     if not staged and when_empty == "file":
@@ -103,8 +108,11 @@ def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> 
         raise too_small(rows, dataset.min_rows)
 
 
-def _job(run: OpenRun, choice: Choice) -> ExportJob:
+def _job(run: OpenRun, choice: Choice, excluded: HeldBack, now: datetime) -> ExportJob:
+    """Expiry is measured at the slot; at the present for what is sent again."""
     spec = run.spec
+    expiry = spec.source.dataset_spec.expiry
+    measured = now if run.kind == "resend" else run.slot
     return ExportJob(
         dataset=spec.source.dataset_spec,
         files=choice.files,
@@ -112,6 +120,9 @@ def _job(run: OpenRun, choice: Choice) -> ExportJob:
         columns=spec.columns,
         format=spec.destination.spec.format,
         output=spec.destination.spec.files,
+        consent=spec.consent,
+        expiry=ExpiryRule(column=expiry.column, before=measured - duration(expiry.after)) if expiry else None,
+        suppressions=excluded.lists,
     )
 
 

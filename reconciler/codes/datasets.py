@@ -140,4 +140,17 @@ DATASET_CODES = (
         "A dataset's files are all Parquet, all CSV or all JSON Lines, told apart by their names. These aren't.",
         "Name a folder that holds one format, or move the other files away; names that begin with _ or . are skipped.",
     ),
+    Code(
+        "F120",
+        "suppression list is stale",
+        "The newest file of a suppression's list is older than its `maxAge`. People who opted out since might leave, so nothing did.",
+        "Find out why the list isn't refreshed. Change `maxAge` only if the age is right.",
+    ),
+    Code(
+        "F121",
+        "suppression list can't be relied on",
+        "A suppression's list is missing, empty, unreadable, smaller than its `minRows`, or too large to be looked up in memory. "
+        "Without it people who must not be exported might leave, so nothing did.",
+        "Restore the list. Change `minRows` only if the size is right.",
+    ),
 )

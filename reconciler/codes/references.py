@@ -125,4 +125,28 @@ REFERENCE_CODES = (
         "Each transform takes certain types: lower, upper, trim, mask, sha256-email and sha256-phone take text; time takes dates and timestamps; sha256 and hmac take any single value.",
         "Use another transform, or leave it out.",
     ),
+    Code(
+        "R122",
+        "consent can't be judged",
+        "The dataset asks for consent, which is given for marketing actions. So the destination says which actions it is used for, and the dataset says for each which values allow it; a row leaves only if all of them do.",
+        "Add marketingActions to the destination, and each of them to the dataset's consent.allow.",
+    ),
+    Code(
+        "R123",
+        "suppression can't be applied to a flow",
+        "A suppression applies to every flow of the project, dataset exports included. Here it finds no column to look at, or one that it can't compare.",
+        "Declare the column in the dataset, or add a match over a column that it has to the suppression.",
+    ),
+    Code(
+        "R124",
+        "recipient isn't told who was suppressed",
+        "An incremental flow under strategy files or cursor sends what is new and never says who left: people who are suppressed after they were sent stay with the recipient.",
+        "Use a full export (mode: full), or write unnotified: accept into the suppression, which is a decision that a reviewer sees.",
+    ),
+    Code(
+        "R125",
+        "unknown marketing action",
+        "Marketing actions have the names that marketing platforms use, so that consent and policies mean the same everywhere.",
+        "Correct the name.",
+    ),
 )

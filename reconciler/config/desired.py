@@ -16,6 +16,7 @@ from reconciler.resources.resource import (
     Destination,
     Project,
     Schedule,
+    Suppression,
 )
 from reconciler.values.identity import FlowId
 
@@ -41,6 +42,7 @@ class Desired:
     audiences: Mapping[str, Audience]
     schedules: Mapping[str, Schedule]
     activations: Mapping[str, Activation]
+    suppressions: Mapping[str, Suppression]
     destination_specs: Mapping[str, EffectiveDestination]
     flows: Mapping[FlowId, DesiredFlow]
     places: Mapping[tuple[str, str], Source] = field(repr=False)
@@ -49,7 +51,13 @@ class Desired:
         """Hex SHA-256 of what is declared, whatever files it stands in: what a saved plan is bound to."""
         total = hashlib.sha256((self.environment or "").encode())
         kinds: tuple[
-            tuple[str, Mapping[str, Project | Account | Destination | Dataset | Audience | Schedule | Activation]], ...
+            tuple[
+                str,
+                Mapping[
+                    str, Project | Account | Destination | Dataset | Audience | Schedule | Activation | Suppression
+                ],
+            ],
+            ...,
         ]
         kinds = (
             ("Project", {self.project.metadata.name: self.project}),
@@ -59,6 +67,7 @@ class Desired:
             ("Audience", self.audiences),
             ("Schedule", self.schedules),
             ("Activation", self.activations),
+            ("Suppression", self.suppressions),
         )
         for kind, resources in kinds:
             for name in sorted(resources):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reconciler.catalog.types import TYPES
 from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
+from reconciler.config.exclusions import consent_rule, suppressions
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
 from reconciler.resources.activation import Selector
@@ -170,6 +171,8 @@ class Flows:
         if source is None or not self._accepted(entry, destination, source, chosen.path):
             return
         columns = export_columns(self.index, entry, activation, destination, source)
+        consent = consent_rule(self.index, entry, activation, destination, source)
+        held_back = suppressions(self.index, entry, activation, source, chosen.path)
         if columns is None or schedule is None:
             return
         metadata = (activation.metadata, destination.metadata, resource.metadata)
@@ -181,6 +184,8 @@ class Flows:
             mode=spec.mode,
             backfill=spec.backfill if spec.backfill is not None else "full",
             columns=columns,
+            consent=consent,
+            suppressions=held_back,
             guards=spec.guards,
             on_remove=spec.on_remove,
             suspend=spec.suspend,

@@ -16,9 +16,10 @@ from reconciler.resources.resource import (
     Destination,
     Project,
     Schedule,
+    Suppression,
 )
 
-AnyResource = Project | Account | Destination | Dataset | Audience | Schedule | Activation
+AnyResource = Project | Account | Destination | Dataset | Audience | Schedule | Activation | Suppression
 MAX_FINDINGS = 1_000
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 

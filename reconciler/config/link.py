@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from reconciler.config.columns import check_columns
 from reconciler.config.desired import Desired
+from reconciler.config.exclusions import check_exclusions
 from reconciler.config.flows import Flows
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
@@ -23,6 +24,7 @@ from reconciler.resources.resource import (
     Destination,
     Project,
     Schedule,
+    Suppression,
 )
 
 DEFAULT_PROJECT = Project.model_validate(
@@ -41,6 +43,7 @@ def link(
     check_rules(index)
     check_locations(index, root)
     check_columns(index)
+    check_exclusions(index)
     check_ledger_account(index)
     flows = Flows(index)
     flows.build()
@@ -54,6 +57,7 @@ def link(
         audiences=MappingProxyType(index.named(Audience)),
         schedules=MappingProxyType(index.named(Schedule)),
         activations=MappingProxyType(index.named(Activation)),
+        suppressions=MappingProxyType(index.named(Suppression)),
         destination_specs=MappingProxyType(flows.destinations),
         flows=MappingProxyType({flow_id: flows.flows[flow_id] for flow_id in sorted(flows.flows)}),
         places=MappingProxyType({key: entry.document.top for key, entry in sorted(index.entries.items())}),

@@ -7,23 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.effective import ExportColumn
+from reconciler.resources.exclusions import ConsentRule, ExpiryRule
 from reconciler.resources.formats import Files, Format
+from reconciler.resources.suppression import Match
 from reconciler.values.base import Value
 from reconciler.values.excluded import Excluded
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
+NO_LISTS: Mapping[str, Access] = MappingProxyType({})
+
+
+class SuppressionList(Value):
+    """A suppression's list as pinned: `files` of `dataset`."""
+
+    name: str
+    match: tuple[Match, ...]
+    dataset: DatasetSpec
+    files: tuple[PinnedFile, ...]
+
 
 class ExportJob(Value):
     """`files`: the pinned files to read, in order.
 
-    `where`: the filter's text (None: all rows), compiled again by the engine.
+    `where`: the filter's text (None: all rows), compiled again by the engine. `consent`, `expiry`, `suppressions`: who stays.
     """
 
     dataset: DatasetSpec
@@ -32,6 +46,9 @@ class ExportJob(Value):
     columns: tuple[ExportColumn, ...]
     format: Format
     output: Files
+    consent: ConsentRule | None = None
+    expiry: ExpiryRule | None = None
+    suppressions: tuple[SuppressionList, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +99,11 @@ class Engine(Protocol):
         open_file: Callable[[int], FileSink],
         progress: Callable[[Progress], None],
         stop: Callable[[], bool],
+        lists: Mapping[str, Access] = NO_LISTS,
     ) -> ExportResult:
-        """Writes the matching rows through `open_file(part)`; part numbers from 0. No row, no file.
+        """Writes the matching rows that may leave through `open_file(part)`; part numbers from 0. No row, no file.
+
+        `lists`: how to read each suppression's files, by its name.
 
         On any error or when `stop()` turns true every open sink is aborted; finished ones are the caller's to discard.
         """

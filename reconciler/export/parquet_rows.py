@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -31,13 +31,14 @@ _Entry = tuple[Footer, Supplied]
 class _Part:
     """Neighbouring files that look the same, or `rows` of one file from `start` on.
 
-    `size`: estimated bytes in memory.
+    `size`: estimated bytes in memory. `first`: the number of its first row, counted over all files in order.
     """
 
     entries: tuple[_Entry, ...]
     start: int
     rows: int
     size: int
+    first: int = 0
 
     @property
     def stored(self) -> int:
@@ -61,7 +62,7 @@ def parquet_frames(source: Source, choose: Choose, counts: Counts) -> Iterator[p
     waiting: deque[tuple[_Part, Future[pl.DataFrame]]] = deque()
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
     try:
-        for part in _parts(source):
+        for part in _numbered(_parts(source)):
             while waiting and (part.entries[0][0].large or _ahead(waiting) + part.size > _AHEAD):
                 yield _done(source, *waiting.popleft(), counts)
             if part.entries[0][0].large:
@@ -96,6 +97,13 @@ def _parts(source: Source) -> Iterator[_Part]:
         yield _whole(small, size)
 
 
+def _numbered(parts: Iterable[_Part]) -> Iterator[_Part]:
+    first = 0
+    for part in parts:
+        yield replace(part, first=first)
+        first += part.rows
+
+
 def _whole(entries: list[_Entry], size: int) -> _Part:
     return _Part(tuple(entries), 0, sum(footer.rows for footer, _ in entries), size)
 
@@ -124,7 +132,7 @@ def _read(source: Source, part: _Part, choose: Choose) -> pl.DataFrame:
     scan = _scan(source, part.entries)
     if part.rows < sum(footer.rows for footer, _ in part.entries):
         scan = scan.slice(part.start, part.rows)
-    return choose(_as_declared(source, part.entries[0], scan)).collect(engine="streaming")
+    return choose(_as_declared(source, part.entries[0], scan), part.first).collect(engine="streaming")
 
 
 def _done(source: Source, part: _Part, future: Future[pl.DataFrame], counts: Counts) -> pl.DataFrame:
@@ -152,11 +160,12 @@ def _scan(source: Source, entries: tuple[_Entry, ...]) -> pl.LazyFrame:
 def _large(source: Source, part: _Part, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
     entry = footer, given = part.entries[0]
     inside = [name for name in source.read if name in footer.types and name not in dict(given)]
-    before = counts.size
+    before, first = counts.size, part.first
     for frame in large_batches(source.access, footer.file, inside or list(footer.types)[:1]):
         counts.rows += frame.height
         counts.size += footer.file.size * frame.height // footer.rows
-        yield choose(_as_declared(source, entry, frame.lazy())).collect()
+        yield choose(_as_declared(source, entry, frame.lazy()), first).collect()
+        first += frame.height
     counts.size = before + footer.file.size
 
 

@@ -2,43 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
 
 import polars as pl
 
 from reconciler.datasets.columns import column
+from reconciler.datasets.types import polars_type
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import ExportJob
-from reconciler.export.transforms import Resolve, empty, leaving
+from reconciler.export.keys import ROW, hash64, key_text
+from reconciler.export.lists import Listed
+from reconciler.export.transforms import Resolve, as_matched, empty, leaving
+from reconciler.resources.exclusions import ConsentRule, ExpiryRule
 from reconciler.values.excluded import EXCLUDED, Excluded
 
 _STATUS = "\0status"
 """No column that leaves has a control character in its name."""
+Lists = Mapping[tuple[str, str], Listed]
+"""By suppression and list column."""
+
+
+class Keeps(Protocol):
+    """Which row of each key counts (`reconciler.export.winners`)."""
+
+    @property
+    def all(self) -> bool:
+        """Whether every row does."""
+        ...
+
+    def counts(self) -> pl.Expr:
+        """By the row's number."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One job's steps. `needed`: columns to read. `excludes`: whether any matching row may have to stay."""
+    """One job's steps. `needed`: columns to read. `reasons`: why a matching row stays, over the dataset's columns.
+
+    `latest`: the newest row of each key is chosen before the filter sees any (`latestBy`), else after.
+    """
 
     needed: tuple[str, ...]
     chosen: Filter
     out: tuple[pl.Expr, ...]
+    reasons: Mapping[Excluded, pl.Expr]
     required: tuple[pl.Expr, ...]
+    latest: bool
+    keeps: Keeps | None = None
 
     @property
     def excludes(self) -> bool:
         """Whether rows are looked at one by one; else frames pass as they are."""
-        return bool(self.required)
+        return bool(self.reasons or self.required or (self._deduplicates and not self.latest))
 
-    def apply(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """Matching rows as they leave; with a status behind where some may have to stay."""
+    @property
+    def _deduplicates(self) -> bool:
+        return self.keeps is not None and not self.keeps.all
+
+    def apply(self, rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
+        """Matching rows as they leave; with a status behind where some may have to stay. `first`: the first row's number."""
+        if self._deduplicates:
+            rows = rows.with_row_index(ROW, offset=first)
+        if self._deduplicates and self.latest and self.keeps is not None:
+            rows = rows.filter(self.keeps.counts() | self.reasons["missing"])
         if self.chosen.expression is not None:
             rows = rows.filter(self.chosen.expression)
-        rows = rows.select(self.out)
         if not self.excludes:
-            return rows
-        return rows.with_columns(_status({"missing": pl.any_horizontal(self.required)}).alias(_STATUS))
+            return rows.select(self.out)
+        reasons = dict(self.reasons)
+        if self._deduplicates and not self.latest and self.keeps is not None:
+            reasons["duplicate"] = ~self.keeps.counts()
+        made = rows.select(*self.out, status(reasons).alias(_STATUS))
+        if self.required:
+            missing = pl.lit(EXCLUDED.index("missing") + 1, dtype=pl.UInt8)
+            also = (pl.col(_STATUS) == 0) & pl.any_horizontal(self.required)
+            made = made.with_columns(pl.when(also).then(missing).otherwise(pl.col(_STATUS)).alias(_STATUS))
+        return made
 
     def left(self, frames: Iterator[pl.DataFrame], counts: ExcludedCounts) -> Iterator[pl.DataFrame]:
         """Frames without the rows that must stay, which are counted."""
@@ -56,9 +98,9 @@ class ExcludedCounts:
 
     by_reason: dict[Excluded, int] = field(default_factory=dict)
 
-    def note(self, status: pl.Series) -> None:
+    def note(self, found: pl.Series) -> None:
         """Adds a frame's."""
-        for code, rows in status.value_counts().iter_rows():
+        for code, rows in found.value_counts().iter_rows():
             if code:
                 reason = EXCLUDED[code - 1]
                 self.by_reason[reason] = self.by_reason.get(reason, 0) + rows
@@ -68,13 +110,20 @@ class ExcludedCounts:
         """All of them."""
         return sum(self.by_reason.values())
 
+    def sorted(self) -> dict[Excluded, int]:
+        """In the order of the reasons."""
+        return {reason: self.by_reason[reason] for reason in EXCLUDED if reason in self.by_reason}
 
-def pipeline(job: ExportJob, resolve: Resolve) -> Pipeline:
+
+def pipeline(job: ExportJob, resolve: Resolve, lists: Lists, keeps: Keeps | None = None) -> Pipeline:
     """The steps of a job. Raises `AccountError` where a secret of a transform is missing."""
     declared = {name: each.type for name, each in job.dataset.columns.items()}
     chosen = compiled(job.where, declared)
     needed = {each.column: None for each in job.columns if each.column is not None}
     needed |= dict.fromkeys(sorted(chosen.columns))
+    needed |= dict.fromkeys(job.dataset.primary_key)
+    needed |= dict.fromkeys(rule.column for rule in (job.consent, job.expiry) if rule is not None)
+    needed |= dict.fromkeys(match.column for each in job.suppressions for match in each.match)
     # Constants alone would be one row, however many match.
     needed = needed or dict.fromkeys(list(declared)[:1])
     out = [leaving(each, declared.get(each.column or ""), resolve) for each in job.columns]
@@ -84,14 +133,58 @@ def pipeline(job: ExportJob, resolve: Resolve) -> Pipeline:
             pl.when(count).then(each).otherwise(each).alias(of.name) for each, of in zip(out, job.columns, strict=True)
         ]
     required = tuple(empty(each) for each in job.columns if each.required)
-    return Pipeline(tuple(needed), chosen, tuple(out), required)
+    reasons = _reasons(job, declared, resolve, lists)
+    return Pipeline(tuple(needed), chosen, tuple(out), reasons, required, job.dataset.latest_by is not None, keeps)
 
 
-def _status(reasons: dict[Excluded, pl.Expr]) -> pl.Expr:
+def keys_of(job: ExportJob) -> tuple[list[str], list[pl.Expr]]:
+    """The columns to read, and what to make of them, to find which row of each key counts (`reconciler.export.winners`)."""
+    types = {name: polars_type(job.dataset.columns[name].type) for name in job.dataset.primary_key}
+    text = key_text(list(types.items()))
+    latest = job.dataset.latest_by
+    newest = pl.lit(None, dtype=pl.Boolean) if latest is None else column(latest)
+    made = [hash64(text, 1).alias("a"), hash64(text, 2).alias("b"), newest.alias("newest"), pl.col(ROW)]
+    return [*types, *([latest] if latest is not None else [])], made
+
+
+def status(reasons: Mapping[Excluded, pl.Expr]) -> pl.Expr:
     """The number of the first reason that applies, 0 for none."""
     made = pl.lit(0, dtype=pl.UInt8)
     for reason in reversed(EXCLUDED):
         if reason in reasons:
             code = pl.lit(EXCLUDED.index(reason) + 1, dtype=pl.UInt8)
-            made = pl.when(reasons[reason].fill_null(False)).then(code).otherwise(made)
+            made = pl.when(reasons[reason].fill_null(True)).then(code).otherwise(made)
     return made
+
+
+def _reasons(job: ExportJob, declared: Mapping[str, str], resolve: Resolve, lists: Lists) -> dict[Excluded, pl.Expr]:
+    """Each is true where the row must stay; null counts as true: what can't be told doesn't leave."""
+    found: dict[Excluded, pl.Expr] = {}
+    if job.expiry is not None:
+        found["expired"] = _expired(job.expiry, polars_type(declared[job.expiry.column]))
+    if job.consent is not None:
+        found["consent"] = _without_consent(job.consent)
+    hits = [
+        lists[each.name, match.list_].holds(as_matched(match, declared[match.column], resolve))
+        for each in job.suppressions
+        for match in each.match
+    ]
+    if hits:
+        found["suppressed"] = pl.any_horizontal(hits)
+    if job.dataset.primary_key:
+        found["missing"] = pl.any_horizontal([column(name).is_null() for name in job.dataset.primary_key])
+    return found
+
+
+def _expired(rule: ExpiryRule, kind: pl.DataType) -> pl.Expr:
+    """A date expires with its whole day over: its last instant must lie at or before the limit."""
+    value = column(rule.column)
+    if kind == pl.Date:
+        return value <= pl.lit((rule.before - timedelta(days=1)).date())
+    return value <= pl.lit(rule.before, dtype=kind)
+
+
+def _without_consent(rule: ConsentRule) -> pl.Expr:
+    if not rule.values:
+        return pl.lit(True)
+    return ~column(rule.column).is_in(list(rule.values))

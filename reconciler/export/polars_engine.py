@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from reconciler.accounts.secrets import Secret
 from reconciler.datasets.base import Access
+from reconciler.datasets.columns import column
 from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.errors import AccountError
 from reconciler.export.filters import Filter, compiled
-from reconciler.export.job import ExportJob, ExportResult, Interrupted, Progress
+from reconciler.export.job import NO_LISTS, ExportJob, ExportResult, Interrupted, Progress
+from reconciler.export.keys import ROW
+from reconciler.export.lists import Listed, listed
 from reconciler.export.parquet_rows import check_parquet
-from reconciler.export.pipeline import ExcludedCounts, pipeline
+from reconciler.export.pipeline import ExcludedCounts, Lists, keys_of, pipeline
+from reconciler.export.plain import as_text
 from reconciler.export.rows import frames
 from reconciler.export.source import Counts, Source, count_text
 from reconciler.export.split import Splitter
 from reconciler.export.transforms import Resolve
+from reconciler.export.winners import Winners, winners
 from reconciler.export.writers import check_types, write
 from reconciler.resources.dataset import CsvReading, DatasetSpec
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
+
+_KEYS_MEMORY = 256 * 2**20
+"""Bytes for the pass that compares keys, before it spills."""
 
 
 def _no_secrets(reference: SecretRef) -> Secret:
@@ -54,7 +62,7 @@ class PolarsEngine:
         chosen = compiled(where, _declared(dataset))
         counts = Counts()
         source = _source(dataset, access, files, tuple(chosen.columns))
-        matched = sum(frame.height for frame in frames(source, lambda rows: _filtered(rows, chosen), counts))
+        matched = sum(frame.height for frame in frames(source, lambda rows, _: _filtered(rows, chosen), counts))
         return counts.rows, matched
 
     def export(
@@ -64,11 +72,12 @@ class PolarsEngine:
         open_file: Callable[[int], FileSink],
         progress: Callable[[Progress], None],
         stop: Callable[[], bool],
+        lists: Mapping[str, Access] = NO_LISTS,
     ) -> ExportResult:
         """See `Engine.export`. Rows keep the order of the pinned files, so that one pin gives the same files."""
         schema = _schema(job)
         check_types(job.format, schema)
-        steps = pipeline(job, self.resolve)
+        steps = pipeline(job, self.resolve, _listed(job, lists), _winners(job, access, stop))
         counts, excluded = Counts(), ExcludedCounts()
         source = _source(job.dataset, access, job.files, steps.needed)
         rows = steps.left(frames(source, steps.apply, counts), excluded)
@@ -80,7 +89,41 @@ class PolarsEngine:
             splitter.finished(files[-1].size)
             watched.files = len(files)
         watched.look()
-        return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.by_reason)
+        return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.sorted())
+
+
+def _listed(job: ExportJob, accesses: Mapping[str, Access]) -> Lists:
+    """Every list column of every suppression, read whole."""
+    found: dict[tuple[str, str], Listed] = {}
+    for each in job.suppressions:
+        for name in dict.fromkeys(match.list_ for match in each.match):
+            source = _source(each.dataset, accesses[each.name], each.files, (name,))
+            kind = source.types[name]
+            text = column(name) if kind == pl.String else as_text(column(name), kind)
+            rows = frames(source, lambda rows, _, text=text: rows.select(text.alias("value")), Counts())  # type: ignore[misc]
+            found[each.name, name] = listed(each.name, rows)
+    return found
+
+
+def _winners(job: ExportJob, access: Access, stop: Callable[[], bool]) -> Winners | None:
+    """Which row of each key counts, found in a pass over the keys; None where the dataset has no key."""
+    if not job.dataset.primary_key:
+        return None
+    needed, made = keys_of(job)
+    chosen = compiled(None if job.dataset.latest_by else job.where, _declared(job.dataset))
+    source = _source(job.dataset, access, job.files, tuple(dict.fromkeys([*needed, *sorted(chosen.columns)])))
+
+    def keys(rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
+        numbered = rows.with_row_index(ROW, offset=first)
+        return _filtered(numbered, chosen).select(made)
+
+    def watched() -> Iterator[pl.DataFrame]:
+        for frame in frames(source, keys, Counts()):
+            if stop():
+                raise Interrupted
+            yield frame
+
+    return winners(watched(), _KEYS_MEMORY)
 
 
 def write_empty(job: ExportJob, sink: FileSink) -> StagedFile:

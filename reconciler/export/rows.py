@@ -22,8 +22,8 @@ def frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFr
     done = 0
     for file in source.files:
         for frame, consumed in text_frames(source, file):
-            counts.rows += frame.height
+            first, counts.rows = counts.rows, counts.rows + frame.height
             counts.size = done + consumed
-            yield choose(frame.lazy()).collect()
+            yield choose(frame.lazy(), first).collect()
         done += file.size
         counts.size = done

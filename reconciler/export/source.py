@@ -47,8 +47,8 @@ class Counts:
     total: int = 0
 
 
-Choose = Callable[[pl.LazyFrame], pl.LazyFrame]
-"""Filter and select, applied to every part."""
+Choose = Callable[[pl.LazyFrame, int], pl.LazyFrame]
+"""Filter and select, applied to every part; with the number of the part's first row, counted over all files in order."""
 
 
 def text_frames(source: Source, file: PinnedFile) -> Iterator[tuple[pl.DataFrame, int]]:

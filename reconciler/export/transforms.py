@@ -17,7 +17,8 @@ from reconciler.errors import AccountError
 from reconciler.export.plain import as_text
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.secrets import SecretRef
-from reconciler.resources.transform import EmailHash, Mask, OneTransform, PhoneHash, TimeText
+from reconciler.resources.suppression import Match
+from reconciler.resources.transform import EmailHash, Mask, OneTransform, PhoneHash, TimeText, steps
 
 Resolve = Callable[[SecretRef], Secret]
 SHORTEST_KEY = 16
@@ -35,6 +36,14 @@ def leaving(of: ExportColumn, kind: str | None, resolve: Resolve) -> pl.Expr:
     for step in of.transform or ():
         made, now = _applied(step, made, now, resolve), pl.String()
     return made.alias(of.name)
+
+
+def as_matched(match: Match, kind: str, resolve: Resolve) -> pl.Expr:
+    """A dataset's column as text, transformed as a suppression's list was."""
+    made, now = column(match.column), polars_type(kind)
+    for step in steps(match.transform):
+        made, now = _applied(step, made, now, resolve), pl.String()
+    return made if now == pl.String else as_text(made, now)
 
 
 def empty(of: ExportColumn) -> pl.Expr:

@@ -72,13 +72,34 @@ class Incremental(Value):
     settle: Duration = "5m"
 
 
+class Expiry(Value):
+    """Rows leave until their `column`, a date or timestamp, is `after` old. A row without a value is expired."""
+
+    column: ColumnName
+    after: Duration
+
+
+class Consent(Value):
+    """What people agreed to: for each marketing action the values of `column` that allow it."""
+
+    column: ColumnName
+    allow: Annotated[dict[Name, tuple[str | bool, ...]], Field(min_length=1)]
+
+
 class DatasetSpec(Value):
-    """`location`: a folder or file, local or `s3://`. `minRows`: a smaller source fails closed."""
+    """`location`: a folder or file, local or `s3://`. `minRows`: a smaller source fails closed.
+
+    `primaryKey`: of several rows with one key, one leaves. `latestBy`: the newest of them is the only one that `where` sees.
+    """
 
     location: Location
     format: Literal["parquet", "csv", "json"]
     account: Name | None = None
     columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1, max_length=10_000)]
     csv: CsvReading | None = None
+    primary_key: Annotated[tuple[ColumnName, ...], Field(max_length=16)] = ()
+    latest_by: ColumnName | None = None
+    expiry: Expiry | None = None
+    consent: Consent | None = None
     incremental: Incremental = Incremental()
     min_rows: Annotated[int, Field(ge=0)] = 1

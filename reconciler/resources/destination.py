@@ -27,6 +27,7 @@ class _Common(Value):
     recipient: Recipient | None = None
     format: Format = ParquetFormat(type="parquet")
     files: Files = Files()
+    marketing_actions: tuple[Name, ...] = ()
 
 
 class LocalDestinationSpec(_Common):

@@ -13,6 +13,7 @@ from reconciler.resources.account import AccountSpec
 from reconciler.resources.activation import Backfill, Guards
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import DestinationSpec
+from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.resources.transform import OneTransform, named
 from reconciler.values.base import Value
@@ -70,6 +71,8 @@ class FlowSpec(Value):
     mode: Literal["incremental", "full"]
     backfill: Backfill
     columns: tuple[ExportColumn, ...]
+    consent: ConsentRule | None = None
+    suppressions: tuple[EffectiveSuppression, ...] = ()
     guards: Guards
     on_remove: Literal["keep", "purge"]
     suspend: bool

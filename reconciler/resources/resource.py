@@ -14,6 +14,7 @@ from reconciler.resources.destination import DestinationSpec
 from reconciler.resources.metadata import Metadata, ProtectedMetadata, RenamableMetadata, SourceMetadata
 from reconciler.resources.project import ProjectSpec
 from reconciler.resources.schedule import ScheduleSpec
+from reconciler.resources.suppression import SuppressionSpec
 from reconciler.values.base import Value
 
 API_VERSION = "reconciler/v1"
@@ -79,8 +80,17 @@ class Activation(_Envelope):
     spec: ActivationSpec
 
 
+class Suppression(_Envelope):
+    """Who must not."""
+
+    kind: Literal["Suppression"]
+    metadata: Metadata
+    spec: SuppressionSpec
+
+
 Resource = Annotated[
-    Project | Account | Destination | Dataset | Audience | Schedule | Activation, Field(discriminator="kind")
+    Project | Account | Destination | Dataset | Audience | Schedule | Activation | Suppression,
+    Field(discriminator="kind"),
 ]
 KINDS: dict[str, type[_Envelope]] = {
     "Project": Project,
@@ -90,4 +100,5 @@ KINDS: dict[str, type[_Envelope]] = {
     "Audience": Audience,
     "Schedule": Schedule,
     "Activation": Activation,
+    "Suppression": Suppression,
 }

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reconciler.datasets.base import Access
 from reconciler.datasets.local import LocalFiles
 from reconciler.errors import DestinationError
 from reconciler.export.job import ExportJob, ExportResult
@@ -105,13 +106,17 @@ def export(
     fail_after: int | None = None,
     stop: object = None,
     files: tuple[PinnedFile, ...] | None = None,
+    lists: Mapping[str, Access] | None = None,
+    **rules: Any,
 ) -> Exported:
-    """Exports a folder of data files to `out` through the engine."""
+    """Exports a folder of data files to `out` through the engine. `rules`: the job's consent, expiry, suppressions."""
     fmt = fmt or ParquetFormat(type="parquet")
     names = columns if isinstance(columns, Mapping) else {name: name for name in columns or spec.columns}
     chosen = tuple(ExportColumn(column=old, name=new, type=spec.columns[old].type) for old, new in names.items())
     pinned = files_of(folder, spec.format) if files is None else files
-    job = ExportJob(dataset=spec, files=pinned, where=where, columns=chosen, format=fmt, output=output or Files())
+    job = ExportJob(
+        dataset=spec, files=pinned, where=where, columns=chosen, format=fmt, output=output or Files(), **rules
+    )
     sinks: list[FileSink] = []
 
     def open_file(part: int) -> FileSink:
@@ -122,7 +127,7 @@ def export(
     access = LocalFiles(folder, "data", spec.format, timedelta(0)).access()
     asked = stop if callable(stop) else lambda: False
     try:
-        result = PolarsEngine().export(job, access, open_file, lambda _: None, asked)
+        result = PolarsEngine().export(job, access, open_file, lambda _: None, asked, lists or {})
     except BaseException:
         assert all(sink.aborted or sink.done for sink in sinks)
         raise
