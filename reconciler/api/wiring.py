@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reconciler.ledger.records import Applied
     from reconciler.resources.account import AccountSpec
     from reconciler.resources.effective import EffectiveDestination, EffectiveSource
+    from reconciler.resources.exclusions import EffectiveSuppression
     from reconciler.stores.ledger import Ledger
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -71,7 +72,7 @@ class Wiring:
 
         return open_destination(destination, root=self.root, session=self._session(destination.account))
 
-    def files(self, source: EffectiveSource) -> Files:
+    def files(self, source: EffectiveSource | EffectiveSuppression) -> Files:
         """A dataset's files."""
         from reconciler.datasets.open import open_dataset
 
