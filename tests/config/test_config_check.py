@@ -34,7 +34,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("apiversion: reconciler/v1\nkind: Audience", "C108", "", "Did you mean to write apiVersion?"),
     ("a: 1", "C108", "", "has no apiVersion"),
     (V1 + "kind: Audiense", "C107", "Audiense", "Did you mean Audience?"),
-    (V1 + "kind: Suppression", "C107", "Suppression", "The kinds are Project,"),
+    (V1 + "kind: Role", "C107", "Role", "The kinds are Project,"),
     (V1 + "kind: [a]", "C107", "[a]", "The kinds are"),
     (V1 + "kind: Audience\nmetadata: {name: x}", "C102", "", "The key spec is missing"),
     (V1 + f"kind: Audience\nmetadata: {{name: Us}}\nspec: {AUDIENCE}", "C105", "Us", "A DNS label"),
