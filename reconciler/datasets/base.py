@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -23,17 +23,28 @@ class Listing:
     modified: Mapping[str, datetime] = field(default_factory=dict)
 
 
+def _none() -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How an engine reads the files: `uri(path)` gives absolute paths or `s3://` URIs; options are the engine-neutral
-    S3 settings.
+    """How an engine reads the files: `uri(path)` gives absolute paths or `s3://` URIs.
 
-    `s3`: keys `access_key_id`, `secret_access_key`, `session_token`, `region`, `endpoint_url`; empty for local data.
     Holds secrets: never logged, never serialised.
     """
 
     root: str
-    s3: Mapping[str, str] = field(default_factory=dict, repr=False)
+    settings: Callable[[], Mapping[str, str]] = field(default=_none, repr=False)
+
+    @property
+    def s3(self) -> Mapping[str, str]:
+        """The engine-neutral S3 settings, as of now; empty for local data.
+
+        Keys `access_key_id`, `secret_access_key`, `session_token`, `region`, `endpoint_url`. Credentials that end are
+        renewed in time: ask for each file or part anew, and never keep them for longer than minutes.
+        """
+        return self.settings()
 
     def uri(self, path: str) -> str:
         """The absolute location of a pinned path."""

@@ -13,13 +13,13 @@ import polars as pl
 from reconciler.datasets.base import Access
 from reconciler.datasets.fit import Step, Unfit, fit
 from reconciler.datasets.problems import named, problem
-from reconciler.datasets.streams import s3_filesystem
+from reconciler.datasets.s3_input import S3Input, s3_filesystem
+from reconciler.datasets.streams import S3_SCHEME
 from reconciler.errors import SourceError
 from reconciler.values.pin import PinnedFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.fs as pafs
     import pyarrow.parquet as papq
 
 _AT_ONCE = 8
@@ -57,9 +57,8 @@ def footers(access: Access, files: Iterable[PinnedFile], read: frozenset[str]) -
 
     Raises `SourceError` F104, F105, F108, F116.
     """
-    system = s3_filesystem(access) if access.root.startswith("s3://") else None
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="footers") as pool:
-        yield from pool.map(partial(_footer, access, system, read), files)
+        yield from pool.map(partial(_footer, access, read), files)
 
 
 def steps(footer: Footer, columns: Mapping[str, pl.DataType], optional: frozenset[str]) -> dict[str, Step | None]:
@@ -88,10 +87,11 @@ def large_batches(access: Access, file: PinnedFile, columns: list[str]) -> Itera
     import pyarrow as pa
     import pyarrow.parquet as papq
 
-    system = s3_filesystem(access) if access.root.startswith("s3://") else None
     where = access.uri(file.path)
     try:
-        with papq.ParquetFile(_path(where), filesystem=system, buffer_size=2**20, pre_buffer=False) as opened:
+        # A file this large may take longer to read than credentials live.
+        source = S3Input(access, where) if where.startswith(S3_SCHEME) else where
+        with papq.ParquetFile(source, buffer_size=2**20, pre_buffer=False) as opened:
             for batch in opened.iter_batches(_BATCH, columns=columns):
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
@@ -106,7 +106,7 @@ def torn(file: PinnedFile, error: Exception) -> SourceError:
         return problem("F116", f"{named(file.path)} is gone.")
     if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):
         return problem("F104", f"No permission to read {named(file.path)} (s3:GetObject in S3).")
-    if "AWS Error" in str(error):
+    if "AWS Error" in str(error) or "object-store error" in str(error):
         return problem("F104", f"{named(file.path)} can't be read: the store failed or can't be reached.")
     return problem("F105", f"{named(file.path)} isn't a whole Parquet file.")
 
@@ -116,12 +116,14 @@ def said(kind: pl.DataType) -> str:
     return str(kind)
 
 
-def _footer(access: Access, system: pafs.FileSystem | None, read: frozenset[str], file: PinnedFile) -> Footer:
+def _footer(access: Access, read: frozenset[str], file: PinnedFile) -> Footer:
     import pyarrow as pa
     import pyarrow.parquet as papq
 
+    where = access.uri(file.path)
     try:
-        metadata = papq.read_metadata(_path(access.uri(file.path)), filesystem=system)
+        system = s3_filesystem(access) if where.startswith(S3_SCHEME) else None
+        metadata = papq.read_metadata(where.removeprefix(S3_SCHEME), filesystem=system)
         schema = metadata.schema.to_arrow_schema()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise torn(file, error) from error
@@ -162,7 +164,3 @@ def _width(kind: Any) -> int:
 def _within(path: str, columns: frozenset[str]) -> bool:
     """Whether a leaf belongs to one of the columns, whose names may hold dots themselves."""
     return any(path == name or path.startswith(f"{name}.") for name in columns)
-
-
-def _path(where: str) -> str:
-    return where.removeprefix("s3://")

@@ -63,11 +63,10 @@ class S3Files:
         return tuple(file.path or self.prefix for file in pinned if current.get(file.path) != file)
 
     def access(self) -> Access:
-        """`s3://` addresses and what is needed to sign requests for about an hour."""
-        single = self._single
-        return Access(
-            f"s3://{self.bucket}/{single or self._folder}".rstrip("/"), self.session.engine_options(self._region)
-        )
+        """`s3://` addresses, and what is needed to sign requests at any time."""
+        single, region = self._single, self._region
+        root = f"s3://{self.bucket}/{single or self._folder}".rstrip("/")
+        return Access(root, lambda: self.session.engine_options(region))
 
     @property
     def _folder(self) -> str:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from reconciler.datasets.base import Access
 from reconciler.datasets.names import compression
 from reconciler.datasets.problems import named, problem
 from reconciler.values.pin import PinnedFile
 
-if TYPE_CHECKING:
-    import pyarrow.fs as pafs
-
 LONGEST_LINE = 16 * 2**20
 """Bytes of the longest line (CSV: record) that is read."""
+S3_SCHEME = "s3://"
+_FETCH = 4 * 2**20
+"""Bytes that are asked of S3 at once."""
 _SUSPICIOUS = 2**30
 _RATIO = 250
 
@@ -106,12 +106,11 @@ def open_text(access: Access, file: PinnedFile) -> Iterator[Text]:
 
 def _open(access: Access, file: PinnedFile) -> BinaryIO:
     where = access.uri(file.path)
-    if not where.startswith("s3://"):
+    if not where.startswith(S3_SCHEME):
         return open(where, "rb")
-    opened: BinaryIO = s3_filesystem(access).open_input_stream(
-        where.removeprefix("s3://"), compression=None, buffer_size=2**20
-    )
-    return opened
+    from reconciler.datasets.s3_input import S3Input
+
+    return io.BufferedReader(S3Input(access, where), _FETCH)
 
 
 def _decompressed(raw: Counted, kind: str) -> Source:
@@ -126,22 +125,3 @@ def _decompressed(raw: Counted, kind: str) -> Source:
             return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[no-any-return]
         case _:
             return raw
-
-
-def s3_filesystem(access: Access) -> pafs.S3FileSystem:
-    """Arrow's client with the dataset's keys. The endpoint's scheme is kept."""
-    import pyarrow.fs as pafs
-
-    keys = access.s3
-    scheme, _, host = keys.get("endpoint_url", "").rpartition("://")
-    return pafs.S3FileSystem(
-        access_key=keys.get("access_key_id"),
-        secret_key=keys.get("secret_access_key"),
-        session_token=keys.get("session_token"),
-        region=keys.get("region"),
-        endpoint_override=host.rstrip("/") or None,
-        scheme=scheme or None,
-        connect_timeout=10,
-        request_timeout=60,
-        retry_strategy=pafs.AwsStandardS3RetryStrategy(max_attempts=5),
-    )

@@ -199,15 +199,16 @@ def _blamed(source: Source, part: _Part, error: BaseException) -> Exception:
 
 
 def _storage(access: Access) -> dict[str, str] | None:
-    """The engine-neutral settings in Polars' words."""
-    if not access.s3:
+    """The engine-neutral settings in Polars' words, with the credentials of now: good for one part."""
+    settings = access.s3
+    if not settings:
         return None
     names = {
         "access_key_id": "aws_access_key_id",
         "secret_access_key": "aws_secret_access_key",
         "session_token": "aws_session_token",
     }
-    options = {names.get(name, f"aws_{name}"): value for name, value in access.s3.items()}
-    if access.s3.get("endpoint_url", "").startswith("http://"):
+    options = {names.get(name, f"aws_{name}"): value for name, value in settings.items()}
+    if settings.get("endpoint_url", "").startswith("http://"):
         options["aws_allow_http"] = "true"
     return options

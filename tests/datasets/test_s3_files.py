@@ -20,6 +20,7 @@ from reconciler.resources.formats import Files, ParquetFormat
 from reconciler.samples.files import write_csv, write_json, write_parquet
 from reconciler.samples.generator import COLUMNS, FLAT_COLUMNS, prospects
 from tests.export.support import FileSink, dataset
+from tests.servers.faultproxy import Answer, FaultProxy, Request, Rule
 from tests.servers.s3 import S3Server
 
 ROWS = list(prospects(300, seed=5))
@@ -142,3 +143,25 @@ def test_the_engine_reads_from_s3(seaweed_server: S3Server, bucket: str, tmp_pat
     with pytest.raises(SourceError) as gone:
         engine.inspect(spec, opened.access(), pinned)
     assert gone.value.code == "F116"
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_store_that_fails_the_engine_is_not_taken_for_a_torn_file(
+    seaweed_server: S3Server, bucket: str, seaweed_proxy: FaultProxy, tmp_path: Path, status: int
+) -> None:
+    """Footers are read by Arrow, rows by Polars: only the latter is refused."""
+    write_parquet(ROWS, tmp_path / "a.parquet")
+    put(seaweed_server, bucket, [f"refused{status}/a.parquet"], (tmp_path / "a.parquet").read_bytes())
+    opened = files(seaweed_server.at(seaweed_proxy.endpoint), bucket, f"refused{status}")
+    pinned = opened.listing(SOON).pin.files
+    agents: set[str] = set()
+
+    def is_polars(request: Request) -> bool:
+        agent = request.headers.get("user-agent", "")
+        agents.add(agent)
+        return not agent.startswith(("Boto3", "aws-sdk-cpp"))
+
+    seaweed_proxy.add(Rule(Answer(status, "AccessDenied" if status == 403 else "InternalError"), when=is_polars))
+    with pytest.raises(SourceError) as caught:
+        PolarsEngine().count(dataset(), opened.access(), pinned, "country = 'US'")
+    assert caught.value.code == "F104", agents
