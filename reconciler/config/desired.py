@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.config.parse import Document, Path
 from reconciler.diagnostics import Source
 from reconciler.resources.effective import EffectiveDestination, FlowSpec, fingerprint
 from reconciler.resources.resource import (
@@ -23,11 +24,20 @@ from reconciler.values.identity import FlowId
 
 @dataclass(frozen=True, slots=True)
 class DesiredFlow:
-    """A flow with the place that declares it: the activation's entry that names its audience or dataset."""
+    """A flow with the place that declares it: the activation's entry that names its audience or dataset.
+
+    The place is looked up when somebody asks: ten thousand of them take a second.
+    """
 
     id: FlowId
     spec: FlowSpec
-    source: Source
+    document: Document = field(repr=False, compare=False)
+    path: Path = field(repr=False, compare=False)
+
+    @property
+    def source(self) -> Source:
+        """The place."""
+        return self.document.at(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from reconciler.resources.destination import S3DestinationSpec
 from reconciler.resources.effective import (
     EffectiveDestination,
     EffectiveSource,
+    ExportColumn,
     FlowSpec,
 )
 from reconciler.resources.resource import (
@@ -46,6 +47,7 @@ class Flows:
     flows: dict[FlowId, DesiredFlow] = field(default_factory=dict)
     destinations: dict[str, EffectiveDestination] = field(default_factory=dict)
     _declared: dict[FlowId, tuple[Entry, Path]] = field(default_factory=dict)
+    _exported: dict[tuple[str, str], tuple[ExportColumn, ...] | None] = field(default_factory=dict)
 
     def build(self) -> None:
         """All destinations, all activations."""
@@ -170,7 +172,7 @@ class Flows:
         source = self._source(resource)
         if source is None or not self._accepted(entry, destination, source, chosen.path):
             return
-        columns = export_columns(self.index, entry, activation, destination, source)
+        columns = self._columns(entry, activation, destination, source)
         consent = consent_rule(self.index, entry, activation, destination, source)
         held_back = suppressions(self.index, entry, activation, source, chosen.path)
         if columns is None or schedule is None:
@@ -191,7 +193,16 @@ class Flows:
             suspend=spec.suspend,
             protect=any(each.protect for each in metadata),
         )
-        self.flows[flow_id] = DesiredFlow(flow_id, flow, entry.document.at(chosen.path))
+        self.flows[flow_id] = DesiredFlow(flow_id, flow, entry.document, chosen.path)
+
+    def _columns(
+        self, entry: Entry, activation: Activation, destination: Destination, source: EffectiveSource
+    ) -> tuple[ExportColumn, ...] | None:
+        """The same for every source over one dataset."""
+        key = (entry.name, source.dataset)
+        if key not in self._exported:
+            self._exported[key] = export_columns(self.index, entry, activation, destination, source)
+        return self._exported[key]
 
     def _source(self, resource: Audience | Dataset) -> EffectiveSource | None:
         """The resource with its dataset and account; None where a reference, reported elsewhere, doesn't resolve."""

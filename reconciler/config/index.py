@@ -51,6 +51,7 @@ class Index:
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     findings: set[Diagnostic] = field(default_factory=set)
     full: bool = False
+    _by_kind: dict[str, list[Entry]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], broken: Iterable[Document]) -> Index:
@@ -64,6 +65,8 @@ class Index:
                 index.report("R102", entry, ("metadata", "name"), detail)
                 continue
             index.entries[key] = entry
+        for (of, _), entry in sorted(index.entries.items()):
+            index._by_kind.setdefault(of, []).append(entry)
         return index
 
     def report(self, code: str, entry: Entry, path: Path, detail: str, *, key: bool = False) -> None:
@@ -86,7 +89,7 @@ class Index:
 
     def all(self, kind: type[ResourceT]) -> Iterator[tuple[Entry, ResourceT]]:
         """All of a kind, by name."""
-        for (_, _), entry in sorted(self.entries.items()):
+        for entry in self._by_kind.get(kind.__name__, ()):
             if isinstance(entry.resource, kind):
                 yield entry, entry.resource
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal, get_args
 
 MacroName = Literal["destination", "source", "source_id", "slot", "run_id", "part", "ext"]
@@ -80,6 +81,7 @@ class Template:
         return "".join(piece if isinstance(piece, str) else values.of(piece) for piece in self.pieces)
 
 
+@lru_cache(maxsize=256)
 def parse_template(text: str) -> Template:
     """Reads a template. Raises TemplateError: T101 unknown macro, T102 malformed, T103 unsupported time format."""
     pieces: list[str | Macro] = []
