@@ -54,11 +54,13 @@ class Project:
 
         Raises ConfigInvalid P109 where there is none at all: a mistyped directory must not pass as valid. P110: no such revision.
         """
+        from reconciler.cache.folder import Cache
         from reconciler.config.load import load, load_revision
 
+        cache = Cache.of_user(os.environ)
         if base is not None:
-            return load_revision(self.root, base, self.environment)
-        found = load(self.root, self.environment)
+            return load_revision(self.root, base, self.environment, cache)
+        found = load(self.root, self.environment, cache)
         if not found.files and not found.diagnostics:
             raise ConfigInvalid("P109", "no project here", f"There is no YAML file to read in {self.root}.")
         return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from reconciler.config.index import Entry, Index
 from reconciler.config.mapping import Misfit, transformed
 from reconciler.config.parse import Path
+from reconciler.config.remembered import Remembered, columns_key, expression_key
 from reconciler.diagnostics import did_you_mean
 from reconciler.resources.activation import MappedColumn
 from reconciler.resources.effective import EffectiveSource, ExportColumn
@@ -17,18 +18,24 @@ from reconciler.values.types import ColumnType, is_nested, parse_type
 from reconciler.where import Checked, check
 
 
-def check_columns(index: Index) -> None:
+def check_columns(index: Index, remembered: Remembered | None) -> None:
     """Column types of every dataset, `where` of every audience.
 
     An audience over a dataset that is missing or has a column of unknown type isn't checked: that is found elsewhere.
     """
     types = {entry.name: _types(index, entry, dataset) for entry, dataset in index.all(Dataset)}
+    keys = {name: columns_key(columns) for name, columns in types.items() if columns is not None and remembered}
     for entry, audience in index.all(Audience):
         columns = types.get(audience.spec.dataset)
         if columns is None:
             continue
+        key = expression_key(keys[audience.spec.dataset], audience.spec.where) if remembered else ""
+        if remembered and remembered.sound(key):
+            continue
         found = check(audience.spec.where, columns, dataset=audience.spec.dataset)
         if isinstance(found, Checked):
+            if remembered:
+                remembered.keep_sound(key)
             continue
         for each in found:
             source = entry.document.inside(("spec", "where"), each.offset, each.length)

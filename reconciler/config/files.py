@@ -105,7 +105,7 @@ class Directory:
         listed = list(names)
         total = 0
         for name in listed:
-            total += min(_size(os.path.join(self._real, name)), MAX_BYTES)
+            total += min(_size(f"{self._real}/{name}"), MAX_BYTES)
             if total > MAX_TOTAL:
                 yield (
                     name,
@@ -118,14 +118,16 @@ class Directory:
     def _content(self, name: str) -> bytes | Diagnostic:
         try:
             # Without O_NONBLOCK, opening a pipe waits for a writer.
-            handle = os.open(os.path.join(self._real, name), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            with open(handle, "rb") as file:
-                status = os.fstat(file.fileno())
+            handle = os.open(f"{self._real}/{name}", os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            try:
+                status = os.fstat(handle)
                 if not stat.S_ISREG(status.st_mode):
                     return diagnose("P106", Source(name), "Only regular files are read. Remove it, or exclude it.")
                 if status.st_size > MAX_BYTES:
                     return too_large(name, status.st_size)
-                return file.read(MAX_BYTES + 1)
+                return _bytes(handle, status.st_size)
+            finally:
+                os.close(handle)
         except OSError as error:
             return diagnose("P107", Source(name), f"Reading it failed: {error.strerror or 'unknown error'}.")
 
@@ -206,6 +208,14 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
+
+
+def _bytes(handle: int, size: int) -> bytes:
+    """All that is in a file, one byte over the limit at most: it may have grown. `size`: what it had a moment ago."""
+    content = os.read(handle, size + 1)
+    while len(content) <= MAX_BYTES and (more := os.read(handle, MAX_BYTES + 1 - len(content))):
+        content += more
+    return content
 
 
 def _entries(folder: str, name: str, findings: list[Diagnostic]) -> list[os.DirEntry[str]]:

@@ -13,6 +13,7 @@ from reconciler.config.flows import Flows
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
 from reconciler.config.parse import Document
+from reconciler.config.remembered import Remembered
 from reconciler.config.rules import check_rules
 from reconciler.diagnostics import Diagnostic
 from reconciler.resources.resource import (
@@ -33,7 +34,12 @@ DEFAULT_PROJECT = Project.model_validate(
 
 
 def link(
-    entries: Iterable[Entry], broken: Iterable[Document], *, root: Path | None, environment: str | None
+    entries: Iterable[Entry],
+    broken: Iterable[Document],
+    *,
+    root: Path | None,
+    environment: str | None,
+    remembered: Remembered | None = None,
 ) -> tuple[Desired, list[Diagnostic]]:
     """The desired state as far as it could be built, and every finding. With an error among them it isn't whole.
 
@@ -42,7 +48,7 @@ def link(
     index = Index.of(entries, broken)
     check_rules(index)
     check_locations(index, root)
-    check_columns(index)
+    check_columns(index, remembered)
     check_exclusions(index)
     check_ledger_account(index)
     flows = Flows(index)

@@ -5,11 +5,13 @@ Executes nothing, reads no secret and no data, opens no connection.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from reconciler.cache.folder import NO_CACHE, Cache
 from reconciler.config import overlay
 from reconciler.config.check import check
 from reconciler.config.desired import Desired
@@ -19,6 +21,7 @@ from reconciler.config.invalid import NotValid
 from reconciler.config.link import link
 from reconciler.config.parse import Document
 from reconciler.config.reading import Texts, excluded, holds_project, overlays, redacted, selection
+from reconciler.config.remembered import Remembered
 from reconciler.config.revision import Revision
 from reconciler.diagnostics import Diagnostic, diagnose
 
@@ -43,21 +46,26 @@ class Loaded:
         return self.desired
 
 
-def load(project: Path, environment: str | None = None) -> Loaded:
-    """The configuration in a directory, with the overlay of an environment if one is named."""
-    return load_from(Directory(project), environment)
+def load(project: Path, environment: str | None = None, cache: Cache = NO_CACHE) -> Loaded:
+    """The configuration in a directory, with the overlay of an environment if one is named. `cache`: of earlier reads."""
+    return load_from(Directory(project), environment, _remembered(cache, project))
 
 
-def load_revision(project: Path, revision: str, environment: str | None = None) -> Loaded:
+def load_revision(project: Path, revision: str, environment: str | None = None, cache: Cache = NO_CACHE) -> Loaded:
     """The configuration of the directory as it is at a git revision. Raises ConfigInvalid P110."""
-    return load_from(Revision(project, revision), environment)
+    return load_from(Revision(project, revision), environment, _remembered(cache, project))
 
 
-def load_from(origin: Origin, environment: str | None = None) -> Loaded:
+def _remembered(cache: Cache, project: Path) -> Remembered | None:
+    """What is known of the project: of the directory and of its revisions alike."""
+    return Remembered(cache, os.path.realpath(project)) if cache.folder is not None else None
+
+
+def load_from(origin: Origin, environment: str | None = None, remembered: Remembered | None = None) -> Loaded:
     """The configuration that an origin holds."""
     names, findings = origin.names(hidden=False)
     names = [name for name in names if by_default(name)]
-    texts = Texts()
+    texts = Texts(remembered=remembered)
     texts.read(origin, names)
     include, exclude = selection(texts.documents)
     if include is not None:
@@ -72,13 +80,13 @@ def load_from(origin: Origin, environment: str | None = None) -> Loaded:
         diagnostics += texts.findings.get(name, ())
     patches = [document for name in patched for document in texts.documents.get(name, ())]
     documents, wrong = overlay.apply(documents, patches)
-    return _finish(documents, [*diagnostics, *wrong], texts.texts, origin, environment)
+    return _finish(documents, [*diagnostics, *wrong], texts, origin, environment)
 
 
 def _finish(
     documents: list[Document],
     diagnostics: list[Diagnostic],
-    texts: dict[str, str],
+    texts: Texts,
     origin: Origin,
     environment: str | None,
 ) -> Loaded:
@@ -95,7 +103,10 @@ def _finish(
             entries.append(Entry(resource, document))
         else:
             broken.append(document)
-    desired, wrong = link(entries, broken, root=origin.root, environment=environment)
+    remembered = texts.remembered
+    desired, wrong = link(entries, broken, root=origin.root, environment=environment, remembered=remembered)
+    if remembered is not None:
+        remembered.save()
     found = tuple(sorted({redacted(each) for each in (*diagnostics, *wrong)}))
     valid = not any(each.severity == "error" for each in found)
-    return Loaded(desired if valid else None, found, MappingProxyType(texts))
+    return Loaded(desired if valid else None, found, MappingProxyType(texts.texts))

@@ -49,16 +49,19 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def predicate(schema: Schema) -> Predicate:
     """The function of one schema without references, made of those of its keywords. Raises _Unknown."""
     rest = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING}
+    of = rest.pop("type", None)
+    if of is not None and (not isinstance(of, str) or of not in _TYPES):
+        raise _Unknown
     tests: list[Predicate] = []
-    if (of := rest.pop("type", None)) is not None:
-        tests.append(_type(of))
-    for keywords, make in _FORMS:
+    for about, keywords, make in _FORMS:
         own = {key: rest.pop(key) for key in keywords if key in rest}
         if own:
-            tests.append(make(own))
+            # Such keywords say nothing of a value of another type: that is valid, unless the type is named too.
+            tests.append(make(own, about != of))
+            of = None if about is not None and about == of else of
     if rest:
         raise _Unknown
-    return _all(tests)
+    return _all([_TYPES[of], *tests] if of is not None else tests)
 
 
 def _all(tests: list[Predicate]) -> Predicate:
@@ -73,45 +76,39 @@ def _all(tests: list[Predicate]) -> Predicate:
             return lambda value: all(test(value) for test in tests)
 
 
-def _type(of: Any) -> Predicate:
-    if not isinstance(of, str) or of not in _TYPES:
-        raise _Unknown
-    return _TYPES[of]
+def _text(own: Schema, other: bool) -> Predicate:
+    low, high = own.get("minLength", 0), own.get("maxLength", float("inf"))
+    search = compiled(own["pattern"]).search if "pattern" in own else None
+    if search is None:
+        return lambda value: low <= len(value) <= high if type(value) is str else other
+    if own.keys() == {"pattern"}:
+        return lambda value: search(value) is not None if type(value) is str else other
+    return lambda value: low <= len(value) <= high and search(value) is not None if type(value) is str else other
 
 
-def _pattern(own: Schema) -> Predicate:
-    search = compiled(own["pattern"]).search
-    return lambda value: type(value) is not str or search(value) is not None
-
-
-def _choice(own: Schema) -> Predicate:
+def _choice(own: Schema, other: bool) -> Predicate:
     choices = [*own.get("enum", ()), *([own["const"]] if "const" in own else ())]
     texts = all(type(each) is str for each in choices)
     if len(own) > 1 or not (texts or all(type(each) is int for each in choices)):
         raise _Unknown
     known = frozenset(choices)
-    of = str if texts else int
-    return lambda value: type(value) is of and value in known
+    of = (str,) if texts else (int, float)
+    return lambda value: type(value) in of and value in known
 
 
-def _text(own: Schema) -> Predicate:
-    low, high = own.get("minLength", 0), own.get("maxLength", float("inf"))
-    return lambda value: type(value) is not str or low <= len(value) <= high
-
-
-def _number(own: Schema) -> Predicate:
+def _number(own: Schema, other: bool) -> Predicate:
     low, high = own.get("minimum", float("-inf")), own.get("maximum", float("inf"))
-    return lambda value: (type(value) is not int and type(value) is not float) or low <= value <= high
+    return lambda value: low <= value <= high if type(value) is int or type(value) is float else True
 
 
-def _list(own: Schema) -> Predicate:
+def _list(own: Schema, other: bool) -> Predicate:
     item = predicate(own["items"]) if "items" in own else _all([])
     low, high = own.get("minItems", 0), own.get("maxItems", float("inf"))
     unique = own.get("uniqueItems", False)
 
     def test(value: Any) -> bool:
         if type(value) is not list:
-            return True
+            return other
         if unique and not (all(type(each) is str for each in value) and len(set(value)) == len(value)):
             return False
         return low <= len(value) <= high and all(map(item, value))
@@ -119,42 +116,39 @@ def _list(own: Schema) -> Predicate:
     return test
 
 
-def _mapping(own: Schema) -> Predicate:
+def _mapping(own: Schema, other: bool) -> Predicate:
     of_key = {name: predicate(schema) for name, schema in own.get("properties", {}).items()}
     others = own.get("additionalProperties", True)
-    of_other = predicate(others) if isinstance(others, dict) else None
+    of_other = None if others is False else predicate(others if isinstance(others, dict) else {})
     needed = tuple(own.get("required", ()))
     name_fits = predicate(own["propertyNames"]) if "propertyNames" in own else None
     low, high = own.get("minProperties", 0), own.get("maxProperties", float("inf"))
 
     def test(value: Any) -> bool:
         if type(value) is not dict:
-            return True
+            return other
         for key in needed:
             if key not in value:
                 return False
         for key, each in value.items():
             fits = of_key.get(key, of_other)
-            if fits is None:
-                if others is not True:
-                    return False
-            elif not fits(each):
+            if fits is None or not fits(each):
                 return False
         return low <= len(value) <= high and (name_fits is None or all(map(name_fits, value)))
 
     return test
 
 
-def _any(own: Schema) -> Predicate:
+def _any(own: Schema, other: bool) -> Predicate:
     branches = _predicates(own["anyOf"])
     return lambda value: any(branch(value) for branch in branches)
 
 
-def _every(own: Schema) -> Predicate:
+def _every(own: Schema, other: bool) -> Predicate:
     return _all(_predicates(own["allOf"]))
 
 
-def _when(own: Schema) -> Predicate:
+def _when(own: Schema, other: bool) -> Predicate:
     """Only the form of a tagged union: a no of the condition must be as sure as its yes."""
     condition = own.get("if")
     tag, value = _tag(condition)
@@ -177,17 +171,19 @@ def _predicates(schemas: Iterable[Schema]) -> list[Predicate]:
     return [predicate(each) for each in schemas]
 
 
-_FORMS: Final[tuple[tuple[tuple[str, ...], Callable[[Schema], Predicate]], ...]] = (
-    (("enum", "const"), _choice),
-    (("pattern",), _pattern),
-    (("minLength", "maxLength"), _text),
-    (("minimum", "maximum"), _number),
-    (("items", "minItems", "maxItems", "uniqueItems"), _list),
+_Form = tuple[str | None, tuple[str, ...], Callable[[Schema, bool], Predicate]]
+_FORMS: Final[tuple[_Form, ...]] = (
+    (None, ("enum", "const"), _choice),
+    ("string", ("pattern", "minLength", "maxLength"), _text),
+    (None, ("minimum", "maximum"), _number),
+    ("array", ("items", "minItems", "maxItems", "uniqueItems"), _list),
     (
+        "object",
         ("properties", "additionalProperties", "required", "propertyNames", "minProperties", "maxProperties"),
         _mapping,
     ),
-    (("anyOf",), _any),
-    (("allOf",), _every),
-    (("if", "then", "else"), _when),
+    (None, ("anyOf",), _any),
+    (None, ("allOf",), _every),
+    (None, ("if", "then", "else"), _when),
 )
+"""Which type the keywords are about (None: any, or more than one), the keywords, and the function that they make."""

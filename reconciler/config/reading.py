@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.config.files import ENVIRONMENTS, SUFFIXES, Origin, chosen
 from reconciler.config.keys import find_keys, redact
 from reconciler.config.parse import Document, parse
+from reconciler.config.remembered import Remembered
 from reconciler.diagnostics import Diagnostic, Source, diagnose, did_you_mean
 from reconciler.resources.resource import Project
 from reconciler.values.identity import NAME_PATTERN
@@ -22,12 +23,16 @@ class Texts:
     findings: dict[str, list[Diagnostic]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
+    remembered: Remembered | None = None
 
     def read(self, origin: Origin, names: Iterable[str]) -> None:
         """Parses the files that weren't yet."""
         wanted = [each for each in names if each not in self.asked]
         self.asked.update(wanted)
-        for name, content in origin.read(wanted):
+        contents = list(origin.read(wanted))
+        if self.remembered is not None:
+            self.remembered.expect(sum(len(each) for _, each in contents if isinstance(each, bytes)))
+        for name, content in contents:
             self.take(name, content)
 
     def take(self, name: str, content: bytes | Diagnostic) -> None:
@@ -38,8 +43,14 @@ class Texts:
             return
         text = content.decode("utf-8", "replace")
         self.texts[name] = text
+        known = self.remembered.documents(name, content, text) if self.remembered is not None else None
+        if known is not None:
+            self.documents[name], self.findings[name] = known, []
+            return
         self.documents[name], self.findings[name] = parse(content, name)
         self.findings[name] += find_keys(name, text)
+        if self.remembered is not None and not self.findings[name]:
+            self.remembered.keep_documents(content, self.documents[name])
 
 
 def redacted(finding: Diagnostic) -> Diagnostic:
