@@ -76,15 +76,14 @@ class Apply:
                 raise Interrupted
             result = self._one(change, broken)
             if isinstance(result, Failed):
-                broken.add(change.subject)
+                broken |= {change.subject, change.moved_from if isinstance(change, MoveFlow) else change.subject}
             results.append(result)
             told(result)
         return tuple(results)
 
     def _one(self, change: Change, broken: set[str]) -> Result:
         try:
-            upon = change.subject.partition("/")[0]
-            if broken & {upon, change.subject}:
+            if _stands_on(change, broken):
                 raise Conflict("L124", "not tried", f"{change.subject}: what it stands on failed before it.")
             return self._perform(change)
         except OutcomeUnknown:
@@ -238,6 +237,13 @@ class Apply:
             raise _stale(change)
         _same(change, head.document.generation, generation)
         return head
+
+
+def _stands_on(change: Change, broken: set[str]) -> bool:
+    """Whether a change needs one that failed: a flow its destination, an export its flow, a removed destination that its flows left."""
+    if isinstance(change, RemoveDestination):
+        return any(each == change.subject or each.startswith(f"{change.subject}/") for each in broken)
+    return bool(broken & {change.subject.partition("/")[0], change.subject})
 
 
 def _purged(files: int | None) -> str:
