@@ -31,8 +31,9 @@ def open_for_apply(
 ) -> Opened:
     """Makes the ledger if there is none, checks that it is ours and still as it was `seen` when it was planned, and bumps its serial.
 
-    Raises `Refused` L150: it belongs to another environment, or is (not) simulated; `StoreError` where the store ignores
-    preconditions; `Conflict` where another apply was faster: it may have gone through while a person read the plan.
+    The store is probed every time: a ledger may have been copied to one that ignores preconditions, or to a file system that
+    can't lock. Raises `Refused` L150: it belongs to another environment, or is (not) simulated; `StoreError` where the store
+    ignores preconditions; `Conflict` where another apply was faster: it may have gone through while a person read the plan.
     """
     found = ledger.read(ProjectRecord, keys.PROJECT)
     _as_seen(found.document if found else None, seen)
@@ -57,6 +58,7 @@ def open_for_apply(
             f"It is of environment {was.environment or '(none)'}{', simulated' if was.simulated else ''}; asked for was "
             f"{environment or '(none)'}{', simulated' if simulated else ''}. Nothing was changed. Name the right ledger, or --env.",
         )
+    ledger.store.probe()
     owners = {**was.owners, project: applied}
     record = was.model_copy(update={"nonce": ledger.nonce(), "serial": was.serial + 1, "owners": owners})
     return Opened(ledger.replace(keys.PROJECT, record, found.version).document, made=False)

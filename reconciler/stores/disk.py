@@ -19,7 +19,8 @@ from reconciler.errors import OutcomeUnknown, StoreError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp"
+"""The folder of files that aren't documents yet, below the root: one folder, so that leftovers are found without a search."""
 
 
 @contextlib.contextmanager
@@ -59,11 +60,11 @@ def read_file(folder: int, name: str, path: Path) -> bytes | None:
 
 @contextlib.contextmanager
 def prepared_file(folder: int, body: bytes, path: Path) -> Iterator[str]:
-    """A durable temporary file in `folder`; its name is given, and it is removed afterwards if it is still there.
+    """A durable file of a new name in `folder`; the name is given, and it is removed afterwards if it is still there.
 
     Raises `StoreError`.
     """
-    name = f"{TEMPORARY}{secrets.token_hex(8)}"
+    name = secrets.token_hex(8)
     try:
         try:
             descriptor = os.open(
@@ -81,13 +82,13 @@ def prepared_file(folder: int, body: bytes, path: Path) -> Iterator[str]:
             os.unlink(name, dir_fd=folder)
 
 
-def put_in_place(folder: int, temporary: str, name: str, path: Path) -> None:
-    """Renames over `name` and makes that durable.
+def put_in_place(source: int, temporary: str, folder: int, name: str, path: Path) -> None:
+    """Renames `temporary` of one folder over `name` of another and makes that durable.
 
     Raises `StoreError` (not renamed) or `OutcomeUnknown` (perhaps not durable).
     """
     try:
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(temporary, name, src_dir_fd=source, dst_dir_fd=folder)
     except OSError as error:
         raise unusable(path, error) from error
     sync_folder(folder, path)

@@ -1,6 +1,6 @@
 """A ledger in a local folder: the embedded default, and as safe between processes as the file system's locks are.
 
-A document is `<key>.json`, files are 0600 and folders 0700. What a killed writer leaves is a `.tmp-…` file, which
+A document is `<key>.json`, files are 0600 and folders 0700. What a killed writer leaves is a file in `.tmp`, which
 nobody reads; a later probe removes those that are a day old.
 """
 
@@ -83,11 +83,15 @@ class FolderStore:
     def _write(self, key: str, body: bytes, version: str | None) -> str:
         parents, name = _split(key)
         path = self._path(key)
-        with opened_folder(self._root, parents, create=True) as folder:
+        with (
+            opened_folder(self._root, parents, create=True) as folder,
+            opened_folder(self._root, (TEMPORARY,), create=True) as drafts,
+        ):
             assert folder is not None
-            with prepared_file(folder, body, path) as temporary, locked(self._root, key, self._sleep, self._wait):
+            assert drafts is not None
+            with prepared_file(drafts, body, path) as draft, locked(self._root, key, self._sleep, self._wait):
                 self._expect(folder, name, key, version)
-                put_in_place(folder, temporary, name, path)
+                put_in_place(drafts, draft, folder, name, path)
         return _digest(body)
 
     def _expect(self, folder: int, name: str, key: str, version: str | None) -> None:
@@ -129,10 +133,11 @@ class FolderStore:
         clock = self._root / LOCKS / "probe"
         clock.touch()
         now = clock.stat().st_mtime
-        for path in self._root.rglob(f"{TEMPORARY}*"):
-            with contextlib.suppress(OSError):
-                if not path.is_symlink() and now - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink()
+        with opened_folder(self._root, (TEMPORARY,), create=False) as folder:
+            for name in os.listdir(folder) if folder is not None else ():
+                with contextlib.suppress(OSError):
+                    if now - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime > _STALE_SECONDS:
+                        os.unlink(name, dir_fd=folder)
 
 
 def _split(key: str) -> tuple[tuple[str, ...], str]:

@@ -166,7 +166,7 @@ def test_killed_writers_leave_whole_documents_and_free_locks(tmp_path: Path) -> 
 def test_leftovers_of_killed_writers_are_not_listed_and_go_when_a_day_old(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.create(KEY, body(1))
-    old, young = (tmp_path / "flows/agency/audience" / f".tmp-{name}" for name in ("old", "young"))
+    old, young = (tmp_path / ".tmp" / name for name in ("old", "young"))
     for path in (old, young):
         path.write_bytes(b'{"half')
     os.utime(old, (time.time() - 90_000,) * 2)
