@@ -22,6 +22,7 @@ from reconciler.destinations import folders
 from reconciler.destinations.base import OWNER_MARKER, Capabilities, Found, ProbeReport, Published
 from reconciler.destinations.errors import failure, gone
 from reconciler.destinations.local_sink import FILE_MODE, STAGING, SUFFIX, LocalSink, explained, staged_segments
+from reconciler.destinations.local_sweep import PROBE, sweep
 from reconciler.destinations.names import (
     RESERVED,
     is_reserved,
@@ -61,7 +62,7 @@ class LocalDestination:
         """Stages, publishes, reads back and deletes a small file."""
         self._create_root()
         token = secrets.token_hex(8)
-        run_id, name = f"probe-{token}", f"{RESERVED}probe-{token}"
+        run_id, name = f"{PROBE}{token}", f"{RESERVED}{PROBE}{token}"
         content = b"probe\n"
         try:
             with explained(self._root, "write a probe"):
@@ -71,6 +72,8 @@ class LocalDestination:
             with explained(self._root, "read a probe back"):
                 if b"".join(self._chunks((name,))) != content:
                     raise failure("D110", f"{self.location(name)} was read back with another content.")
+            with explained(self._root, "remove what killed probes left"):
+                sweep(self._root, name)
         finally:
             with explained(self._root, "remove a probe"):
                 self._unlink((name,))

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
 
 from reconciler.destinations.base import ProbeReport
 from reconciler.destinations.errors import failure
@@ -15,6 +17,9 @@ from reconciler.errors import DestinationError, ReconcilerError
 from reconciler.values.staged import Part
 
 _BODY = b"probe\n"
+_PREFIX: Final = f"{RESERVED}probe"
+STALE: Final = timedelta(hours=1)
+"""A probe takes seconds: what is this much older than ours, by the store's own clock, was left by one that was killed."""
 
 
 def probe(place: S3Place) -> ProbeReport:
@@ -23,7 +28,7 @@ def probe(place: S3Place) -> ProbeReport:
     read-write: uploads, completes, reads back, lists and deletes one object. write-only: the same object's name
     every time, since it can't be deleted: one small `.reconciler-probe` stays. Raises DestinationError.
     """
-    key = place.raw_key(f"{RESERVED}probe-{secrets.token_hex(8)}" if place.readable else f"{RESERVED}probe")
+    key = place.raw_key(f"{_PREFIX}-{secrets.token_hex(8)}" if place.readable else _PREFIX)
     try:
         _try_upload_and_abort(place, key)
     except DestinationError as error:
@@ -38,6 +43,7 @@ def probe(place: S3Place) -> ProbeReport:
             raise failure("D110", f"{place.url()}: a new name was refused as existing.")
         _refuse_overwriting(place, key)
         _read_back(place, key)
+        _sweep_objects(place)
     except ReconcilerError:
         with suppress(ReconcilerError):
             _remove(place, key)
@@ -55,11 +61,40 @@ def _try_upload_and_abort(place: S3Place, key: str) -> None:
             raise failure(
                 "D110", f"{place.url()}: an open multipart upload isn't listed, so leftovers couldn't be found."
             )
+        _sweep_uploads(place)
     except ReconcilerError:
         with suppress(ReconcilerError):
             place.abort_upload(key, upload_id)
         raise
     place.abort_upload(key, upload_id)
+
+
+def _sweep_uploads(place: S3Place) -> None:
+    """Aborts what probes that were killed left open; ours is the newest, more or less."""
+
+    def listed() -> list[tuple[datetime, str, str]]:
+        pages = place.client.get_paginator("list_multipart_uploads").paginate(
+            **place.common, Prefix=place.raw_key(_PREFIX)
+        )
+        return [
+            (each["Initiated"], each["Key"], each["UploadId"]) for page in pages for each in page.get("Uploads", ())
+        ]
+
+    found = place.tried("s3:ListBucketMultipartUploads", listed)
+    for since, key, upload_id in found:
+        if max(found)[0] - since >= STALE:
+            place.abort_upload(key, upload_id)
+
+
+def _sweep_objects(place: S3Place) -> None:
+    """Deletes the objects of probes that were killed."""
+    answer = place.tried(
+        "s3:ListBucket", lambda: place.client.list_objects_v2(**place.common, Prefix=place.raw_key(f"{_PREFIX}-"))
+    )
+    found = [(each["LastModified"], each["Key"]) for each in answer.get("Contents", ())]
+    for since, key in found:
+        if max(found)[0] - since >= STALE:
+            _remove(place, key)
 
 
 def _explain_owner(place: S3Place, error: DestinationError) -> None:
