@@ -6,10 +6,12 @@ quietly, having shown nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.apply.claim import Claimed, Wanted, claim
 from reconciler.apply.context import Context
+from reconciler.apply.heartbeat import Heartbeat
 from reconciler.apply.judge import judge
 from reconciler.apply.publish import digest, roll_forward
 from reconciler.apply.settle import forget_staged, give_up, settle
@@ -37,12 +39,15 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
         claimed = claim(context, head, wanted, now)
     except Conflict:
         return None
+    heart = Heartbeat(context, claimed.run)
     try:
-        decided = _until_decided(context, claimed, now)
+        decided = _until_decided(context, claimed, heart, now)
     except OutcomeUnknown:
         raise  # What is on the ledger can't be told, so nothing else is touched; the next call finds out.
     except (ReconcilerError, Interrupted) as error:
         give_up(context, flow_id, claimed.run, error, now)
+        if isinstance(error, Interrupted) and heart.lost and not context.stop():
+            return None
         raise
     if decided is None:
         # Ended by another while we staged, perhaps after it discarded: what we staged since is ours to remove.
@@ -55,13 +60,15 @@ def _done(head: FlowHead, wanted: Wanted) -> bool:
     return not wanted.on_demand and head.last_slot is not None and wanted.slot <= head.last_slot
 
 
-def _until_decided(context: Context, claimed: Claimed, now: datetime) -> Versioned[FlowHead] | None:
-    """Stages, judges, decides. None where the run isn't ours any more."""
+def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: datetime) -> Versioned[FlowHead] | None:
+    """Stages, the lease renewed meanwhile; judges, decides. None where the run isn't ours any more."""
     run = claimed.run
     claimed.keep(context)
     destination = context.open_destination(run.spec.destination)
     files = context.open_files(run.spec.source)
-    record, counts = stage(context, run, claimed.choice, claimed.pin, files, destination, now)
+    with heart:
+        working = replace(context, stop=heart.stop)
+        record, counts = stage(working, run, claimed.choice, claimed.pin, files, destination, now)
     breaches = judge(run.spec.guards, counts)
     if breaches:
         detail = "; ".join(f"{each.guard}: {each.sentence}" for each in breaches)
