@@ -69,7 +69,7 @@ def command(
     )
     saved = save(found) if out is not None else None
     against = desired.project.spec.ledger.url if base is None else f"as at {inert(base)}"
-    here.console.out(_shown(found, saved, form, against))
+    here.console.out(_shown(found, saved, form, against, _apply(out) if out else ""))
     if out is not None and saved is not None and not found.refusals:
         write(out, saved)
         until = f"{saved.expires:%Y-%m-%d %H:%M} UTC"
@@ -89,7 +89,7 @@ def command(
     return exits.CHANGES if detailed_exitcode and found.changes else exits.DONE
 
 
-def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str) -> str:
+def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str, apply: str) -> str:
     from reconciler.present.plan_json import as_json
     from reconciler.present.plan_markdown import as_markdown
     from reconciler.present.plan_text import as_text
@@ -97,9 +97,7 @@ def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str) -> str
     if form == "json":
         return as_json(found)
     if form == "markdown":
-        digest = saved.digest if saved else None
-        expires = f"{saved.expires:%Y-%m-%d %H:%M} UTC" if saved else None
-        return as_markdown(found, digest=digest, expires=expires)
+        return as_markdown(found, saved=saved if not found.refusals else None, apply=apply)
     return as_text(found, ledger=against, style=style_for(sys.stdout))
 
 

@@ -1,85 +1,75 @@
-"""A plan as a pull request's comment: a first line that can be trusted alone, a table, details folded.
+"""A plan as a pull request's comment: a first line that can be trusted alone, a table per destination, details folded.
 
 Everything that comes from configuration is inert: no mention, link, markup or HTML of its own. The length is bounded.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections.abc import Sequence
 
-from reconciler.plan.plan import (
-    AddFlow,
-    DestinationChange,
-    Export,
-    FlowChange,
-    Plan,
-    RemoveFlow,
-    UpdateDestination,
-)
-from reconciler.present.plan_text import counts, details, headline, mark, moment, nothing_to_do, subject
-from reconciler.present.words import backfill, cut, inert, plural, recipient
+from reconciler.plan.bind import SavedPlan
+from reconciler.plan.plan import AnyChange, Export, Plan, UpdateDestination
+from reconciler.present.markdown import bounded, code, length
+from reconciler.present.plan_summary import Group, by_destination, summary
+from reconciler.present.plan_text import details, headline, mark, moment, nothing_to_do, subject
+from reconciler.present.words import cut, plural
+from reconciler.values.identity import FlowId
 
 MAX_LENGTH = 60_000
+"""Characters; GitHub takes 65,536 in a comment."""
 _RESERVE = 600
-_ADDED = 5
-_HARMLESS = re.compile(r"[^A-Za-z0-9 ,/=\u0080-\U0010ffff-]")
+_REFUSALS = 20
+_SIGNS = {"+": "add", "~": "change", "-": "remove", "→": "rename", "▶": "due"}
 
 
-def code(text: str) -> str:
-    """Text as code: every character that markdown, HTML or a forge gives a meaning to is written as its number.
-
-    Parsers of links and tables don't see it, and forges look for mentions and references outside of code only.
-    """
-    return "<code>" + _HARMLESS.sub(lambda found: f"&#{ord(found[0])};", inert(text)) + "</code>"
-
-
-def as_markdown(plan: Plan, *, digest: str | None = None, expires: str | None = None) -> str:
-    """The comment, at most `MAX_LENGTH` characters. `digest`, `expires`: of the saved plan, shown at the end."""
-    lines = [f"**{_first_line(plan)}**", ""]
-    lines += [f"- Refused {each.code}: {code(cut(each.sentence, 1_000))}" for each in plan.refusals[:20]]
-    if len(plan.refusals) > 20:
-        lines.append(f"- … and {len(plan.refusals) - 20:,} more refusals")
-    footer = _footer(plan, digest, expires)
-    lines += [""] if plan.refusals else []
-    budget = MAX_LENGTH - _RESERVE - len(footer) - sum(len(line) + 1 for line in lines)
-    if plan.changes:
-        table = _bounded(["| | what | which | |", "|-|-|-|-|"], [_row(each) for each in plan.changes], budget // 2)
-        lines += table
-        lines += _folded(plan, budget - sum(len(line) + 1 for line in table))
-    return "\n".join([*lines, "", footer]) + "\n"
+def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "") -> str:
+    """The comment, at most `MAX_LENGTH` characters. `saved`: the plan as it was saved; `apply`: the command that applies that."""
+    groups = by_destination(plan)
+    lines = [f"**{_first_line(plan, groups)}**", *_refusals(plan)]
+    footer = _footer(plan, saved, apply)
+    budget = MAX_LENGTH - _RESERVE - length(lines) - length(footer)
+    tables = _tables(groups, budget * 6 // 10)
+    folded = _folded(plan, budget - length(tables))
+    return "\n".join([*lines, *tables, *folded, "", *footer]) + "\n"
 
 
-def _first_line(plan: Plan) -> str:
-    if plan.is_empty:
-        return nothing_to_do(plan)
+def _first_line(plan: Plan, groups: Sequence[Group]) -> str:
     if plan.refusals:
         return f"Refused: {plural(len(plan.refusals), 'reason')}; nothing of this can be applied."
-    removed = sum(1 for each in plan.changes if isinstance(each, RemoveFlow))
-    added = Counter(_newcomer(each) for each in plan.changes if isinstance(each, AddFlow))
-    shown = list(added.items())[:_ADDED]
-    parts = [f"{code(where)}: {plural(number, 'flow')} added, {what}" for (where, what), number in shown]
-    if len(added) > len(shown):
-        parts.append(f"flows added in {len(added) - len(shown):,} more ways")
-    parts.append(counts(plan))
-    parts.append(f"{plural(removed, 'flow')} removed" if removed else "nothing removed")
-    return "; ".join(parts) + "."
+    return summary(groups) if groups else nothing_to_do(plan)
 
 
-def _newcomer(change: AddFlow) -> tuple[str, str]:
-    """Where a new flow goes, and what its first export holds."""
-    who = recipient(change.spec.destination)
-    return change.spec.destination.name + (f" ({who})" if who else ""), _first_export(change)
+def _refusals(plan: Plan) -> list[str]:
+    shown = [f"- Refused {each.code}: {code(cut(each.sentence, 1_000))}" for each in plan.refusals[:_REFUSALS]]
+    if (more := len(plan.refusals) - _REFUSALS) > 0:
+        shown.append(f"- … and {plural(more, 'more refusal')}")
+    return ["", *shown] if shown else []
 
 
-def _first_export(change: AddFlow) -> str:
-    return "suspended" if change.spec.suspend else f"first export: {backfill(change.spec).replace(';', ',')}"
+def _tables(groups: Sequence[Group], budget: int) -> list[str]:
+    """As many destinations as fit; the first ones don't use up what the others need."""
+    lines: list[str] = []
+    for at, group in enumerate(groups):
+        head = ["", f"{code(cut(group.title, 120))}", "", "| | what | which | |", "|-|-|-|-|"]
+        rows = [_row(each) for each in group.changes]
+        left = budget - length(lines)
+        share = max(left // (len(groups) - at), min(left, 4_000))
+        if length(head) + len(rows[0]) >= share:
+            changes = sum(len(each.changes) for each in groups[at:])
+            rest = plural(len(groups) - at, "more destination")
+            return [*lines, "", f"… and {rest} with {plural(changes, 'change')}; `reconcile plan` shows all."]
+        lines += bounded(head, rows, share)
+    return lines
 
 
-def _row(change: DestinationChange | FlowChange | Export) -> str:
+def _row(change: AnyChange) -> str:
     sign, _, noun = mark(change)
-    shown = {"+": "add", "~": "change", "-": "remove", "→": "rename", "▶": "due"}[sign]
-    return f"| {shown} | {noun} | {code(subject(change))} | {code(cut(headline(change), 300))} |"
+    which = ""
+    if "/" in change.subject:
+        flow = FlowId.parse(change.subject)
+        noun = noun if isinstance(change, Export) else flow.kind
+        which = code("/".join(each for each in (flow.source, flow.feed) if each))
+    return f"| {_SIGNS[sign]} | {noun} | {which} | {code(cut(headline(change), 300))} |"
 
 
 def _folded(plan: Plan, budget: int) -> list[str]:
@@ -91,17 +81,9 @@ def _folded(plan: Plan, budget: int) -> list[str]:
     if not rows:
         return []
     head = ["", "<details><summary>Fields</summary>", "", "| which | field | |", "|-|-|-|"]
-    return [*_bounded(head, rows, budget), "", "</details>"]
-
-
-def _bounded(head: list[str], rows: list[str], budget: int) -> list[str]:
-    """As many rows as fit, and how many more there are."""
-    used = sum(len(line) + 1 for line in head)
-    for at, row in enumerate(rows):
-        used += len(row) + 1
-        if used > budget:
-            return [*head, *rows[:at], "", f"… and {len(rows) - at:,} more; `reconcile plan` shows all."]
-    return [*head, *rows]
+    if length(head) + len(rows[0]) + 100 > budget:
+        return ["", f"{plural(len(rows), 'field')} left out for length; `reconcile plan` shows all."]
+    return [*bounded(head, rows, budget - 100), "", "</details>"]
 
 
 def _against(plan: Plan) -> str:
@@ -110,15 +92,25 @@ def _against(plan: Plan) -> str:
     return f"serial {plan.serial}" if plan.serial is not None else "no ledger yet"
 
 
-def _footer(plan: Plan, digest: str | None, expires: str | None) -> str:
+def _footer(plan: Plan, saved: SavedPlan | None, apply: str) -> list[str]:
     parts = [
         f"project {code(plan.project)}",
         f"environment {code(plan.environment)}" if plan.environment else "",
         "simulated ledger" if plan.simulated else "",
         _against(plan),
         f"revision {code(plan.revision[:12])}" if plan.revision else "",
+        f"only {code(cut(', '.join(plan.selected), 200))}" if plan.selected else "",
         moment(plan.at),
-        f"plan {code(digest[:12])}" if digest else "",
-        f"valid until {code(expires)}" if expires else "",
+        f"plan {code(saved.digest[:12])}" if saved else "",
+        f"valid until {moment(saved.expires)}" if saved else "",
     ]
-    return " · ".join(part for part in parts if part)
+    lines = [" · ".join(part for part in parts if part)]
+    if plan.changes and not plan.refusals:
+        lines += ["", _how(saved, apply)]
+    return lines
+
+
+def _how(saved: SavedPlan | None, apply: str) -> str:
+    if saved is not None:
+        return f"Apply exactly this: {code(cut(apply, 300))}"
+    return f"To apply once this is merged: {code('reconcile apply')}, which plans again and shows it before it does anything."

@@ -1,0 +1,185 @@
+"""What a plan does to each destination, in a sentence that can be trusted alone: whatever it leaves out is said to be left out.
+
+Sentences are markdown; names from configuration are inert.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.plan.plan import (
+    AddFlow,
+    AnyChange,
+    CreateDestination,
+    Export,
+    MoveFlow,
+    Plan,
+    RemoveDestination,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateDestination,
+    UpdateFlow,
+)
+from reconciler.present.markdown import code
+from reconciler.present.words import cut, plural
+from reconciler.values.identity import FlowId
+
+_DESTINATIONS = 5
+_COLUMNS = 5
+_Changed = UpdateFlow | MoveFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All changes of one destination, in the plan's order. `who`: its recipient, or nothing."""
+
+    destination: str
+    who: str
+    changes: tuple[AnyChange, ...]
+
+    @property
+    def title(self) -> str:
+        """Its name, and to whom it belongs."""
+        return f"{self.destination} ({self.who})" if self.who else self.destination
+
+
+def by_destination(plan: Plan) -> list[Group]:
+    """Groups by what a reader must see first: third parties, then removals, then by name."""
+    found: dict[str, list[AnyChange]] = {}
+    for each in plan.changes:
+        found.setdefault(each.subject.partition("/")[0], []).append(each)
+    groups = [Group(name, _who(changes), tuple(changes)) for name, changes in found.items()]
+    return sorted(groups, key=lambda each: (not each.who, not any(map(_removes, each.changes)), each.destination))
+
+
+def summary(groups: Sequence[Group]) -> str:
+    """One sentence over every change: the first destinations by name, the others together."""
+    parts = [f"{code(cut(each.title, 120))}: {', '.join(_said(each.changes))}" for each in groups[:_DESTINATIONS]]
+    if rest := groups[_DESTINATIONS:]:
+        together = [change for group in rest for change in group.changes]
+        parts.append(f"{plural(len(rest), 'more destination')}: {', '.join(_said(together))}")
+    removed = any(_removes(change) for group in groups for change in group.changes)
+    return "; ".join(parts) + ("." if removed else "; nothing removed.")
+
+
+def _who(changes: Sequence[AnyChange]) -> str:
+    for each in changes:
+        match each:
+            case CreateDestination() | UpdateDestination() | RemoveDestination():
+                found = each.spec.spec.recipient
+            case Export():
+                continue
+            case _:
+                found = each.spec.destination.spec.recipient
+        return f"{found.name}, {found.country}" if found else ""
+    return ""
+
+
+def _removes(change: AnyChange) -> bool:
+    return isinstance(change, RemoveFlow) or (isinstance(change, RemoveDestination) and not _renamed(change))
+
+
+def _renamed(change: AnyChange) -> bool:
+    match change:
+        case CreateDestination():
+            return change.renamed_from is not None
+        case RemoveDestination():
+            return change.reason.code == "renamed"
+        case _:
+            return False
+
+
+def _said(changes: Sequence[AnyChange]) -> Iterator[str]:
+    yield from _of_destinations(changes)
+    yield from _added([each for each in changes if isinstance(each, AddFlow)])
+    yield from _columns(changes)
+    changed = [each for each in changes if isinstance(each, UpdateFlow | MoveFlow)]
+    rebuilt = [each for each in changed if each.cursor == "rebuild"]
+    kept = [each for each in changed if each.cursor != "rebuild"]
+    yield from _counted(rebuilt, "exported again in full")
+    yield from _counted([each for each in kept if isinstance(each, MoveFlow)], "renamed")
+    yield from _counted([each for each in kept if isinstance(each, UpdateFlow)], "changed otherwise")
+    yield from _counted([each for each in changes if isinstance(each, SuspendFlow)], "suspended")
+    yield from _counted([each for each in changes if isinstance(each, ResumeFlow)], "resumed")
+    yield from _loosened(changed)
+    removed = [each for each in changes if isinstance(each, RemoveFlow)]
+    yield from _counted([each for each in removed if each.purge], "removed and what was exported deleted")
+    yield from _counted([each for each in removed if not each.purge], "removed, files kept")
+    if due := sum(1 for each in changes if isinstance(each, Export)):
+        yield f"{plural(due, 'export')} due"
+
+
+def _of_destinations(changes: Sequence[AnyChange]) -> Iterator[str]:
+    new, old, both = (CreateDestination,), (RemoveDestination,), (CreateDestination, UpdateDestination)
+    kinds = (
+        ("new", [each for each in changes if isinstance(each, new) and not _renamed(each)]),
+        ("with a new name", [each for each in changes if isinstance(each, new) and _renamed(each)]),
+        ("changed", [each for each in changes if isinstance(each, UpdateDestination)]),
+        ("no longer protected", [each for each in changes if isinstance(each, both) and _unprotects(each)]),
+        ("under another name now", [each for each in changes if isinstance(each, old) and _renamed(each)]),
+        ("removed", [each for each in changes if isinstance(each, old) and not _renamed(each)]),
+    )
+    for said, found in kinds:
+        if found:
+            yield f"destination {said}" if len(found) == 1 else f"{len(found):,} destinations {said}"
+
+
+def _added(added: Sequence[AddFlow]) -> Iterator[str]:
+    for said in dict.fromkeys(map(_first_export, added)):
+        yield from _counted([each for each in added if _first_export(each) == said], f"added, {said}")
+
+
+def _first_export(change: AddFlow) -> str:
+    spec = change.spec
+    if spec.suspend:
+        return "suspended"
+    if spec.backfill == "full" or (spec.backfill == "none" and spec.mode == "full"):
+        return "first export of everything" + (" that matches" if spec.source.kind == "audience" else "")
+    if spec.backfill == "none":
+        return "first export of nothing that is there yet"
+    return f"first export of files since {spec.backfill.from_:%Y-%m-%d %H:%M} UTC"
+
+
+def _columns(changes: Sequence[AnyChange]) -> Iterator[str]:
+    """By name in the file: those that leave with a flow that is new or didn't have them, and those that leave otherwise."""
+    new: set[str] = set()
+    other: set[str] = set()
+    for each in changes:
+        if isinstance(each, AddFlow):
+            new |= {column.name for column in each.spec.columns}
+        elif isinstance(each, UpdateFlow | MoveFlow):
+            for field in each.fields:
+                name = field.path.removeprefix("columns.")
+                if name != field.path and field.after is not None:
+                    (other if field.before is not None else new).add(name)
+    yield from _named(new, "newly leaves", "newly leave")
+    yield from _named(other, "leaves otherwise than before", "leave otherwise than before")
+
+
+def _named(names: set[str], one: str, many: str) -> Iterator[str]:
+    if names:
+        shown = ", ".join(code(cut(each, 40)) for each in sorted(names)[:_COLUMNS])
+        more = ", …" if len(names) > _COLUMNS else ""
+        yield f"{plural(len(names), 'column')} {one if len(names) == 1 else many} ({shown}{more})"
+
+
+def _counted(flows: Sequence[AnyChange], said: str) -> Iterator[str]:
+    """`2 audiences added`: audiences and datasets apart."""
+    kinds = Counter(FlowId.parse(each.subject).kind for each in flows)
+    if kinds:
+        yield f"{' and '.join(plural(number, kind) for kind, number in sorted(kinds.items()))} {said}"
+
+
+def _loosened(changed: Sequence[_Changed]) -> Iterator[str]:
+    guarded = [each for each in changed if any(field.path.startswith("guards.") for field in each.fields)]
+    if guarded:
+        yield f"guards of {len(guarded):,} changed"
+    if lifted := sum(map(_unprotects, changed)):
+        yield f"{lifted:,} no longer protected"
+
+
+def _unprotects(change: AnyChange) -> bool:
+    return any(field.path == "protect" and field.after == "false" for field in change.fields)
