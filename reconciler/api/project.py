@@ -156,13 +156,18 @@ class Project:
         environment, `Interrupted`.
         """
         from reconciler.api.choose import Choice, chosen
+        from reconciler.api.freeing import free
         from reconciler.api.runs import run_due
+        from reconciler.apply.sweep import Sweep
 
         wiring = self._wiring()
         ledger = wiring.ledger()
+        sweep = Sweep.begin(ledger)
         actual, now = self._at_work(ledger, at)
         heads = chosen(actual, Choice(select=select), gone=True)
-        return run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told)
+        events = run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told)
+        free(sweep, actual, hooks.told)
+        return events
 
     def export(
         self,
@@ -216,12 +221,15 @@ class Project:
         refusals, `Conflict` for a stale one, `OutcomeUnknown`, `Interrupted`; a change that fails is a result.
         """
         from reconciler.api.applying import Performed, check, perform
+        from reconciler.api.freeing import free
         from reconciler.api.purges import complete, owed
         from reconciler.apply.horizon import not_behind
+        from reconciler.apply.sweep import Sweep
         from reconciler.plan.bind import SavedPlan
 
         wiring = self._wiring()
         ledger = wiring.ledger()
+        sweep = Sweep.begin(ledger)
         actual = ledger.actual()
         now = acting_at(at, simulated=actual.project.simulated if actual.project else wiring.place.spec.simulated)
         if isinstance(plan, SavedPlan):
@@ -232,9 +240,10 @@ class Project:
             not_behind(actual, now)
             done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports)
         unfinished = owed(actual, checked.project)
-        if not unfinished:
-            return done
-        return replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
+        if unfinished:
+            done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
+        free(sweep, actual, hooks.told)
+        return done
 
     def _wiring(self) -> Wiring:
         from reconciler.api.wiring import Wiring

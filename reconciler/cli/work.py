@@ -24,6 +24,7 @@ def working(console: Console) -> Iterator[Hooks]:
 
 
 def _tell(console: Console, event: object) -> None:
+    from reconciler.api.freeing import NotFreed
     from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.runs import Exported, NotExported
     from reconciler.apply.changes import Done, Failed
@@ -41,6 +42,9 @@ def _tell(console: Console, event: object) -> None:
             console.event("purged", flow=flow, files=files)
         case NotPurged(flow, error):
             console.say(failure_line("purge", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case NotFreed(error):
+            said = f"What no flow needs any more is still on the ledger ({error.code} {error.summary}); the next run tries again."
+            console.say(said, "not-freed", "warning", **error_fields(error))
         case Failed(change, error):
             said = result_line(event)
             console.say(said, "failed", "error", change=change.change, subject=change.subject, **error_fields(error))

@@ -58,9 +58,10 @@ class DestinationRecord(Document):
 
 
 class PinRecord(Document):
-    """A pin, shared by all flows that read the same files."""
+    """A pin, shared by all flows that read the same files. `doomed`: no head named it when one looked; the next look may remove it."""
 
     pin: Pin
+    doomed: bool = False
 
 
 class Lease(Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar, assert_never
+from typing import Final, Generic, TypeVar, assert_never
 
 from reconciler.errors import Conflict, StoreError
 from reconciler.ledger import keys
@@ -23,6 +23,7 @@ from reconciler.values.identity import FlowId
 from reconciler.values.pin import Pin
 
 D = TypeVar("D", bound=Document)
+_KEEP_TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,25 @@ class Ledger:
         return self.replace(keys.flow(new.flow_id), new, head.version)
 
     def keep_pin(self, pin: Pin) -> None:
-        """Stores a pin unless it is there: equal digests are equal pins."""
+        """Stores a pin unless it is there (equal digests are equal pins), and takes back that it is to be removed.
+
+        Only once a head names it: see `reconciler.apply.sweep`. Raises `Conflict` L121, `OutcomeUnknown`, `StoreError`.
+        """
         key = keys.pin(pin.digest())
-        record = PinRecord(nonce=self.nonce(), pin=pin)
-        if self.store.read(key) is None:
-            commit_create(self.store, key, encode(record), record.nonce, sleep=self._sleep)
+        for _ in range(_KEEP_TRIES):
+            found = self.read(PinRecord, key)
+            if found is not None and not found.document.doomed:
+                return
+            record = PinRecord(nonce=self.nonce(), pin=pin)
+            try:
+                if found is None:
+                    self.create(key, record)
+                else:
+                    self.replace(key, record, found.version)
+            except Conflict:
+                continue  # made, marked or removed meanwhile
+            return
+        raise _conflict(key)
 
     def pin(self, digest: str) -> Pin:
         """A stored pin. Raises `StoreError` L112 where it is gone or isn't what its name says."""
