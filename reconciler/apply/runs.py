@@ -66,9 +66,13 @@ def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: da
     claimed.keep(context)
     destination = context.open_destination(run.spec.destination)
     files = context.open_files(run.spec.source)
-    with heart:
-        working = replace(context, stop=heart.stop)
-        record, counts = stage(working, run, claimed.choice, claimed.pin, files, destination, now)
+    try:
+        with heart:
+            working = replace(context, stop=heart.stop)
+            record, counts = stage(working, run, claimed.choice, claimed.pin, files, destination, now)
+    except KeyboardInterrupt as error:
+        # Polars raises it by itself where a SIGINT meets it, whoever handles the signal. Nothing is decided yet, so it's safe to give up.
+        raise Interrupted from error
     breaches = judge(run.spec.guards, counts)
     if breaches:
         detail = "; ".join(f"{each.guard}: {each.sentence}" for each in breaches)

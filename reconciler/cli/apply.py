@@ -56,17 +56,18 @@ def command(
             "a saved plan is performed as it is",
             "--select, --allow-removals and --allow-rewind are for planning.",
         )
+    when, removable = moment(at), removals(allow_removals)
     desired = here.desired(environment)
     project = here.project(environment)
     spec = desired.project.spec.ledger
-    now = acting_at(moment(at), simulated=spec.simulated)
+    now = acting_at(when, simulated=spec.simulated)
     saved = read(planfile) if planfile is not None else None
     found = saved.plan if saved else None
     if found is None:
         found = project.plan(
             select=select,
             at=now,
-            allow_removals=removals(allow_removals),
+            allow_removals=removable,
             allow_rewind=allow_rewind,
             desired=desired,
         )
@@ -78,7 +79,7 @@ def command(
         return exits.REFUSED
     if found.changes:
         _agree(yes, reviewed=saved is not None)
-    with working(here.console) as hooks:
+    with working(here.console, "apply") as hooks:
         done = project.apply(saved or found, at=now, exports=not no_exports, desired=desired, hooks=hooks)
     if done.results:
         here.console.out(totals(done.results))

@@ -25,5 +25,6 @@ def command(here: Here, flow: str, full: bool, again: str | None, environment: s
     With --again, the same files of the dataset are read as then, for a partner who lost them, into a folder of their own; that counts for
     nothing else. Ends with 4 where the flow or those files changed since.
     """
+    when = moment(at)
     with working(here.console) as hooks:
-        here.project(environment).export(flow, full=full, again=again, at=moment(at), hooks=hooks)
+        here.project(environment).export(flow, full=full, again=again, at=when, hooks=hooks)

@@ -58,11 +58,12 @@ def command(
         raise UsageError(
             "U105", "a comparison can't be saved", "--out saves a plan against the ledger; leave --base out."
         )
+    when, removable = moment(at), removals(allow_removals)
     desired = here.desired(environment)
     found = here.project(environment).plan(
         select=select,
-        at=moment(at),
-        allow_removals=removals(allow_removals),
+        at=when,
+        allow_removals=removable,
         allow_rewind=allow_rewind,
         base=base,
         desired=desired,

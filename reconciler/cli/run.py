@@ -25,8 +25,9 @@ def command(here: Here, select: tuple[str, ...], environment: str | None, at: st
     from reconciler.api.purges import NotPurged
     from reconciler.api.runs import NotExported
 
+    when = moment(at)
     with working(here.console) as hooks:
-        events = here.project(environment).run(select=select, at=moment(at), hooks=hooks)
+        events = here.project(environment).run(select=select, at=when, hooks=hooks)
     if not events:
         here.console.out("Nothing due.")
     errors = [each.error for each in events if isinstance(each, NotExported | NotPurged)]

@@ -19,10 +19,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):
-    """Work ended early because somebody asked for it. `exit_code`: 130 for Ctrl-C, 143 for SIGTERM."""
+    """Work ended early because somebody asked for it. `exit_code`: 130 for Ctrl-C, 143 for SIGTERM; `then`: the command that goes on."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, then: str) -> None:
         super().__init__(signal.Signals(number).name)
+        self.then = then
         self.exit_code = SIGNALLED + number
 
 
@@ -36,7 +37,7 @@ def terminated(_number: int, _frame: object) -> None:
 
 
 @contextmanager
-def stopping(console: Console) -> Iterator[Callable[[], bool]]:
+def stopping(console: Console, then: str = "run") -> Iterator[Callable[[], bool]]:
     """Yields whether somebody asked to stop. Raises `Stopped` at its end if so, whatever was finished by then.
 
     A signal that the process was started to ignore, as by nohup, stays ignored.
@@ -50,9 +51,9 @@ def stopping(console: Console) -> Iterator[Callable[[], bool]]:
         try:
             yield lambda: listening.number != 0
         except Interrupted as error:
-            raise Stopped(listening.number or signal.SIGINT) from error
+            raise Stopped(listening.number or signal.SIGINT, then) from error
     if listening.number:
-        raise Stopped(listening.number)
+        raise Stopped(listening.number, then)
 
 
 class _Listening:
@@ -89,7 +90,7 @@ class _Listening:
                     os._exit(SIGNALLED + number)
                 self.number = number
                 self._console.say(
-                    "Stopping: what is open is finished or discarded. Once more ends at once; the next run completes it.",
+                    "Stopping: what is open is finished or discarded. A second signal ends at once; the next call completes it.",
                     "stopping",
                     "warning",
                     signal=signal.Signals(number).name,

@@ -7,20 +7,43 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reconciler.cli.console import Console, error_fields
+from reconciler.cli.progress import Display
 from reconciler.cli.signals import stopping
 
 if TYPE_CHECKING:
     from reconciler.api.hooks import Hooks
     from reconciler.ledger.records import RunRecord
+    from reconciler.values.identity import FlowId
 
 
 @contextmanager
-def working(console: Console) -> Iterator[Hooks]:
-    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it."""
+def working(console: Console, then: str = "run") -> Iterator[Hooks]:
+    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it; `then`: the command that goes on."""
     from reconciler.api.hooks import Hooks
 
-    with stopping(console) as stop:
-        yield Hooks(told=lambda event: _tell(console, event), stop=stop)
+    with stopping(console, then) as stop, Display(console) as display:
+
+        def told(event: object) -> None:
+            if (flow := _flow(event)) is not None:
+                display.done(flow)
+            _tell(console, event)
+
+        yield Hooks(told=told, progress=display.update, stop=stop)
+
+
+def _flow(event: object) -> FlowId | None:
+    """Whose export an event ends."""
+    from reconciler.api.runs import Exported, NotExported
+    from reconciler.apply.changes import Done, Failed
+    from reconciler.values.identity import FlowId
+
+    match event:
+        case Exported(flow) | NotExported(flow):
+            return FlowId.parse(flow)
+        case Done(change) | Failed(change) if change.change == "export":
+            return FlowId.parse(change.subject)
+        case _:
+            return None
 
 
 def _tell(console: Console, event: object) -> None:

@@ -70,7 +70,7 @@ def test_the_list_of_commands_says_what_their_help_says(name: str, reconcile: Re
 
 def test_every_command_is_in_the_list() -> None:
     files = {path.stem for path in Path(main.__file__).parent.glob("*.py")}
-    shared = {"__init__", "main", "here", "console", "options", "exits", "signals", "work", "planfile"}
+    shared = {"__init__", "main", "here", "console", "options", "exits", "signals", "work", "progress", "planfile"}
     assert files - shared == set(main.COMMANDS)
 
 
