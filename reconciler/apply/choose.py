@@ -11,16 +11,22 @@ from reconciler.datasets.problems import named, problem
 from reconciler.ledger.records import FlowHead
 from reconciler.resources.activation import BackfillFrom
 from reconciler.values.manifest import RunKind
+from reconciler.values.mark import Range
 from reconciler.values.pin import Pin, PinnedFile
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`files` are read; `left_out` belong to the pin but not to this run (before a backfill's limit, or read earlier)."""
+    """`files` are read; `left_out` belong to the pin but not to this run (before a backfill's limit, or read earlier).
+
+    Strategy `cursor`: `within` holds the rows that are read, `mark` is where the cursor stands afterwards.
+    """
 
     kind: RunKind
     files: tuple[PinnedFile, ...]
     left_out: tuple[PinnedFile, ...]
+    within: Range | None = None
+    mark: str | None = None
 
 
 def choose(head: FlowHead, listing: Listing, before: Pin | None, *, full: bool = False) -> Choice:

@@ -8,6 +8,7 @@ from datetime import datetime
 from reconciler.apply import resend
 from reconciler.apply.choose import Choice, choose
 from reconciler.apply.context import Context
+from reconciler.apply.marks import by_mark
 from reconciler.apply.stage import names
 from reconciler.datasets.base import Files
 from reconciler.ledger import transitions
@@ -73,6 +74,8 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
         pin=pin.digest(),
         pin_before=before.digest() if before else None,
         cursor_before=None if wanted.repeats else document.cursor,
+        within=choice.within,
+        mark=choice.mark,
         lease=context.new_lease(),
         claimed_at=context.clock(),
     )
@@ -90,6 +93,10 @@ def _reading(
     if wanted.repeats is not None:
         return resend.reading(context.ledger, head, wanted.repeats, files)
     listing = files.listing(now)
+    if head.spec.source.dataset_spec.incremental.strategy == "cursor":
+        found = by_mark(context.engine, head, listing, files.access(), wanted.slot, full=wanted.full)
+        left_out = Pin(location=listing.pin.location, files=found.left_out) if found.left_out else None
+        return found, listing.pin, left_out
     if head.cursor is not None and head.spec.mode == "incremental" and not wanted.full:
         before = context.ledger.pin(head.cursor.pin)
         return choose(head, listing, before), listing.pin, before

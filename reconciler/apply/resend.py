@@ -48,7 +48,8 @@ def reading(ledger: Ledger, head: FlowHead, run: Resendable, files: Files) -> tu
 
     Raises `Refused`: H110 the flow was changed since, H111 the data was; `StoreError` where the ledger lacks what it must have.
     """
-    differing = _differing(find_run(ledger, head, run.slot, run.run_id).spec, head.spec)
+    record = find_run(ledger, head, run.slot, run.run_id)
+    differing = _differing(record.spec, head.spec)
     if differing:
         raise Refused(
             "H110",
@@ -70,7 +71,7 @@ def reading(ledger: Ledger, head: FlowHead, run: Resendable, files: Files) -> tu
             f"{head.flow}: not as run {run.run_id} read it: {some}{more}. Nothing was sent. Put it back, or send what matches today: "
             f"reconcile export {head.flow} --full",
         )
-    return Choice("resend", chosen, left_out), pin, before
+    return Choice("resend", chosen, left_out, record.within), pin, before
 
 
 def _differing(before: FlowSpec, after: FlowSpec) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import assert_never
 
 from reconciler.apply.choose import Choice
 from reconciler.apply.context import Context
@@ -17,7 +18,7 @@ from reconciler.export.job import ExportJob, ExportResult
 from reconciler.ledger.records import OpenRun, StagedRecord
 from reconciler.resources.dataset import duration
 from reconciler.resources.exclusions import ExpiryRule
-from reconciler.values.cursor import FilesCursor
+from reconciler.values.cursor import Cursor, FilesCursor, MarkCursor
 from reconciler.values.manifest import Column, Manifest, ManifestFile
 from reconciler.values.pin import Pin
 from reconciler.values.staged import StagedFile
@@ -74,9 +75,7 @@ def stage(
     manifest = None
     if staged or when_empty != "skip":
         manifest = _stage_manifest(context, run, staged, result, place, destination, now)
-    after = None
-    if choice.kind != "resend":
-        after = FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
+    after = None if choice.kind == "resend" else _cursor(run, pin, audience)
     record = StagedRecord(
         nonce=context.ledger.nonce(),
         run_id=run.run_id,
@@ -90,6 +89,25 @@ def stage(
     )
     before = run.cursor_before.audience_rows if run.cursor_before else None
     return record, Counts(exported=result.exported, audience=audience, before=before)
+
+
+def _cursor(run: OpenRun, pin: Pin, audience: int | None) -> Cursor:
+    """Where the flow stands once this run is recorded."""
+    increments = run.spec.source.dataset_spec.incremental
+    match increments.strategy:
+        case "files":
+            return FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
+        case "cursor":
+            return MarkCursor(
+                pin=run.pin,
+                location=pin.location,
+                files=len(pin.files),
+                column=increments.column or "",
+                mark=run.mark,
+                audience_rows=audience,
+            )
+        case _:
+            assert_never(increments.strategy)
 
 
 def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
@@ -123,6 +141,7 @@ def _job(run: OpenRun, choice: Choice, excluded: HeldBack, now: datetime) -> Exp
         consent=spec.consent,
         expiry=ExpiryRule(column=expiry.column, before=measured - duration(expiry.after)) if expiry else None,
         suppressions=excluded.lists,
+        within=run.within,
     )
 
 

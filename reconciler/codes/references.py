@@ -149,4 +149,10 @@ REFERENCE_CODES = (
         "Marketing actions have the names that marketing platforms use, so that consent and policies mean the same everywhere.",
         "Correct the name.",
     ),
+    Code(
+        "R126",
+        "cursor can't be followed",
+        "Strategy cursor exports rows whose column is greater than what was exported before. The column is a timestamp, a date, an int or a long; lag and a backfill that begins at a time need a timestamp or a date.",
+        "Follow another column, or use strategy files.",
+    ),
 )

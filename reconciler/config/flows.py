@@ -9,6 +9,7 @@ from reconciler.catalog.types import TYPES
 from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
 from reconciler.config.exclusions import consent_rule, suppressions
+from reconciler.config.increments import flow_dataset
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
 from reconciler.resources.activation import Selector
@@ -85,12 +86,6 @@ class Flows:
             detail = "Name what is exported under audiences or datasets, or select it by labels."
             index.report("R118", entry, ("spec",), detail, key=True)
         chosen = list(self._chosen(entry, activation))
-        if schedule is not None and schedule.spec.needs_time_cut:
-            detail = (
-                f"Schedule {spec.schedule} says catchUp: all, and the files strategy can't cut data by time: it reads "
-                "what is new since the last export. Use a schedule with catchUp: latest or skip."
-            )
-            index.report("R114", entry, ("spec", "schedule"), detail)
         if destination is None:
             return
         if destination.spec.recipient is not None:
@@ -169,7 +164,7 @@ class Flows:
             self.index.report("R109", entry, chosen.path, detail)
             return
         self._declared[flow_id] = (entry, chosen.path)
-        source = self._source(resource)
+        source = self._source(entry, activation, resource, schedule)
         if source is None or not self._accepted(entry, destination, source, chosen.path):
             return
         columns = self._columns(entry, activation, destination, source)
@@ -204,7 +199,9 @@ class Flows:
             self._exported[key] = export_columns(self.index, entry, activation, destination, source)
         return self._exported[key]
 
-    def _source(self, resource: Audience | Dataset) -> EffectiveSource | None:
+    def _source(
+        self, entry: Entry, activation: Activation, resource: Audience | Dataset, schedule: Schedule | None
+    ) -> EffectiveSource | None:
         """The resource with its dataset and account; None where a reference, reported elsewhere, doesn't resolve."""
         is_audience = isinstance(resource, Audience)
         dataset = self.index.get(Dataset, resource.spec.dataset) if isinstance(resource, Audience) else resource
@@ -218,7 +215,9 @@ class Flows:
             data_type=resource.spec.data_type if isinstance(resource, Audience) else "datasets",
             where=resource.spec.where if isinstance(resource, Audience) else None,
             dataset=dataset.metadata.name,
-            dataset_spec=dataset.spec,
+            dataset_spec=flow_dataset(
+                self.index, entry, activation, dataset.metadata.name, dataset.spec, schedule.spec if schedule else None
+            ),
             account=account.spec if account else None,
         )
 

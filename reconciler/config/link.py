@@ -10,6 +10,7 @@ from reconciler.config.columns import check_columns
 from reconciler.config.desired import Desired
 from reconciler.config.exclusions import check_exclusions
 from reconciler.config.flows import Flows
+from reconciler.config.increments import check_increments
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
 from reconciler.config.parse import Document
@@ -50,6 +51,7 @@ def link(
     check_locations(index, root)
     check_columns(index, remembered)
     check_exclusions(index)
+    check_increments(index)
     check_ledger_account(index)
     flows = Flows(index)
     flows.build()

@@ -117,16 +117,8 @@ def said(kind: pl.DataType) -> str:
 
 
 def _footer(access: Access, read: frozenset[str], file: PinnedFile) -> Footer:
-    import pyarrow as pa
-    import pyarrow.parquet as papq
-
-    where = access.uri(file.path)
-    try:
-        system = s3_filesystem(access) if where.startswith(S3_SCHEME) else None
-        metadata = papq.read_metadata(where.removeprefix(S3_SCHEME), filesystem=system)
-        schema = metadata.schema.to_arrow_schema()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise torn(file, error) from error
+    metadata = _metadata(access, file)
+    schema = metadata.schema.to_arrow_schema()
     types: dict[str, Any] = {}
     for field in schema:
         if field.name in types:
@@ -164,3 +156,39 @@ def _width(kind: Any) -> int:
 def _within(path: str, columns: frozenset[str]) -> bool:
     """Whether a leaf belongs to one of the columns, whose names may hold dots themselves."""
     return any(path == name or path.startswith(f"{name}.") for name in columns)
+
+
+def statistics_of(access: Access, file: PinnedFile, name: str) -> tuple[bool, object]:
+    """Whether the footer tells the greatest value of a top-level column, and that value (None: all are null).
+
+    Raises `SourceError` F104, F105, F116.
+    """
+    metadata = _metadata(access, file)
+    index = metadata.schema.to_arrow_schema().get_all_field_indices(name)
+    leaves = [at for at in range(metadata.num_columns) if metadata.schema.column(at).path == name]
+    if len(index) != 1 or len(leaves) != 1:
+        return False, None
+    greatest: Any = None
+    for group in range(metadata.num_row_groups):
+        about = metadata.row_group(group).column(leaves[0])
+        found = about.statistics
+        if found is None or not found.has_min_max:
+            if found is not None and found.has_null_count and found.null_count == about.num_values:
+                continue
+            return False, None
+        greatest = found.max if greatest is None else max(greatest, found.max)
+    return True, greatest
+
+
+def _metadata(access: Access, file: PinnedFile) -> papq.FileMetaData:
+    import pyarrow as pa
+    import pyarrow.parquet as papq
+
+    where = access.uri(file.path)
+    try:
+        system = s3_filesystem(access) if where.startswith(S3_SCHEME) else None
+        metadata = papq.read_metadata(where.removeprefix(S3_SCHEME), filesystem=system)
+        metadata.schema.to_arrow_schema()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise torn(file, error) from error
+    return metadata

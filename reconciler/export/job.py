@@ -5,7 +5,7 @@ Serialisable, so that an engine may run elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -19,6 +19,7 @@ from reconciler.resources.formats import Files, Format
 from reconciler.resources.suppression import Match
 from reconciler.values.base import Value
 from reconciler.values.excluded import Excluded
+from reconciler.values.mark import Ordered, Range
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
@@ -38,6 +39,7 @@ class ExportJob(Value):
     """`files`: the pinned files to read, in order.
 
     `where`: the filter's text (None: all rows), compiled again by the engine. `consent`, `expiry`, `suppressions`: who stays.
+    `within`: the rows of this run, by a column; those without a value there stay too.
     """
 
     dataset: DatasetSpec
@@ -49,6 +51,7 @@ class ExportJob(Value):
     consent: ConsentRule | None = None
     expiry: ExpiryRule | None = None
     suppressions: tuple[SuppressionList, ...] = ()
+    within: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,12 @@ class Engine(Protocol):
 
         On any error or when `stop()` turns true every open sink is aborted; finished ones are the caller's to discard.
         """
+        ...
+
+    def newest(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], column: str
+    ) -> Iterator[tuple[PinnedFile, Ordered | None]]:
+        """Each file with the greatest value of the column in it, from statistics where these tell; None where it has none."""
         ...
 
     def count(

@@ -18,6 +18,7 @@ from reconciler.export.lists import Listed
 from reconciler.export.transforms import Resolve, as_matched, empty, leaving
 from reconciler.resources.exclusions import ConsentRule, ExpiryRule
 from reconciler.values.excluded import EXCLUDED, Excluded
+from reconciler.values.mark import read_mark
 
 _STATUS = "\0status"
 """No column that leaves has a control character in its name."""
@@ -51,6 +52,7 @@ class Pipeline:
     reasons: Mapping[Excluded, pl.Expr]
     required: tuple[pl.Expr, ...]
     latest: bool
+    within: pl.Expr | None
     keeps: Keeps | None = None
 
     @property
@@ -66,6 +68,8 @@ class Pipeline:
         """Matching rows as they leave; with a status behind where some may have to stay. `first`: the first row's number."""
         if self._deduplicates:
             rows = rows.with_row_index(ROW, offset=first)
+        if self.within is not None:
+            rows = rows.filter(self.within)
         if self._deduplicates and self.latest and self.keeps is not None:
             rows = rows.filter(self.keeps.counts() | self.reasons["missing"])
         if self.chosen.expression is not None:
@@ -123,6 +127,7 @@ def pipeline(job: ExportJob, resolve: Resolve, lists: Lists, keeps: Keeps | None
     needed |= dict.fromkeys(sorted(chosen.columns))
     needed |= dict.fromkeys(job.dataset.primary_key)
     needed |= dict.fromkeys(rule.column for rule in (job.consent, job.expiry) if rule is not None)
+    needed |= dict.fromkeys([job.within.column] if job.within else [])
     needed |= dict.fromkeys(match.column for each in job.suppressions for match in each.match)
     # Constants alone would be one row, however many match.
     needed = needed or dict.fromkeys(list(declared)[:1])
@@ -134,7 +139,9 @@ def pipeline(job: ExportJob, resolve: Resolve, lists: Lists, keeps: Keeps | None
         ]
     required = tuple(empty(each) for each in job.columns if each.required)
     reasons = _reasons(job, declared, resolve, lists)
-    return Pipeline(tuple(needed), chosen, tuple(out), reasons, required, job.dataset.latest_by is not None, keeps)
+    return Pipeline(
+        tuple(needed), chosen, tuple(out), reasons, required, job.dataset.latest_by is not None, within(job), keeps
+    )
 
 
 def keys_of(job: ExportJob) -> tuple[list[str], list[pl.Expr]]:
@@ -145,6 +152,21 @@ def keys_of(job: ExportJob) -> tuple[list[str], list[pl.Expr]]:
     newest = pl.lit(None, dtype=pl.Boolean) if latest is None else column(latest)
     made = [hash64(text, 1).alias("a"), hash64(text, 2).alias("b"), newest.alias("newest"), pl.col(ROW)]
     return [*types, *([latest] if latest is not None else [])], made
+
+
+def within(job: ExportJob) -> pl.Expr | None:
+    """Whether a row belongs to this run by its column; those without a value do, to be counted. None: all do."""
+    if job.within is None:
+        return None
+    kind = job.dataset.columns[job.within.column].type.strip().lower()
+    value, dtype = column(job.within.column), polars_type(kind)
+    if job.within.upto is None:
+        return value.is_null()
+    inside = value <= pl.lit(read_mark(job.within.upto, kind), dtype=dtype)
+    if job.within.after is not None:
+        limit = pl.lit(read_mark(job.within.after, kind), dtype=dtype)
+        inside &= value >= limit if job.within.including else value > limit
+    return inside | value.is_null()
 
 
 def status(reasons: Mapping[Excluded, pl.Expr]) -> pl.Expr:
@@ -171,8 +193,9 @@ def _reasons(job: ExportJob, declared: Mapping[str, str], resolve: Resolve, list
     ]
     if hits:
         found["suppressed"] = pl.any_horizontal(hits)
-    if job.dataset.primary_key:
-        found["missing"] = pl.any_horizontal([column(name).is_null() for name in job.dataset.primary_key])
+    needed = [*job.dataset.primary_key, *([job.within.column] if job.within else [])]
+    if needed:
+        found["missing"] = pl.any_horizontal([column(name).is_null() for name in needed])
     return found
 
 

@@ -17,8 +17,9 @@ from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import NO_LISTS, ExportJob, ExportResult, Interrupted, Progress
 from reconciler.export.keys import ROW
 from reconciler.export.lists import Listed, listed
+from reconciler.export.newest import newest
 from reconciler.export.parquet_rows import check_parquet
-from reconciler.export.pipeline import ExcludedCounts, Lists, keys_of, pipeline
+from reconciler.export.pipeline import ExcludedCounts, Lists, keys_of, pipeline, within
 from reconciler.export.plain import as_text
 from reconciler.export.rows import frames
 from reconciler.export.source import Counts, Source, count_text
@@ -28,6 +29,7 @@ from reconciler.export.winners import Winners, winners
 from reconciler.export.writers import check_types, write
 from reconciler.resources.dataset import CsvReading, DatasetSpec
 from reconciler.resources.secrets import SecretRef
+from reconciler.values.mark import Ordered
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
@@ -51,6 +53,12 @@ class PolarsEngine:
         if source.format == "parquet":
             return sum(footer.rows for footer, _ in check_parquet(source))
         return sum(count_text(source, file) for file in files)
+
+    def newest(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], column: str
+    ) -> Iterator[tuple[PinnedFile, Ordered | None]]:
+        """See `Engine.newest`."""
+        return newest(_source(dataset, access, files, (column,)), column)
 
     def count(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
@@ -110,11 +118,15 @@ def _winners(job: ExportJob, access: Access, stop: Callable[[], bool]) -> Winner
     if not job.dataset.primary_key:
         return None
     needed, made = keys_of(job)
+    limits = within(job)
+    needed += [job.within.column] if job.within else []
     chosen = compiled(None if job.dataset.latest_by else job.where, _declared(job.dataset))
     source = _source(job.dataset, access, job.files, tuple(dict.fromkeys([*needed, *sorted(chosen.columns)])))
 
     def keys(rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
         numbered = rows.with_row_index(ROW, offset=first)
+        if limits is not None and job.within is not None:
+            numbered = numbered.filter(limits & column(job.within.column).is_not_null())
         return _filtered(numbered, chosen).select(made)
 
     def watched() -> Iterator[pl.DataFrame]:

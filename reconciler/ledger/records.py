@@ -10,6 +10,7 @@ from reconciler.values.cursor import Cursor
 from reconciler.values.excluded import Excluded
 from reconciler.values.identity import FlowId
 from reconciler.values.manifest import ManifestFile, RunKind
+from reconciler.values.mark import Range
 from reconciler.values.pin import Pin
 from reconciler.values.slot import Instant, Slot
 from reconciler.values.staged import StagedFile
@@ -91,6 +92,8 @@ class OpenRun(Value):
     pin: str
     pin_before: str | None = None
     cursor_before: Cursor | None = None
+    within: Range | None = None
+    mark: str | None = None
     phase: Literal["staging", "publishing"] = "staging"
     staged_digest: str | None = None
     lease: Lease
@@ -246,6 +249,7 @@ class RunRecord(Document):
     size: int
     cursor_before: Cursor | None = None
     cursor_after: Cursor | None = None
+    within: Range | None = None
     claimed_at: Instant
     staged_at: Instant | None = None
     finished_at: Instant

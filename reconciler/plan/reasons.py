@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.ledger.records import FlowHead, OpenRun
 from reconciler.plan.diff import origin, place
 from reconciler.plan.plan import Reason
+from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.effective import EffectiveSource, FlowSpec
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, check
@@ -54,10 +55,21 @@ def rebuilds(before: FlowSpec, after: FlowSpec) -> tuple[Reason, ...]:
         found.append(Reason(code="source-moved", sentence="The dataset moved: its files are not those read before."))
     if before.source.dataset_spec.format != after.source.dataset_spec.format:
         found.append(Reason(code="source-format-changed", sentence="The dataset's format changed."))
+    if followed(before.source.dataset_spec) != followed(after.source.dataset_spec):
+        sentence = "How increments are told from what left before changed, so its cursor means nothing now."
+        found.append(Reason(code="strategy-changed", sentence=sentence))
     if not same_filter(before.source, after.source):
-        sentence = "The filter changed, and strategy files can't tell who of the old files is in it now."
+        strategy = after.source.dataset_spec.incremental.strategy
+        sentence = f"The filter changed, and strategy {strategy} can't tell who of what is there already is in it now."
         found.append(Reason(code="filter-changed", sentence=sentence))
     return tuple(found)
+
+
+def followed(dataset: DatasetSpec) -> tuple[str, ...]:
+    """What a cursor over the dataset means: the strategy, and the column with its type."""
+    column = dataset.incremental.column
+    kind = dataset.columns[column].type if column in dataset.columns and column is not None else ""
+    return (dataset.incremental.strategy, column or "", kind)
 
 
 def same_filter(before: EffectiveSource, after: EffectiveSource) -> bool:

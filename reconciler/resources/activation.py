@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from reconciler.resources.dataset import ColumnName
+from reconciler.resources.dataset import ColumnName, Incremental
 from reconciler.resources.metadata import LabelKey, LabelValue, Name
 from reconciler.resources.transform import Transform
 from reconciler.values.base import Value
@@ -95,6 +95,7 @@ class ActivationSpec(Value):
     dataset_selector: Selector | None = None
     mode: Literal["incremental", "full"] = "incremental"
     backfill: Backfill | None = None
+    incremental: Incremental | None = None
     columns: Annotated[tuple[ColumnName | MappedColumn, ...], Field(min_length=1)] | None = None
     guards: Guards = Guards()
     on_remove: Literal["keep", "purge"] = "keep"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from reconciler.resources.metadata import Name
 from reconciler.values.base import Value
@@ -66,10 +66,23 @@ class CsvReading(Value):
 
 
 class Incremental(Value):
-    """How the dataset grows. `files`: new data comes in new files. `settle`: younger files wait."""
+    """How the dataset grows. `files`: new data comes in new files. `cursor`: rows get a greater value in `column`, wherever they are.
 
-    strategy: Literal["files"] = "files"
+    `settle`: younger files wait. `lag`: how late a row may come; what is younger than that at the slot is left for the next.
+    """
+
+    strategy: Literal["files", "cursor"] = "files"
     settle: Duration = "5m"
+    column: ColumnName | None = None
+    lag: Duration | None = None
+
+    @model_validator(mode="after")
+    def _belongs(self) -> Self:
+        if self.strategy == "cursor" and self.column is None:
+            raise ValueError("strategy cursor follows a column: write column")
+        if self.strategy != "cursor" and (self.column is not None or self.lag is not None):
+            raise ValueError("column and lag belong to strategy cursor")
+        return self
 
 
 class Expiry(Value):

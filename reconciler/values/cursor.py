@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from reconciler.values.base import Value
 
@@ -20,4 +22,16 @@ class FilesCursor(Value):
     audience_rows: int | None = None
 
 
-Cursor = FilesCursor
+class MarkCursor(Value):
+    """The `cursor` strategy: every row whose `column` is at or below `mark` is done with. `mark` None: no row had a value yet."""
+
+    strategy: Literal["cursor"] = "cursor"
+    pin: str
+    location: str
+    files: int
+    column: str
+    mark: str | None = None
+    audience_rows: int | None = None
+
+
+Cursor = Annotated[FilesCursor | MarkCursor, Field(discriminator="strategy")]

@@ -39,6 +39,11 @@ CASES = {
                               "{mask: {}, hmac: {secret: {fromEnv: K}}}", "exactly one name"),
     "constant without a name": ("{column: email, as: contact}", "{constant: x}", "C110", "{constant: x}", "write as"),
     "column and constant": ("as: contact", "as: contact, constant: x", "C110", "{column: email, as: contact, constant: x}", "either column or constant"),
+    "cursor without a column": ("{strategy: files, settle: 5m}", "{strategy: cursor}", "C110", "{strategy: cursor}", "write column"),
+    "lag of files": ("{strategy: files, settle: 5m}", "{lag: 5m}", "C110", "{lag: 5m}", "belong to strategy cursor"),
+    "cursor over an unknown column": ("{strategy: files, settle: 5m}", "{strategy: cursor, column: ingested}", "R107", "ingested", "Did you mean ingested_at?"),
+    "cursor over text": ("{strategy: files, settle: 5m}", "{strategy: cursor, column: email}", "R126", "email", "follows a timestamp"),
+    "an activation's cursor over text": ("  backfill: full\n", "  backfill: full\n  incremental: {strategy: cursor, column: email}\n", "R126", "email", "follows a timestamp"),
     "columns collide": ("as: contact", "as: Prospect_ID", "R108", "{column: email, as: Prospect_ID}", "one name"),
     "columns collide in the dataset": (
         "    postcode: {type: string}\n", "    Email: {type: string}\n", "R108", "spec", "Email and email"),
