@@ -35,6 +35,7 @@ def names(run: OpenRun) -> Layout:
         source_id=run.source_id,
         slot=run.slot,
         run_id=run.run_id,
+        feed=spec.feed or "",
         on_demand=run.on_demand,
     )
 

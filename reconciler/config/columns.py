@@ -86,7 +86,7 @@ def export_columns(
         if column is None:
             sound = False
             continue
-        if destination.spec.format.type == "csv" and _nested(column.type):
+        if (activation.spec.format or destination.spec.format).type == "csv" and _nested(column.type):
             detail = (
                 f"Column {name} is {column.type}, for which CSV has no form. "
                 "Leave it out, or export as parquet or json."

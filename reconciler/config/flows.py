@@ -20,6 +20,7 @@ from reconciler.resources.effective import (
     ExportColumn,
     FlowSpec,
 )
+from reconciler.resources.formats import DEFAULT_FOLDER, FEED_FOLDER, Files
 from reconciler.resources.resource import (
     Account,
     Activation,
@@ -90,6 +91,8 @@ class Flows:
             return
         if destination.spec.recipient is not None:
             self._third_party(entry, activation, destination)
+        own = spec.files
+        self._feed(entry, activation, own.over(destination.spec.files) if own is not None else destination.spec.files)
         for each in chosen:
             self._flow(entry, activation, destination, schedule, each)
 
@@ -154,12 +157,12 @@ class Flows:
     ) -> None:
         resource, spec = chosen.resource, activation.spec
         kind: SourceKind = "audience" if isinstance(resource, Audience) else "dataset"
-        flow_id = FlowId(destination.metadata.name, kind, resource.metadata.name)
+        flow_id = FlowId(destination.metadata.name, kind, resource.metadata.name, spec.feed or "")
         if (first := self._declared.get(flow_id)) is not None:
             at = first[0].document.at(first[1])
             detail = (
                 f"{kind.capitalize()} {flow_id.source} already goes to {flow_id.destination} by Activation "
-                f"{first[0].name} ({at.path}:{at.line}). Remove it from one of the two."
+                f"{first[0].name} ({at.path}:{at.line}). Remove it from one of the two, or give one a feed of its own."
             )
             self.index.report("R109", entry, chosen.path, detail)
             return
@@ -175,9 +178,10 @@ class Flows:
         metadata = (activation.metadata, destination.metadata, resource.metadata)
         flow = FlowSpec(
             source=source,
-            destination=self.destinations[flow_id.destination],
+            destination=self._overridden(self.destinations[flow_id.destination], activation),
             schedule=schedule.spec,
             activation=entry.name,
+            feed=spec.feed,
             mode=spec.mode,
             backfill=spec.backfill if spec.backfill is not None else "full",
             columns=columns,
@@ -198,6 +202,33 @@ class Flows:
         if key not in self._exported:
             self._exported[key] = export_columns(self.index, entry, activation, destination, source)
         return self._exported[key]
+
+    def _overridden(self, destination: EffectiveDestination, activation: Activation) -> EffectiveDestination:
+        """The destination with the activation's own format and files."""
+        spec, own = destination.spec, activation.spec
+        files = own.files.over(spec.files) if own.files is not None else spec.files
+        if own.feed is not None and files.folder == DEFAULT_FOLDER:
+            files = files.model_copy(update={"folder": FEED_FOLDER})
+        changed = spec.model_copy(update={"format": own.format or spec.format, "files": files})
+        return destination.model_copy(update={"spec": changed})
+
+    def _feed(self, entry: Entry, activation: Activation, files: Files) -> None:
+        """A feed's files stand apart from those of the flow without one, and no template asks for a feed that isn't there."""
+        try:
+            macros = parse_template(files.folder).macros | parse_template(files.name).macros
+        except TemplateError:
+            return
+        feed = activation.spec.feed
+        if feed is not None and "feed" not in macros and files.folder != DEFAULT_FOLDER:
+            detail = (
+                "Write {feed} into files.folder or files.name: without it, this feed shares its files with another."
+            )
+            self.index.report("T104", entry, ("spec", "feed"), detail)
+        if feed is None and "feed" in macros:
+            detail = (
+                "The template of files holds {feed}, and this activation has none. Add feed, or take the macro out."
+            )
+            self.index.report("T104", entry, ("spec",), detail, key=True)
 
     def _source(
         self, entry: Entry, activation: Activation, resource: Audience | Dataset, schedule: Schedule | None
@@ -234,11 +265,11 @@ class Flows:
 
     def _folders(self) -> None:
         """Two flows of one destination must not share a source folder, by name, by id or by a former name."""
-        taken: dict[tuple[str, str], FlowId] = {}
+        taken: dict[tuple[str, str, str], FlowId] = {}
         for flow_id in sorted(self.flows):
             spec = self.flows[flow_id].spec
             for folder in sorted(self._folder_names(spec)):
-                first = taken.setdefault((flow_id.destination, folder.lower()), flow_id)
+                first = taken.setdefault((flow_id.destination, flow_id.feed, folder.lower()), flow_id)
                 if first != flow_id:
                     entry, path = self._declared[flow_id]
                     detail = (

@@ -48,6 +48,9 @@ def check_rules(index: Index) -> None:
             index.report("R120", entry, ("spec", "account"), "A local path is read without an account. Remove it.")
     for entry, activation in index.all(Activation):
         _guards(index, entry, activation)
+        to = index.get(Destination, activation.spec.destination)
+        if activation.spec.files is not None and to is not None:
+            _templates(index, entry, activation.spec.files.over(to.spec.files))
     _renames(index)
 
 

@@ -45,6 +45,7 @@ def layout(
     source_id: str,
     slot: datetime,
     run_id: str,
+    feed: str = "",
     on_demand: bool = False,
 ) -> Layout:
     """The layout of a run. `slot` is aware; an on-demand run's id follows the slot in the folder, so that it has its
@@ -52,7 +53,7 @@ def layout(
 
     Raises DestinationError D109: a template that was applied doesn't give a plain path.
     """
-    values = TemplateValues(destination, source, source_id, slot, run_id, ext=extension(file_format))
+    values = TemplateValues(destination, source, source_id, slot, run_id, ext=extension(file_format), feed=feed)
     try:
         folder, name = parse_template(files.folder), parse_template(files.name)
     except TemplateError as error:

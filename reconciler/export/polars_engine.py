@@ -23,7 +23,7 @@ from reconciler.export.pipeline import ExcludedCounts, Lists, keys_of, pipeline,
 from reconciler.export.plain import as_text
 from reconciler.export.rows import frames
 from reconciler.export.source import Counts, Source, count_text
-from reconciler.export.split import Splitter
+from reconciler.export.split import Splitter, limits_of
 from reconciler.export.transforms import Resolve
 from reconciler.export.winners import Winners, winners
 from reconciler.export.writers import check_types, write
@@ -90,7 +90,7 @@ class PolarsEngine:
         source = _source(job.dataset, access, job.files, steps.needed)
         rows = steps.left(frames(source, steps.apply, counts), excluded)
         watched = _Watched(rows, counts, progress, stop)
-        splitter = Splitter(iter(watched), job.output.max_rows, job.output.max_bytes)
+        splitter = Splitter(iter(watched), *limits_of(job.output))
         files: list[StagedFile] = []
         while splitter.more():
             files.append(_file(job, schema, splitter, watched, open_file(len(files))))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import polars as pl
+
+from reconciler.resources.formats import Files
 
 _STEP = 16_384
 """Rows after which `max_bytes` is judged again."""
 _FRAME = 16 * 2**20
 """Bytes of a frame at most: writers hold several at once."""
+
+
+def limits_of(output: Files) -> tuple[int, int | None]:
+    """Rows and bytes of a file at most."""
+    return (sys.maxsize, None) if output.single else (output.max_rows, output.max_bytes)
 
 
 class Splitter:

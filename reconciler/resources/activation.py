@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from reconciler.resources.dataset import ColumnName, Incremental
+from reconciler.resources.formats import Files, Format
 from reconciler.resources.metadata import LabelKey, LabelValue, Name
 from reconciler.resources.transform import Transform
 from reconciler.values.base import Value
@@ -85,7 +86,11 @@ class Guards(Value):
 
 
 class ActivationSpec(Value):
-    """At least one of `audiences`, `datasets`, `audienceSelector`, `datasetSelector`."""
+    """At least one of `audiences`, `datasets`, `audienceSelector`, `datasetSelector`.
+
+    `feed` makes further flows of the same sources to the same destination. `format` replaces the destination's; of `files`, what is
+    written here takes the place of what is written there.
+    """
 
     destination: Name
     schedule: Name
@@ -98,5 +103,8 @@ class ActivationSpec(Value):
     incremental: Incremental | None = None
     columns: Annotated[tuple[ColumnName | MappedColumn, ...], Field(min_length=1)] | None = None
     guards: Guards = Guards()
+    feed: Name | None = None
+    format: Format | None = None
+    files: Files | None = None
     on_remove: Literal["keep", "purge"] = "keep"
     suspend: bool = False

@@ -68,6 +68,7 @@ class FlowSpec(Value):
     destination: EffectiveDestination
     schedule: ScheduleSpec
     activation: str
+    feed: str | None = None
     mode: Literal["incremental", "full"]
     backfill: Backfill
     columns: tuple[ExportColumn, ...]
@@ -81,7 +82,7 @@ class FlowSpec(Value):
     @property
     def flow_id(self) -> FlowId:
         """The flow's identity."""
-        return FlowId(self.destination.name, self.source.kind, self.source.name)
+        return FlowId(self.destination.name, self.source.kind, self.source.name, self.feed or "")
 
 
 def fingerprint(spec: Value) -> str:

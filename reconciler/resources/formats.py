@@ -54,17 +54,26 @@ class CsvFormat(Value):
 Format = Annotated[ParquetFormat | JsonFormat | CsvFormat, Field(discriminator="type")]
 
 DEFAULT_FOLDER = "{source_id}/exportTime={slot:%Y%m%d%H%M}"
+FEED_FOLDER = "{source_id}/{feed}/exportTime={slot:%Y%m%d%H%M}"
 DEFAULT_NAME = "part-{part}-{run_id}-c000.{ext}"
 
 
 class Files(Value):
-    """How an export is split and named. `maxBytes` is judged on what is written, so a file may pass it by one batch."""
+    """How an export is split and named. `maxBytes` is judged on what is written, so a file may pass it by one batch.
+
+    `single`: one file whatever its size; the limits don't count.
+    """
 
     max_rows: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
     max_bytes: Annotated[int, Field(ge=65_536, le=5_000_000_000_000)] | None = None
+    single: bool = False
     when_empty: Literal["manifest", "file", "skip"] = "manifest"
     folder: Annotated[str, Field(min_length=1, max_length=512)] = DEFAULT_FOLDER
     name: Annotated[str, Field(min_length=1, max_length=255)] = DEFAULT_NAME
+
+    def over(self, other: Files) -> Files:
+        """What is written here, and for the rest what is written in `other`."""
+        return other.model_copy(update={name: getattr(self, name) for name in self.model_fields_set})
 
 
 def extension(fmt: ParquetFormat | JsonFormat | CsvFormat) -> str:

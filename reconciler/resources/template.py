@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal, get_args
 
-MacroName = Literal["destination", "source", "source_id", "slot", "run_id", "part", "ext"]
+MacroName = Literal["destination", "source", "source_id", "feed", "slot", "run_id", "part", "ext"]
 MACROS: tuple[MacroName, ...] = get_args(MacroName)
 DEFAULT_SLOT_FORMAT = "%Y%m%d%H%M"
 MAX_PATH_BYTES = 1024
@@ -52,6 +52,7 @@ class TemplateValues:
     part: int = 0
     ext: str = ""
     on_demand: bool = False
+    feed: str = ""
 
     def of(self, macro: Macro) -> str:
         """The text that a macro stands for."""
@@ -212,7 +213,7 @@ def _sample(*, on_demand: bool) -> TemplateValues:
         _LONGEST_NAME,
         datetime(2026, 12, 31, 23, 59, tzinfo=UTC),
         "r" + "0" * 16,
-        0,
-        "snappy.parquet",
-        on_demand,
+        feed=_LONGEST_NAME,
+        ext="snappy.parquet",
+        on_demand=on_demand,
     )
