@@ -51,7 +51,7 @@ CASES: list[tuple[str, str, str, str]] = [
     (spec("Audience", AUDIENCE.replace("prospects", "prospect")), "C104", "prospect", "Did you mean prospects?"),
     (spec("Activation", "{destination: a, schedule: b, suspend: yes}"), "C103", "yes", "true or false, not text"),
     (spec("Activation", "{destination: a, schedule: b, audiences: x}"), "C103", "x", "This must be a list, not text."),
-    (spec("Activation", "{destination: a, schedule: b, feed: daily}"), "C101", "feed", "no key"),
+    (spec("Activation", "{destination: a, schedule: b, owner: daily}"), "C101", "owner", "no key"),
     (spec("Activation", "{destination: a, schedule: b, columns: []}"), "C106", "[]", "1 entries at least"),
     (spec("Activation", "{destination: a, schedule: b, columns: [5]}"), "C103", "5", "text or {column: …, constant: …, as: …, transform: …, required: …}"),
     (spec("Activation", "{destination: a, schedule: b, backfill: {}}"), "C102", "backfill", "The key from is missing"),
