@@ -255,12 +255,8 @@ class Project:
         from reconciler.apply.horizon import not_behind
 
         actual = _made(ledger)
-        record = actual.project
-        if record is not None and record.environment != self.environment:
-            said, found = self.environment or "(none)", record.environment or "(none)"
-            detail = f"It is of environment {found}; asked for was {said}. Nothing was exported. Name the right --env."
-            raise Refused("L150", "this ledger is another's", detail)
-        now = acting_at(at, simulated=record is not None and record.simulated)
+        of_environment(actual, self.environment)
+        now = acting_at(at, simulated=actual.project is not None and actual.project.simulated)
         not_behind(actual, now)
         return actual, now
 
@@ -273,6 +269,15 @@ class Project:
         if found.desired is None:
             raise NotValid(found.diagnostics, found.files, revision=base)
         return as_applied(found.desired, now)
+
+
+def of_environment(actual: Actual, environment: str | None) -> None:
+    """Raises `Refused` L150 where the ledger belongs to another environment."""
+    record = actual.project
+    if record is not None and record.environment != environment:
+        said, found = environment or "(none)", record.environment or "(none)"
+        detail = f"It is of environment {found}; asked for was {said}. Nothing was changed. Name the right --env."
+        raise Refused("L150", "this ledger is another's", detail)
 
 
 def acting_at(at: datetime | None, *, simulated: bool) -> datetime:

@@ -22,6 +22,8 @@ def command() -> None:
 @click.pass_obj
 def show(here: Here, key: str | None, environment: str | None) -> None:
     """Print the document at KEY, or list all keys. Documents hold references to secrets, never secrets."""
+    from reconciler.ledger.codec import torn
+
     store = here.project(environment).ledger().store
     if key is None:
         for each, _ in store.list(""):
@@ -30,7 +32,11 @@ def show(here: Here, key: str | None, environment: str | None) -> None:
     found = store.read(key)
     if found is None:
         raise UsageError("U107", "no such document", "reconcile ledger show lists the keys that there are.")
-    here.console.out(json.dumps(json.loads(found.body), indent=2, ensure_ascii=False))
+    try:
+        shown = json.dumps(json.loads(found.body), indent=2)
+    except (ValueError, RecursionError) as error:
+        raise torn(key) from error
+    here.console.out(shown)
 
 
 @command.command("release")
@@ -43,10 +49,13 @@ def release(here: Here, flow: str, environment: str | None) -> None:
     For a runner that is surely dead. One that is alive loses nothing but its work: it can't publish what another took over.
     """
     from reconciler.api.choose import Choice, chosen
+    from reconciler.api.project import of_environment
     from reconciler.ledger import transitions
 
     ledger = here.project(environment).ledger()
-    head = ledger.head(chosen(ledger.actual(), Choice(flow))[0].flow_id)
+    actual = ledger.actual()
+    of_environment(actual, environment)
+    head = ledger.head(chosen(actual, Choice(flow))[0].flow_id)
     run = head.document.open if head else None
     if head is None or run is None:
         raise Conflict("U108", "there is nothing to release", f"{flow} has no open run.")

@@ -21,7 +21,7 @@ GENERAL_CODES = (
     Code(
         "L110",
         "a ledger document is damaged",
-        "A document of the ledger is torn, or was changed by something else. Nothing was changed and nothing is guessed.",
+        "A document of the ledger is torn, was changed by something else, or stands at another's key. Nothing was changed and nothing is guessed.",
         "Restore it from a backup with `reconcile ledger import`, or from the store's object versions.",
     ),
     Code(

@@ -115,4 +115,11 @@ STORE_CODES = (
         "A document was written by somebody else between reading and writing it. Theirs stands; nothing of ours was written.",
         "Run again: it starts from what is there now.",
     ),
+    Code(
+        "L114",
+        "the ledger lost its own document",
+        "The document `project` says which ledger this is: its lineage, its environment, its serial. It is gone while other documents are "
+        "there. A new one would make this another ledger, which destinations refuse, so that none is made.",
+        "Restore the document from a backup of the ledger, or from the store's object versions.",
+    ),
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from reconciler.errors import StoreError
-from reconciler.ledger.records import FORMAT_VERSION, Document
+from reconciler.ledger import keys
+from reconciler.ledger.records import FORMAT_VERSION, DestinationRecord, Document, FlowHead, RunRecord, StagedRecord
 
 D = TypeVar("D", bound=Document)
 
@@ -19,23 +18,28 @@ def encode(document: Document) -> bytes:
 
 
 def decode(kind: type[D], key: str, body: bytes) -> D:
-    """The document in `body`. Raises `StoreError`: L110 torn or damaged, L111 written by a newer version."""
+    """The document in `body`. Raises `StoreError`: L110 torn, damaged or another's, L111 written by a newer version."""
     try:
         data = json.loads(body)
-        version = data["schemaVersion"]
-        newer = not isinstance(version, int) or version > FORMAT_VERSION
-    except (ValueError, KeyError, TypeError) as error:
+        versions = [data["schemaVersion"], data.get("formatVersion", FORMAT_VERSION)]
+        newer = [each for each in versions if not isinstance(each, int) or each > FORMAT_VERSION]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise torn(key) from error
     if newer:
+        version = repr(newer[0])[:40]
         raise StoreError(
             "L111",
             "a ledger document is from a newer version",
-            f"{key} has schema version {version!r}; this version reads up to {FORMAT_VERSION}. Upgrade reconciler; nothing was changed.",
+            f"{key} has schema version {version}; this version reads up to {FORMAT_VERSION}. Upgrade reconciler; nothing was changed.",
         )
     try:
-        return kind.model_validate(data)
-    except ValidationError as error:
+        document = kind.model_validate(data)
+        at_home = _at_home(document, key)
+    except ValueError as error:  # pydantic's too
         raise torn(key) from error
+    if not at_home:
+        raise torn(key)
+    return document
 
 
 def torn(key: str) -> StoreError:
@@ -43,6 +47,21 @@ def torn(key: str) -> StoreError:
     return StoreError(
         "L110",
         "a ledger document is damaged",
-        f"{key} is not a whole document. Nothing was changed. Restore it from a backup (reconcile ledger import) or from the store's "
-        "object versions.",
+        f"{key} is not a whole document, or not the one that belongs there. Nothing was changed. Restore it from a backup "
+        "(reconcile ledger import) or from the store's object versions.",
     )
+
+
+def _at_home(document: Document, key: str) -> bool:
+    """Whether a document stands at its key: a copy at another one would be a flow, or a destination, that nobody declared."""
+    match document:
+        case FlowHead():
+            return key == keys.flow(document.flow_id)
+        case DestinationRecord():
+            return key == keys.destination(document.name)
+        case StagedRecord():
+            return key == keys.staged(document.run_id)
+        case RunRecord():
+            return key.startswith(keys.RUNS) and key.endswith(f"-{document.run_id}")
+        case _:
+            return True

@@ -21,6 +21,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 TEMPORARY = ".tmp"
 """The folder of files that aren't documents yet, below the root: one folder, so that leftovers are found without a search."""
+LARGEST = 64 * 2**20
+"""Bytes of a document, as in S3."""
 
 
 @contextlib.contextmanager
@@ -51,11 +53,14 @@ def read_file(folder: int, name: str, path: Path) -> bytes | None:
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
         with open(descriptor, "rb") as file:
-            return file.read()
+            body = file.read(LARGEST + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise unusable(path, error) from error
+    if len(body) > LARGEST:
+        raise _refused(path, "it is larger than a ledger document can be. Restore it from a backup")
+    return body
 
 
 @contextlib.contextmanager
@@ -129,6 +134,10 @@ def unusable(path: Path, error: OSError) -> StoreError:
         why = f"{error.strerror}. The ledger's folder must be readable and writable for the user who runs this"
     else:
         why = error.strerror or str(error.errno)
+    return _refused(path, why)
+
+
+def _refused(path: Path, why: str) -> StoreError:
     return StoreError("L137", "the ledger's folder can't be used", f"{path}: {why}. Nothing was changed.")
 
 

@@ -108,10 +108,17 @@ class Ledger:
         return found.document.pin
 
     def actual(self) -> Actual:
-        """All heads and destinations, for the plan."""
+        """All heads and destinations, for the plan. Raises `StoreError` L114 where there are some and no ledger they belong to."""
         project = self.read(ProjectRecord, keys.PROJECT)
         destinations = self._all(DestinationRecord, keys.DESTINATIONS)
         flows = self._all(FlowHead, keys.FLOWS)
+        if project is None and (destinations or flows):
+            raise StoreError(
+                "L114",
+                "the ledger lost its own document",
+                f"{self.store.url} holds destinations or flows, and no project document, which says whose they are. Nothing was changed. "
+                "Restore it from a backup, or from the store's object versions.",
+            )
         return Actual(project=project.document if project else None, destinations=destinations, flows=flows)
 
     def _all(self, kind: type[D], prefix: str) -> dict[str, D]:

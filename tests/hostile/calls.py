@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "reconciler")
 _PLACE = re.compile(r"^(\S[^\n]*?):(\d+):(\d+)  ([A-Z]\d{3}) ", re.MULTILINE)
-_SAID = re.compile(r"\b([A-Z]\d{3}) [a-z]")
+_SAID = re.compile(r"\b([A-Z]\d{3})\b(?= +\w)")
 
 # Between us and the command, since the largest resident size of a process that is started begins with its parent's.
 _LAUNCHER = """
