@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint lock clean
+.PHONY: install demo test lint bench lock clean
 
 install: $(STAMP)
 
@@ -25,6 +25,13 @@ lint: install
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/generate.py --check
+
+# Against peers, in turns: ratios. Sizes by ROWS and DOCUMENTS.
+ROWS ?= 300000
+DOCUMENTS ?= 1000
+bench: install
+	$(PY) bench/exports.py --rows $(ROWS)
+	$(PY) bench/config_10k.py --documents $(DOCUMENTS)
 
 # Needs uv; names no registry, so any mirror serves.
 lock:
