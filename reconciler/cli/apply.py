@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
+from reconciler.api.planfile import read_plan
 from reconciler.cli import exits
 from reconciler.cli.console import style_for
 from reconciler.cli.here import Here
 from reconciler.cli.options import AT, ENVIRONMENT, SELECT, moment, removals
-from reconciler.cli.planfile import read
 from reconciler.cli.work import working
 from reconciler.errors import UsageError
 
@@ -61,7 +61,7 @@ def command(
     project = here.project(environment)
     spec = desired.project.spec.ledger
     now = acting_at(when, simulated=spec.simulated)
-    saved = read(planfile) if planfile is not None else None
+    saved = read_plan(planfile) if planfile is not None else None
     found = saved.plan if saved else None
     if found is None:
         found = project.plan(

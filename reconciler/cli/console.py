@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 import threading
 from datetime import UTC, datetime
@@ -158,7 +157,15 @@ def style_for(stream: IO[str]) -> Style:
 
 def width(stream: IO[str]) -> int | None:
     """Columns of a terminal; None for everything else, where nothing is cut."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    if not stream.isatty():
+        return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def _drop(stream: IO[str]) -> None:

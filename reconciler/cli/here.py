@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.cli.console import Console
 
@@ -13,12 +11,11 @@ if TYPE_CHECKING:
     from reconciler.config.desired import Desired
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(NamedTuple):
     """`directory`: what `-C` named, taken as it is; else the nearest project is looked for."""
 
-    directory: Path | None = None
-    console: Console = field(default_factory=Console)
+    directory: str | None
+    console: Console
 
     def project(self, environment: str | None = None) -> Project:
         """The project. Raises ConfigInvalid P109."""

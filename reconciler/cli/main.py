@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -18,6 +17,9 @@ from reconciler.cli.console import Console, LogForm
 from reconciler.cli.here import Here
 from reconciler.cli.signals import Stopped, Terminated, terminated
 from reconciler.version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "apply": "Perform what the plan says, due exports included.",
@@ -51,6 +53,13 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
         return command if isinstance(command, click.Command) else None
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names with what they do, without importing a command's module, and options."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=COMMANDS[name]) for name in sorted(COMMANDS) if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in `--help`, from the table above."""
         with formatter.section("Commands"):
@@ -63,7 +72,7 @@ class LazyGroup(click.Group):
     "-C",
     "directory",
     metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(exists=True, file_okay=False),
     help="The project directory. Default: here, or the nearest parent that has a Project.",
 )
 @click.option(
@@ -74,7 +83,7 @@ class LazyGroup(click.Group):
     help="How progress and errors are written to stderr; json is one object a line, for machines.",
 )
 @click.pass_context
-def reconcile(ctx: click.Context, directory: Path | None, log_format: LogForm) -> None:
+def reconcile(ctx: click.Context, directory: str | None, log_format: LogForm) -> None:
     """Audience exports as code: declared in YAML, validated offline."""
     console = ctx.obj if isinstance(ctx.obj, Console) else Console(log_format)
     ctx.obj = Here(directory, console)

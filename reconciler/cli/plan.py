@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.api.planfile import write_plan
 from reconciler.cli import exits
 from reconciler.cli.console import style_for
 from reconciler.cli.here import Here
 from reconciler.cli.options import ENVIRONMENT, SELECT, moment, removals
-from reconciler.cli.planfile import write
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(
     against = desired.project.spec.ledger.url if base is None else f"as at {inert(base)}"
     here.console.out(_shown(found, saved, form, against, _apply(out) if out else ""))
     if out is not None and saved is not None and not found.refusals:
-        write(out, saved)
+        write_plan(saved, out)
         until = f"{saved.expires:%Y-%m-%d %H:%M} UTC"
         said = f"Saved to {inert(str(out))} (plan {saved.digest[:12]}, valid until {until}). Apply exactly this: {_apply(out)}"
         if form == "text":

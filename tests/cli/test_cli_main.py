@@ -49,6 +49,15 @@ def test_little_is_imported_for(arguments: tuple[str, ...]) -> None:
     }
 
 
+def test_the_version_is_said_before_anything_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['reconcile', '--version']\n"
+        "runpy.run_module('reconciler', run_name='__main__'); print('click' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"reconcile {__version__}\nFalse\n"
+
+
 def test_validating_needs_no_engine_and_no_cloud(sample: Path) -> None:
     loaded = modules("-C", str(sample), "validate")
     assert "pydantic" in loaded
@@ -70,7 +79,7 @@ def test_the_list_of_commands_says_what_their_help_says(name: str, reconcile: Re
 
 def test_every_command_is_in_the_list() -> None:
     files = {path.stem for path in Path(main.__file__).parent.glob("*.py")}
-    shared = {"__init__", "main", "here", "console", "options", "exits", "signals", "work", "progress", "planfile"}
+    shared = {"__init__", "main", "here", "console", "options", "exits", "signals", "work", "progress"}
     assert files - shared == set(main.COMMANDS)
 
 

@@ -11,30 +11,38 @@ from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.plan.bind import SavedPlan
+    from reconciler.plan.plan import Plan
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
-def write(path: Path, saved: SavedPlan) -> None:
-    """What was there is replaced only by a finished file; a link is replaced, not followed. Raises UsageError G133."""
+def write_plan(plan: Plan | SavedPlan, path: str | os.PathLike[str]) -> SavedPlan:
+    """Saves a plan, and returns it as it was saved. What was there is replaced only by a finished file; a link is replaced, not followed.
+
+    Raises UsageError G133.
+    """
+    from reconciler.plan.bind import SavedPlan, save
     from reconciler.present.plan_json import saved_text
 
+    saved = plan if isinstance(plan, SavedPlan) else save(plan)
     text = saved_text(saved)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    target = Path(path)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with os.fdopen(os.open(beside, _NEW, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        beside.replace(target)
     except OSError as error:
         raise _unusable(path, error) from error
     finally:
         beside.unlink(missing_ok=True)
+    return saved
 
 
-def read(path: Path) -> SavedPlan:
-    """Raises UsageError G133 where it can't be read, and what `read_saved` raises."""
+def read_plan(path: str | os.PathLike[str]) -> SavedPlan:
+    """What `write_plan` wrote. Raises UsageError G133 where it can't be read, and what `read_saved` raises."""
     from reconciler.present.plan_json import MAX_BYTES, read_saved
     from reconciler.version import __version__
 
@@ -48,5 +56,5 @@ def read(path: Path) -> SavedPlan:
     return read_saved(data, __version__)
 
 
-def _unusable(path: Path, error: OSError) -> UsageError:
+def _unusable(path: str | os.PathLike[str], error: OSError) -> UsageError:
     return UsageError("G133", "the saved plan can't be read or written", f"{path}: {error.strerror or error}.")
