@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.plan.plan import FieldDiff
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
-from reconciler.resources.effective import EffectiveDestination, EffectiveSource, ExportColumn
+from reconciler.resources.effective import EffectiveDestination, EffectiveSource, ExportColumn, FlowSpec
+from reconciler.resources.template import TemplateError, parse_template
 from reconciler.values.base import Value
 
 
@@ -67,3 +68,28 @@ def origin(source: EffectiveSource) -> tuple[str, ...]:
     spec = source.dataset_spec
     endpoint = source.account.endpoints.s3 if source.account and spec.location.startswith("s3://") else None
     return (endpoint or "", spec.location.rstrip("/") or "/")
+
+
+def folder(spec: FlowSpec, source_id: str) -> tuple[str, ...]:
+    """What the folders of all runs of a flow have in common below the destination's path: what its readers point at.
+
+    `us/exportTime={slot}` and `us/dt={slot}` have `us` in common, `us-{slot}` and `de-{slot}` have nothing.
+    """
+    template = spec.destination.spec.files.folder
+    try:
+        pieces = parse_template(template).pieces
+    except TemplateError:
+        return (template,)
+    known = {"destination": spec.destination.name, "source": spec.source.name, "source_id": source_id}
+    fixed = ""
+    names: tuple[str, ...] = ()
+    for piece in pieces:
+        if isinstance(piece, str):
+            fixed += piece
+            names = () if "/" in piece else names
+        elif piece.name in known:
+            fixed += known[piece.name]
+            names = (*names, known[piece.name])
+        else:
+            return (fixed.rpartition("/")[0], *names)
+    return (fixed,)

@@ -218,7 +218,8 @@ class _Planner:
         )
 
     def _move_flow(self, flow_id: FlowId, old: FlowHead, spec: FlowSpec, tombstone: FlowHead | None) -> None:
-        found = reasons.rebuilds(old.spec, spec)
+        source_id = spec.source.id or old.source_id
+        found = reasons.rebuilds(old.spec, spec, old.source_id, source_id)
         self.changes.append(
             MoveFlow(
                 subject=str(flow_id),
@@ -228,7 +229,7 @@ class _Planner:
                 cursor=_effect(old, found),
                 generation=tombstone.generation if tombstone else 0,
                 spec=spec,
-                source_id=spec.source.id or old.source_id,
+                source_id=source_id,
                 moved_from=old.flow,
                 from_generation=old.generation,
                 rebuild=" ".join(each.sentence for each in found) or None,
@@ -237,8 +238,8 @@ class _Planner:
 
     def _update_flow(self, head: FlowHead, spec: FlowSpec) -> None:
         fields = differences(head.spec, spec)
-        found = reasons.rebuilds(head.spec, spec)
         source_id = spec.source.id or head.source_id
+        found = reasons.rebuilds(head.spec, spec, head.source_id, source_id)
         paths = tuple(each.path for each in fields)
         cursor = _effect(head, found)
         if "suspend" in paths and {*paths} <= {"suspend", "activation"}:

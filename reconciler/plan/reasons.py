@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.ledger.records import FlowHead, OpenRun
-from reconciler.plan.diff import origin, place
+from reconciler.plan.diff import folder, origin, place
 from reconciler.plan.plan import Reason
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.effective import EffectiveSource, FlowSpec
@@ -42,8 +42,8 @@ def removed(spec: FlowSpec) -> Reason:
     )
 
 
-def rebuilds(before: FlowSpec, after: FlowSpec) -> tuple[Reason, ...]:
-    """Why what was exported can't be added to: then the next export is full.
+def rebuilds(before: FlowSpec, after: FlowSpec, was_id: str, is_id: str) -> tuple[Reason, ...]:
+    """Why what was exported can't be added to: then the next export is full. `was_id`, `is_id`: the flow's source id.
 
     Changed columns are no such reason: what was exported stays as it left, and new files have the new columns. Nor is
     the mode: a full export's cursor tells where an increment goes on.
@@ -51,6 +51,9 @@ def rebuilds(before: FlowSpec, after: FlowSpec) -> tuple[Reason, ...]:
     found = []
     if place(before.destination) != place(after.destination):
         found.append(Reason(code="destination-moved", sentence="The destination moved: nothing is there yet."))
+    elif folder(before, was_id) != folder(after, is_id):
+        sentence = "The flow's folder moved: whoever reads the new one finds nothing there yet."
+        found.append(Reason(code="folder-moved", sentence=sentence))
     if origin(before.source) != origin(after.source):
         found.append(Reason(code="source-moved", sentence="The dataset moved: its files are not those read before."))
     if before.source.dataset_spec.format != after.source.dataset_spec.format:

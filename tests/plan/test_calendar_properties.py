@@ -133,8 +133,10 @@ def schedules(draw: st.DrawFn, zone: str, day: dt.date) -> tuple[Schedule, Names
         return st.none() | st.frozensets(st.integers(low, high), min_size=1, max_size=6)
 
     minutes, hours = draw(some(0, 59)), draw(some(0, 4) | some(0, 23))
-    month_days = draw(st.none() | st.frozensets(st.sampled_from([d.day for d in near]), min_size=1))
     months, weekdays = draw(st.none() | st.just(frozenset({day.month}))), draw(some(0, 7))
+    # A date that no year has, such as 31 November, is no cron.
+    days_there_are = [d.day for d in near if months is None or d.month in months]
+    month_days = draw(st.none() | st.frozensets(st.sampled_from(days_there_are), min_size=1))
     text = " ".join(field(numbers) for numbers in (minutes, hours, month_days, months, weekdays))
 
     def cron_names(local: dt.datetime) -> bool:

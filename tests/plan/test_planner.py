@@ -131,6 +131,46 @@ def test_updates(tmp_path: Path, parts: dict[str, str], code: str, cursor: str, 
     assert kind == ("rebuild" if update.rebuild else "full" if path == "mode" else "increment")
 
 
+@pytest.mark.parametrize(
+    ("folder", "code"),
+    [
+        ("all/{source_id}/exportTime={slot:%Y%m%d%H%M}", "folder-moved"),
+        ("{source}/{slot:%Y%m%d%H%M}/{source_id}", "folder-moved"),
+        ("{source_id}-{slot:%Y%m%d%H%M}", "folder-moved"),
+        ("{source_id}/dt={slot:%Y%m%d%H%M}", "destination-changed"),
+        ("{source_id}/exportTime={slot:%Y/%m/%d/%H%M}", "destination-changed"),
+    ],
+)
+def test_a_flow_whose_folder_moves_starts_there_with_everything(tmp_path: Path, folder: str, code: str) -> None:
+    """Whoever reads the new folder would else find nothing but increments."""
+    before = {"audience": audience("us", meta="id: theirs")}
+    actual = lived(small(tmp_path, **before))
+    files = f'{{path: out}}, files: {{folder: "{folder}"}}'
+    found = plan(small(tmp_path, **before, destination=OUTBOX.replace("{path: out}", files)), actual, NIGHT)
+    update = next(each for each in found.changes if each.subject == FLOW)
+    assert isinstance(update, UpdateFlow)
+    assert (update.reason.code, update.rebuild is not None) == (code, code == "folder-moved")
+
+
+def test_another_id_is_another_folder(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path))
+    (update,) = plan(small(tmp_path, audience=audience("us", meta="id: theirs")), actual, NIGHT).changes
+    assert isinstance(update, UpdateFlow)
+    assert (update.reason.code, update.cursor, update.source_id) == ("folder-moved", "rebuild", "theirs")
+    (same,) = plan(small(tmp_path, audience=audience("us", meta="id: us")), actual, NIGHT).changes
+    assert isinstance(same, UpdateFlow)
+    assert (same.cursor, same.rebuild) == ("keep", None)
+
+
+def test_a_rename_that_moves_the_folder_rebuilds(tmp_path: Path) -> None:
+    named = OUTBOX.replace("{path: out}", '{path: out}, files: {folder: "{destination}/{source_id}/{slot:%Y%m%d%H%M}"}')
+    actual = lived(small(tmp_path, destination=named))
+    post = named.replace("name: outbox", "name: post, renamedFrom: outbox", 1)
+    found = plan(small(tmp_path, destination=post, activation=activation("us", to="post")), actual, NIGHT)
+    move = next(each for each in found.changes if isinstance(each, MoveFlow))
+    assert (move.cursor, "folder" in (move.rebuild or "")) == ("rebuild", True)
+
+
 @pytest.mark.parametrize("where", ["(country)='US'", "country   =   'US'", "( country = 'US' )"])
 def test_the_same_filter_written_otherwise_needs_no_rebuild(tmp_path: Path, where: str) -> None:
     actual = lived(small(tmp_path))
