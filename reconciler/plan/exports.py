@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from reconciler.ledger.records import FlowHead
 from reconciler.plan import reasons
 from reconciler.plan.calendar import next_slot
-from reconciler.plan.due import due
+from reconciler.plan.due import Due, due
 from reconciler.plan.plan import (
     AddFlow,
     DestinationChange,
@@ -33,6 +34,22 @@ class _Subject(NamedTuple):
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What is due at one moment: worked out once for all flows that share a schedule, a beginning and a last slot."""
+
+    now: datetime
+    _known: dict[tuple[ScheduleSpec, datetime, datetime | None], Due] = field(default_factory=dict)
+
+    def due(self, schedule: ScheduleSpec, since: datetime, last: datetime | None) -> Due:
+        """See `due.due`."""
+        key = (schedule, since, last)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = due(schedule, since, last, self.now)
+        return found
+
+
 def _subject(change: FlowChange) -> _Subject:
     return _Subject(change.subject, change.owner, change.generation)
 
@@ -42,20 +59,21 @@ def exports(
 ) -> list[Export]:
     """Exports of flows as declared, and of those that the plan adds, changes, moves or resumes."""
     found = []
+    clock = _Clock(now)
     for head in settled:
         if head.open is not None:
             found.append(_unfinished(head))
         if (head.open is None or head.open.on_demand) and head.state != "suspended":
-            found += _due(head, head.spec, _Subject(head.flow, head.owner, head.generation), head.rebuild, now)
+            found += _due(head, head.spec, _Subject(head.flow, head.owner, head.generation), head.rebuild, clock)
     for change in changes:
         match change:
             case AddFlow() if not change.spec.suspend:
-                found += _due(None, change.spec, _subject(change), None, now)
+                found += _due(None, change.spec, _subject(change), None, clock)
             case UpdateFlow() | ResumeFlow() | MoveFlow() if not change.spec.suspend:
                 head = heads[change.moved_from if isinstance(change, MoveFlow) else change.subject]
                 fresh = None if isinstance(change, ResumeFlow) or change.cursor != "rebuild" else change.rebuild
                 rebuild = fresh or head.rebuild
-                found += _due(head, change.spec, _subject(change), rebuild, now)
+                found += _due(head, change.spec, _subject(change), rebuild, clock)
             case _:
                 pass
     return found
@@ -78,7 +96,7 @@ def _unfinished(head: FlowHead) -> Export:
 
 
 def _due(
-    head: FlowHead | None, spec: FlowSpec, subject: _Subject, rebuild: str | None, now: datetime
+    head: FlowHead | None, spec: FlowSpec, subject: _Subject, rebuild: str | None, clock: _Clock
 ) -> Iterator[Export]:
     """The due slot, if any. A decided run is completed by whatever change comes first, so its slot counts as done."""
     last, exported = (head.last_slot, head.cursor is not None) if head else (None, False)
@@ -86,7 +104,7 @@ def _due(
         exported = True
         if not head.open.on_demand:
             last = max(last, head.open.slot) if last else head.open.slot
-    found = due(spec.schedule, head.since if head else now, last, now)
+    found = clock.due(spec.schedule, head.since if head else clock.now, last)
     if found.slot is None:
         return
     covers = found.missed if spec.schedule.catch_up == "latest" else 0

@@ -105,6 +105,7 @@ class _Planner:
     applied: dict[str, FlowHead] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
     _needed: set[str] = field(default_factory=set)
+    _leaving: dict[str, list[FlowHead]] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -119,6 +120,9 @@ class _Planner:
             for name in sorted(heads)
             if heads[name].owner == self.owner and heads[name].state not in _GONE
         }
+        for _, head in sorted(heads.items()):
+            if head.moved_to is not None and head.owner == self.owner:
+                self._leaving.setdefault(head.moved_to, []).append(head)
         for flow_id, flow in sorted(self.desired.flows.items()):
             self._flow(flow_id, flow.spec)
         declared = {str(flow_id) for flow_id in self.desired.flows}
@@ -187,10 +191,7 @@ class _Planner:
         removed before left at the new end is of an older generation then."""
         there = self.actual.flows.get(str(flow_id))
         least = there.generation if there else 0
-        for head in self.actual.flows.values():
-            if head.moved_to == str(flow_id) and head.owner == self.owner and head.generation > least:
-                return head
-        return None
+        return next((head for head in self._leaving.get(str(flow_id), ()) if head.generation > least), None)
 
     def _add_flow(self, flow_id: FlowId, spec: FlowSpec, tombstone: FlowHead | None) -> None:
         self.changes.append(

@@ -85,7 +85,9 @@ class FlowSpec(Value):
         return FlowId(self.destination.name, self.source.kind, self.source.name, self.feed or "")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
+
 def fingerprint(spec: Value) -> str:
     """Hex SHA-256 of a value's canonical JSON: equal exactly where the meaning is equal."""
-    text = json.dumps(spec.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(spec.to_json()).encode()).hexdigest()
