@@ -10,6 +10,7 @@ from typing import Literal
 from reconciler.config.desired import Desired
 from reconciler.errors import Conflict, ReconcilerError, Refused
 from reconciler.ledger.records import Actual
+from reconciler.plan.calendar import latest_slot
 from reconciler.plan.plan import (
     AnyChange,
     CreateDestination,
@@ -26,6 +27,7 @@ from reconciler.values.base import Value
 from reconciler.values.slot import Instant, to_utc
 
 VALID_FOR = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 _ANY = Reason(code="", sentence="")
 
 
@@ -134,7 +136,11 @@ def _not_derived(plan: Plan, desired: Desired, actual: Actual) -> Refusal | None
             return Refusal(code="G127", sentence=sentence)
     due = {(each.subject, each.slot) for each in again.changes if isinstance(each, Export)}
     for change in plan.changes:
-        if isinstance(change, Export) and (change.subject, change.slot) not in due and not _done(change, actual):
+        if (
+            isinstance(change, Export)
+            and (change.subject, change.slot) not in due
+            and not _settled(change, plan, actual)
+        ):
             return Refusal(code="G128", sentence=f"{change.subject} has no slot {change.slot:%Y-%m-%d %H:%M} UTC due.")
     return None
 
@@ -144,9 +150,15 @@ def _essence(change: AnyChange) -> AnyChange:
     return change.model_copy(update={"reason": _ANY, "fields": (), "cursor": "none"})
 
 
-def _done(change: Export, actual: Actual) -> bool:
-    """A run did it since: then performing it does nothing. A run on demand is only ever tidied up."""
+def _settled(change: Export, plan: Plan, actual: Actual) -> bool:
+    """A run did it since, and performing it does nothing; or the run to finish ended, and its slot is repeated.
+
+    A run on demand is only ever tidied up.
+    """
     head = actual.flows.get(change.subject)
     if head is None:
         return False
-    return change.on_demand or (head.last_slot is not None and head.last_slot >= change.slot)
+    if change.on_demand or (head.last_slot is not None and head.last_slot >= change.slot):
+        return True
+    was_slot = change.slot == latest_slot(head.spec.schedule, change.slot - _INSTANT, change.slot)
+    return change.run_id is not None and was_slot and head.since <= change.slot <= plan.at

@@ -16,7 +16,7 @@ from reconciler.plan.bind import SavedPlan, check_saved, refuse, save
 from reconciler.plan.plan import AddFlow, Change, Export, Plan, RemoveFlow, UpdateFlow
 from reconciler.plan.planner import plan
 from reconciler.version import __version__
-from tests.plan.planning import NIGHT, NOW, PROJECT, activation, apply, audience, declared, exported, small
+from tests.plan.planning import NIGHT, NOW, PROJECT, activation, apply, audience, declared, exported, opened, small
 
 FLOW = "outbox/audience/us"
 LATER = NIGHT + timedelta(hours=1)
@@ -116,6 +116,22 @@ def test_a_due_export_that_another_did_meanwhile_doesnt_make_it_stale(tmp_path: 
     assert isinstance(due, Export)
     ran = actual.model_copy(update={"flows": {FLOW: exported(actual.flows[FLOW], due)}})
     assert check(save(found), desired, ran) is None
+
+
+@pytest.mark.parametrize("ended", ["discarded", "recorded"])
+def test_an_open_run_that_ended_meanwhile_doesnt_make_it_stale(tmp_path: Path, ended: str) -> None:
+    desired = small(tmp_path)
+    actual = apply(plan(desired, Actual(), NOW), Actual())
+    head = opened(actual.flows[FLOW], NIGHT)
+    found = plan(desired, actual.model_copy(update={"flows": {FLOW: head}}), NIGHT + timedelta(days=2))
+    (change,) = found.changes
+    assert isinstance(change, Export)
+    over = exported(head, change) if ended == "recorded" else actual.flows[FLOW]
+    after = actual.model_copy(update={"flows": {FLOW: over}})
+    assert check(save(found), desired, after) is None
+    forged = change.model_copy(update={"slot": NIGHT + timedelta(minutes=1)})
+    never = actual.model_copy(update={"flows": {FLOW: actual.flows[FLOW]}})
+    assert check(save(found.model_copy(update={"changes": (forged,)})), desired, never) == "G128"
 
 
 def test_a_first_export_since_then_would_make_the_next_one_a_rebuild_that_nobody_reviewed(tmp_path: Path) -> None:
