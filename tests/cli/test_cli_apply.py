@@ -211,12 +211,28 @@ def test_times_that_make_no_sense(tmp_path: Path, reconcile: Reconcile, at: str,
     assert (found.code, code in found.err) == (64, True)
 
 
-def test_the_demo(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "demo.py")], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "all as recorded" in done.stdout
-    assert done.stdout.count("· full ·") == 2
-    assert done.stdout.count("· increment ·") == 4
-    assert "removed · files kept" in done.stdout
-    assert len(list((tmp_path / "demo" / "out").rglob("part-*.csv.gz"))) == 6
+def demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=env)
+
+
+def test_the_demo_and_the_demo_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = demo(tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "all as recorded" in done.stdout
+        assert done.stdout.count("· full ·") == 2
+        assert done.stdout.count("· increment ·") == 4
+        assert "removed · files kept" in done.stdout
+        assert "quentin" in done.stdout.splitlines()[-4]  # a row, read from a file
+        assert len(list((tmp_path / "demo" / "out").rglob("part-*.csv.gz"))) == 6
+
+
+def test_the_demo_removes_nothing_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "thesis.txt").write_text("mine")
+    done = demo(tmp_path)
+    assert done.returncode == 1
+    assert "move it away" in done.stderr
+    assert (tmp_path / "demo" / "thesis.txt").read_text() == "mine"
