@@ -1,4 +1,4 @@
-"""Writes what is generated: `schemas/v1/*.json` and `docs/reference/diagnostics.md`. `--check`: only compares.
+"""Writes what is generated: `schemas/v1/*.json` and `docs/reference/*.md`. `--check`: only compares.
 
 Exit codes: 0 written, or everything as it should be; 1 something differs (`--check`).
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+from reference import commands_page, resources_page
 
 from reconciler.config import schemas
 from reconciler.diagnostics import CODES
@@ -27,7 +29,8 @@ def generated() -> dict[Path, str]:
     """Every generated file with its text."""
     named = schemas.generate() | {f"{name}.json": schema for name, schema in plan_schemas().items()}
     files = {ROOT / "schemas" / "v1" / name: schemas.text_of(schema) for name, schema in named.items()}
-    files[ROOT / "docs" / "reference" / "diagnostics.md"] = diagnostics_page()
+    pages = {"commands": commands_page(), "diagnostics": diagnostics_page(), "resources": resources_page()}
+    files |= {ROOT / "docs" / "reference" / f"{name}.md": text for name, text in pages.items()}
     return files
 
 

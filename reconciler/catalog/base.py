@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,3 +32,13 @@ class DestinationType:
     connection: type[Value]
     account: str | None
     extra: str | None
+
+
+def control(accepts: Iterable[tuple[DataType, ...]]) -> Control:
+    """What a team would do next with a type: set up its first connection, or activate what its connections accept."""
+    taken = {each for one in accepts for each in one}
+    if not taken:
+        return "set-up"
+    if "datasets" not in taken:
+        return "activate-audiences"
+    return "export-datasets" if taken == {"datasets"} else "activate"

@@ -41,11 +41,11 @@ class SseKms(Value):
     """Encrypted with a KMS key: `keyId` is a key id, an ARN or an alias."""
 
     type: Literal["sse-kms"]
-    key_id: Annotated[str, Field(min_length=1, max_length=2048)]
+    key_id: Annotated[str, Field(min_length=1, max_length=2048, description="A key's id, ARN or alias.")]
 
 
 S3Encryption = Annotated[SseS3 | SseKms, Field(discriminator="type")]
-Region = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+Region = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", description="Such as eu-west-1.")]
 BucketOwner = Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")]
 
 
@@ -69,7 +69,9 @@ class S3Connection(Value):
     path: Annotated[str, Field(max_length=900, description="The folder in the bucket.")] = ""
     region: Region | None = None
     expected_bucket_owner: BucketOwner | None = None
-    encryption: S3Encryption | None = None
+    encryption: Annotated[
+        S3Encryption | None, Field(description="Of each object; else as the bucket's default says.")
+    ] = None
     access: Annotated[
         Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")
     ] = "read-write"

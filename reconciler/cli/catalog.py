@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from reconciler.cli.here import Here
-from reconciler.cli.options import FORMAT
+from reconciler.cli.options import ENVIRONMENT, FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.catalog.base import DestinationType
+    from reconciler.catalog.base import DataType, DestinationType
+    from reconciler.config.fields import Field
 
 Json = dict[str, object]
+Connections = dict[str, dict[str, "tuple[DataType, ...]"]]
+"""Destination type to destinations and what they accept."""
 
 
 @click.command("catalog")
@@ -24,7 +27,7 @@ Json = dict[str, object]
 @click.option(
     "--iam", metavar="DESTINATION", help="The least-privilege IAM policy of an s3 destination of the project."
 )
-@click.option("--env", "environment", metavar="NAME", help="With --iam: with the overlay environments/NAME.yaml.")
+@ENVIRONMENT
 @FORMAT
 @click.pass_obj
 def command(
@@ -32,16 +35,18 @@ def command(
 ) -> None:
     """Destination types, and what each accepts and needs.
 
-    TYPE shows one of them. Needs no project, except for --iam, which always prints a JSON policy document.
+    TYPE shows one of them, with patterns and the account's parameters. Where there is a project, its connections are listed. --iam
+    needs one, and always prints a JSON policy document.
     """
     if iam is not None:
         _print_policy(here, type_name, iam, environment)
         return
-    shown = _chosen(type_name, data_type)
+    connections = _connections(here, environment)
+    shown = [_as_data(each, connections) for each in _chosen(type_name, data_type)]
     if form == "json":
-        here.console.out_json({"types": [_as_data(each) for each in shown]})
+        here.console.out_json({"types": shown})
     else:
-        here.console.out("\n\n".join("\n".join(_lines(each)) for each in shown))
+        here.console.out("\n\n".join("\n".join(_lines(each, full=type_name is not None)) for each in shown))
 
 
 def _chosen(type_name: str | None, data_type: str | None) -> list[DestinationType]:
@@ -69,37 +74,34 @@ def _print_policy(here: Here, type_name: str | None, name: str, environment: str
     here.console.out(json.dumps(s3_policy(found.spec.connection), indent=2))
 
 
-def _parameters(of: DestinationType) -> Iterator[Json]:
-    """The fields of `spec.connection`, from its model."""
-    schema = of.connection.model_json_schema(by_alias=True)
-    for field in of.connection.model_fields.values():
-        name = field.alias or ""
-        about = schema["properties"][name]
-        required = field.is_required()
-        yield {"name": name, "required": required, "description": _about(about), **_default(field.default, required)}
+def _connections(here: Here, environment: str | None) -> Connections | None:
+    """The project's destinations; none where there is no project, None where it isn't valid, which is said."""
+    from reconciler.catalog.types import TYPES
+    from reconciler.errors import ConfigInvalid
+
+    try:
+        project = here.project(environment)
+    except ConfigInvalid:
+        return {}
+    desired = project.validate().desired
+    if desired is None:
+        here.console.say(
+            "The project here isn't valid, so its connections aren't shown. Next: reconcile validate",
+            "catalog-without-project",
+            "warning",
+        )
+        return None
+    found: Connections = {}
+    for name, each in desired.destinations.items():
+        found.setdefault(each.spec.type, {})[name] = each.spec.accepts or TYPES[each.spec.type].accepts
+    return found
 
 
-def _about(schema: Json) -> str:
-    """What a field's schema says about it: its description, or which types of value there are."""
-    branches = [schema, *_maps(schema.get("anyOf"))]
-    for branch in branches:
-        if description := branch.get("description"):
-            return str(description)
-    for branch in branches:
-        for tag in _maps([branch.get("discriminator")]):
-            return f"One of {', '.join(dict(tag['mapping']))}."  # type: ignore[call-overload]
-    return ""
+def _as_data(of: DestinationType, connections: Connections | None) -> Json:
+    from reconciler.catalog.base import control
+    from reconciler.config.fields import account_fields, connection_fields
 
-
-def _maps(value: object) -> list[Json]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _default(value: object, required: bool) -> Json:
-    return {} if required or value in (None, "") else {"default": value}
-
-
-def _as_data(of: DestinationType) -> Json:
+    own = None if connections is None else connections.get(of.name, {})
     return {
         "name": of.name,
         "title": of.title,
@@ -108,25 +110,67 @@ def _as_data(of: DestinationType) -> Json:
         "delivery": of.delivery,
         "accepts": list(of.accepts),
         "formats": list(of.formats),
+        "control": None if own is None else control(own.values()),
+        "connections": None
+        if own is None
+        else [{"name": name, "accepts": list(accepts)} for name, accepts in own.items()],
         "account": of.account,
         "extra": of.extra,
-        "connection": list(_parameters(of)),
+        "connection": [_parameter(each) for each in connection_fields(of.name)],
+        "accountFields": [_parameter(each) for each in account_fields(of.account)] if of.account else [],
     }
 
 
-def _lines(of: DestinationType) -> Iterator[str]:
-    yield f"{of.name}  {of.title}"
-    yield f"  {of.summary}"
-    yield f"  category     {of.category}, {of.delivery} delivery"
-    yield f"  accepts      {', '.join(of.accepts)}"
-    yield f"  formats      {', '.join(of.formats)}"
-    yield f"  account      {of.account or 'none'}"
-    if of.extra:
-        yield f"  install      pip install 'reconciler[{of.extra}]'"
+def _parameter(field: Field) -> Json:
+    default = {} if field.default in (None, "") else {"default": field.default}
+    return {
+        "name": field.path,
+        "required": field.required,
+        "secret": field.secret,
+        "value": field.value,
+        "pattern": field.pattern,
+        "when": field.when,
+        "description": field.about,
+        **default,
+    }
+
+
+def _lines(of: Json, *, full: bool) -> Iterator[str]:
+    yield f"{of['name']}  {of['title']}"
+    yield f"  {of['summary']}"
+    yield f"  category     {of['category']}, {of['delivery']} delivery"
+    yield f"  accepts      {_listed(of['accepts'])}"
+    yield f"  formats      {_listed(of['formats'])}"
+    yield f"  account      {of['account'] or 'none'}"
+    if of["extra"]:
+        yield f"  install      pip install 'reconciler[{of['extra']}]'"
+    if of["control"] is not None:
+        yield f"  control      {of['control']}"
+    if connections := _maps(of["connections"]):
+        yield "  connections  " + ", ".join(f"{each['name']} ({_listed(each['accepts'])})" for each in connections)
     yield "  connection"
-    parameters = list(_parameters(of))
+    yield from _table(_maps(of["connection"]), full=full)
+    if full and of["account"]:
+        yield f"  account of type {of['account']}"
+        yield from _table(_maps(of["accountFields"]), full=full)
+
+
+def _table(parameters: list[Json], *, full: bool) -> Iterator[str]:
     width = max(len(str(each["name"])) for each in parameters)
     for each in parameters:
         need = "required" if each["required"] else "optional"
-        default = f" Default: {each['default']}." if "default" in each else ""
-        yield f"    {each['name']:<{width}}  {need}  {each['description']}{default}".rstrip()
+        words = [f"With {each['when']}." if each["when"] else "", str(each["description"])]
+        if "default" in each:
+            words.append(f"Default: {each['default']}.")
+        if full:
+            words.append(f"Pattern: {each['pattern']}" if each["pattern"] else "")
+        about = " ".join(word for word in (f"{str(each['value']).replace('`', '')}.", *words) if word)
+        yield f"    {each['name']:<{width}}  {need}  {about}"
+
+
+def _listed(values: object) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else ""
+
+
+def _maps(value: object) -> list[Json]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

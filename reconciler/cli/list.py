@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.config.desired import Desired
     from reconciler.resources.destination import DestinationSpec
 
-KINDS = ("accounts", "destinations", "datasets", "audiences", "schedules", "activations", "flows")
+KINDS = ("accounts", "destinations", "datasets", "audiences", "schedules", "activations", "suppressions", "flows")
 Row = dict[str, object]
 
 
@@ -28,7 +28,7 @@ Row = dict[str, object]
 def command(here: Here, kind: str, destination: str | None, environment: str | None, form: str) -> None:
     """The resources of a project.
 
-    KIND is accounts, destinations, datasets, audiences, schedules, activations or flows; the singular is fine.
+    KIND is accounts, destinations, datasets, audiences, schedules, activations, suppressions or flows; the singular is fine.
     --for shows the audiences or datasets whose data type the destination accepts, or its activations or flows.
     """
     wanted = next((each for each in KINDS if kind.lower() in (each, each[:-1])), None)
@@ -107,6 +107,18 @@ def _activations(desired: Desired) -> list[Row]:
     ]
 
 
+def _suppressions(desired: Desired) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "dataset": each.spec.dataset,
+            "match": [match.column for match in each.spec.match],
+            "maxAge": each.spec.max_age or "",
+        }
+        for name, each in desired.suppressions.items()
+    ]
+
+
 def _flows(desired: Desired) -> list[Row]:
     return [
         {
@@ -126,6 +138,7 @@ _ROWS: dict[str, Callable[[Desired], list[Row]]] = {
     "audiences": _audiences,
     "schedules": _schedules,
     "activations": _activations,
+    "suppressions": _suppressions,
     "flows": _flows,
 }
 

@@ -10,7 +10,9 @@ from reconciler.catalog.s3 import Region
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+(:\d+)?/?$", max_length=512)]
+Url = Annotated[
+    str, Field(pattern=r"^https?://[^\s/@]+(:\d+)?/?$", max_length=512, description="A base URL without a path.")
+]
 
 
 class Ambient(Value):
@@ -28,16 +30,26 @@ class AccessKey(Value):
 class AssumeRole(Value):
     """A role assumed with the credentials of the other way named beside it, or ambient ones."""
 
-    role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$", max_length=2048)]
+    role_arn: Annotated[
+        str,
+        Field(
+            pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$", max_length=2048, description="The role's ARN."
+        ),
+    ]
     external_id: SecretRef | None = None
-    session_name: Annotated[str, Field(pattern=r"^[\w+=,.@-]{2,64}$")] = "reconciler"
+    session_name: Annotated[
+        str, Field(pattern=r"^[\w+=,.@-]{2,64}$", description="What the role's owner sees in their logs.")
+    ] = "reconciler"
 
 
 class AwsAuth(Value):
     """At most one of `ambient`, `profile`, `accessKey` (default: ambient), and `assumeRole` on top of it."""
 
     ambient: Ambient | None = None
-    profile: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    profile: (
+        Annotated[str, Field(min_length=1, max_length=256, description="Of the AWS configuration of whoever runs.")]
+        | None
+    ) = None
     access_key: AccessKey | None = None
     assume_role: AssumeRole | None = None
 

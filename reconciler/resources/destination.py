@@ -19,11 +19,15 @@ class Recipient(Value):
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
-    agreement: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    agreement: (
+        Annotated[str, Field(min_length=1, max_length=200, description="The contract's number, for people.")] | None
+    ) = None
 
 
 class _Common(Value):
-    accepts: Annotated[tuple[DataType, ...], Field(min_length=1)] | None = None
+    accepts: (
+        Annotated[tuple[DataType, ...], Field(min_length=1, description="Else all that the type supports.")] | None
+    ) = None
     recipient: Recipient | None = None
     format: Format = ParquetFormat(type="parquet")
     files: Files = Files()

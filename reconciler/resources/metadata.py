@@ -18,14 +18,14 @@ class Metadata(Value):
     """What every document has."""
 
     name: Name
-    description: Annotated[str, Field(max_length=4096)] | None = None
-    labels: dict[LabelKey, LabelValue] = {}
+    description: Annotated[str, Field(max_length=4096, description="For people.")] | None = None
+    labels: Annotated[dict[LabelKey, LabelValue], Field(description="For selectors.")] = {}
 
 
 class ProtectedMetadata(Metadata):
     """`protect: true`: the object and its flows can't be removed by leaving the document out."""
 
-    protect: bool = False
+    protect: Annotated[bool, Field(description="Removing it takes a reviewed `protect: false` first.")] = False
 
 
 class RenamableMetadata(ProtectedMetadata):

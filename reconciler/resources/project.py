@@ -21,14 +21,21 @@ class LedgerSpec(Value):
     `account` and all below `simulated` are for S3; `endpoint` and `region` stand in for the account's.
     """
 
-    url: Annotated[str, Field(pattern=r"^(file://.+|s3://[a-z0-9.-]{3,63}(/.*)?)$", max_length=1024)] = DEFAULT_LEDGER
+    url: Annotated[
+        str,
+        Field(
+            pattern=r"^(file://.+|s3://[a-z0-9.-]{3,63}(/.*)?)$",
+            max_length=1024,
+            description="file://PATH, or s3://BUCKET[/PREFIX].",
+        ),
+    ] = DEFAULT_LEDGER
     account: Name | None = None
     simulated: Annotated[
         bool, Field(description="For demos and tests: time may run ahead of the clock. Fixed at creation.")
     ] = False
     region: Region | None = None
     expected_bucket_owner: BucketOwner | None = None
-    encryption: S3Encryption | None = None
+    encryption: Annotated[S3Encryption | None, Field(description="Else as the bucket's default says.")] = None
     endpoint: Url | None = None
 
     @property
@@ -47,7 +54,7 @@ class LedgerSpec(Value):
 class RemovalGuard(Value):
     """How many of the applied flows one apply may remove."""
 
-    max_share: Annotated[str, Field(pattern=r"^(100|\d{1,2})%$")] = "25%"
+    max_share: Annotated[str, Field(pattern=r"^(100|\d{1,2})%$", description="Of all applied flows.")] = "25%"
 
 
 class ProjectSpec(Value):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import reconciler
 from reconciler.catalog.iam import s3_policy
 from reconciler.catalog.s3 import S3Connection
 
@@ -53,3 +56,11 @@ def test_keys(key: str, resource: str, condition: str | None) -> None:
 )
 def test_partitions(region: str | None, partition: str) -> None:
     assert policy(region=region)["Bucket"]["Resource"] == f"arn:{partition}:s3:::agency"
+
+
+def test_exactly_the_actions_that_the_code_asks_for() -> None:
+    """Every request of the destination names the action that it needs; no other is granted."""
+    sources = (Path(reconciler.__file__).parent / "destinations").glob("s3*.py")
+    asked = {action for path in sources for action in re.findall(r'"(s3:[A-Za-z]+)"', path.read_text("utf-8"))}
+    found = policy()
+    assert asked == {*found["Files"]["Action"], *found["Bucket"]["Action"]}
