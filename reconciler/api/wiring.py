@@ -58,13 +58,19 @@ class Wiring:
 
     def ledger(self) -> Ledger:
         """The ledger's documents. Raises `StoreError` L141, `MissingExtra`, `AccountError`."""
+        from reconciler.cache.folder import NO_CACHE, Cache
+        from reconciler.catalog.s3 import SseKms
         from reconciler.stores.ledger import Ledger
-        from reconciler.stores.open import open_ledger
+        from reconciler.stores.open import ledger_folder, open_ledger
 
         store = open_ledger(
             self.place.spec, self.place.account, root=self.root, session=lambda account: self._session(account)()
         )
-        return Ledger(store, lambda: secrets.token_hex(16), time.sleep)
+        # A folder is read as fast as a cache of it, and what has a key of its own isn't left on a disk without it.
+        spec = self.place.spec
+        kept = ledger_folder(spec.url, self.root) is None and not isinstance(spec.encryption, SseKms)
+        cache = Cache.of_user(os.environ) if kept else NO_CACHE
+        return Ledger(store, lambda: secrets.token_hex(16), time.sleep, cache)
 
     def destination(self, destination: EffectiveDestination) -> Destination:
         """The connection to a destination, as it was claimed."""

@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 SWITCH: Final = "RECONCILER_CACHE"
 LARGEST: Final = 64 * 2**20
+"""Bytes of a value as it is kept, compressed; before that, it may have eight times as many."""
 _MAX_TOTAL: Final = 256 * 2**20
 _MAX_FILES: Final = 64
 _STALE_SECONDS: Final = 3_600
@@ -55,18 +57,19 @@ class Cache:
         if head != _head(version, body):
             return None
         try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
+            value = json.loads(zlib.decompressobj().decompress(body, 8 * LARGEST))
+        except (ValueError, RecursionError, zlib.error):
             return None
         with contextlib.suppress(OSError):
             os.utime(self.folder / _file(name))
         return value
 
     def write(self, name: str, version: str, value: Any) -> None:
-        """Keeps a value, in place of what was there. Values over 64 MiB aren't kept."""
+        """Keeps a value, in place of what was there. One that is too large isn't kept."""
         if self.folder is None:
             return
-        body = json.dumps(value, separators=(",", ":")).encode()
+        plain = json.dumps(value, separators=(",", ":")).encode()
+        body = zlib.compress(plain, 1) if len(plain) <= 8 * LARGEST else plain
         if len(body) > min(LARGEST, self.limit):
             return
         with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ Obligations of every store, checked by one conformance suite (`tests/conformance
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from reconciler.errors import ReconcilerError
@@ -73,6 +73,14 @@ class Store(Protocol):
 
     def list(self, prefix: str) -> Iterable[tuple[str, str]]:
         """(key, version) of every document whose key starts with `prefix`, sorted by key. Idempotent."""
+        ...
+
+    def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
+        """Every document whose key starts with `prefix`, sorted by key: listed once, then read, several at a time.
+
+        What is `known`, by key, may be given back where the list shows its version, instead of being read again. A document that is
+        changed meanwhile is given as it was or as it is; one that is made or deleted meanwhile may be missing. Raises as `read` does.
+        """
         ...
 
     def probe(self) -> None:

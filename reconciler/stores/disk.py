@@ -48,12 +48,12 @@ def opened_folder(root: Path, parts: Sequence[str], *, create: bool) -> Iterator
         yield current
 
 
-def read_file(folder: int, name: str, path: Path) -> bytes | None:
+def read_file(folder: int, name: str, path: Path | str) -> bytes | None:
     """A file's bytes, None where there is none. `path` is for messages. Raises `StoreError`."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
-        with open(descriptor, "rb") as file:
-            body = file.read(LARGEST + 1)
+        with open(descriptor, "rb", buffering=0) as file:
+            body = file.read(min(os.fstat(descriptor).st_size, LARGEST) + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -122,7 +122,7 @@ def sync_folder(folder: int, path: Path) -> None:
         ) from error
 
 
-def unusable(path: Path, error: OSError) -> StoreError:
+def unusable(path: Path | str, error: OSError) -> StoreError:
     """What a failed call on a file of the ledger means to a person. Nothing was changed."""
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         why = (
@@ -137,7 +137,7 @@ def unusable(path: Path, error: OSError) -> StoreError:
     return _refused(path, why)
 
 
-def _refused(path: Path, why: str) -> StoreError:
+def _refused(path: Path | str, why: str) -> StoreError:
     return StoreError("L137", "the ledger's folder can't be used", f"{path}: {why}. Nothing was changed.")
 
 

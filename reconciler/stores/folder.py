@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reconciler.ledger.store import PreconditionFailed, Stored
@@ -67,12 +67,14 @@ class FolderStore:
                 remove_file(folder, name, self._path(key))
 
     def list(self, prefix: str) -> Iterable[tuple[str, str]]:
+        return [(key, stored.version) for key, stored in self.fetch(prefix, {})]
+
+    def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
+        """A version can't be had without the body, so that nothing is gained by what is known."""
         parents = tuple(prefix.split("/")[:-1])
         if parents:
             check_key("/".join(parents))
-        keys = sorted(key for key in self._walk(parents) if key.startswith(prefix))
-        found = ((key, self.read(key)) for key in keys)
-        return [(key, stored.version) for key, stored in found if stored is not None]
+        return sorted(self._walk(parents, prefix))
 
     def probe(self) -> None:
         """Also: locks keep apart, and leftovers of killed writers go."""
@@ -100,17 +102,16 @@ class FolderStore:
             raise PreconditionFailed(key)
 
     def _stored(self, folder: int, name: str, key: str) -> Stored | None:
-        body = read_file(folder, name, self._path(key))
+        body = read_file(folder, name, f"{self._root}/{key}{SUFFIX}")
         return None if body is None else Stored(body, _digest(body))
 
     def _path(self, key: str) -> Path:
         return self._root / f"{key}{SUFFIX}"
 
-    def _walk(self, parents: tuple[str, ...]) -> Iterator[str]:
-        """Keys below a folder.
-
-        A link in place of a document or folder is named by whoever reads it; dot-names are ours.
-        """
+    def _walk(self, parents: tuple[str, ...], prefix: str) -> Iterator[tuple[str, Stored]]:
+        """Documents below a folder whose keys start with a prefix. Links aren't followed: `StoreError`. Dot-names are ours."""
+        folders: list[str] = []
+        below = "".join(f"{each}/" for each in parents)
         with opened_folder(self._root, parents, create=False) as folder:
             if folder is None:
                 return
@@ -119,11 +120,17 @@ class FolderStore:
                     found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
             except OSError as error:
                 raise unusable(self._root.joinpath(*parents), error) from error
-        for name, is_folder in found:
-            if is_folder:
-                yield from self._walk((*parents, name))
-            elif name.endswith(SUFFIX):
-                yield "/".join((*parents, name.removesuffix(SUFFIX)))
+            for name, is_folder in found:
+                key = below + name.removesuffix(SUFFIX)
+                if is_folder:
+                    folders.append(name)
+                elif name.endswith(SUFFIX) and key.startswith(prefix):
+                    stored = self._stored(folder, name, key)
+                    if stored is not None:
+                        yield key, stored
+        for name in folders:
+            if f"{below}{name}/".startswith(prefix) or prefix.startswith(f"{below}{name}/"):
+                yield from self._walk((*parents, name), prefix)
 
     def _sweep(self) -> None:
         """Removes temporary files that are a day old by the file system's own clock.

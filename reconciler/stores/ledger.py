@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, assert_never
 
+from reconciler.cache.folder import NO_CACHE, Cache
 from reconciler.errors import Conflict, StoreError
 from reconciler.ledger import keys
 from reconciler.ledger.codec import decode, encode
@@ -18,6 +19,7 @@ from reconciler.ledger.records import (
     ProjectRecord,
 )
 from reconciler.ledger.store import Store
+from reconciler.stores.recalled import Recalled
 from reconciler.stores.writes import Committed, Lost, Outcome, Sleep, commit_create, commit_delete, commit_replace
 from reconciler.values.identity import FlowId
 from reconciler.values.pin import Pin
@@ -35,12 +37,13 @@ class Versioned(Generic[D]):
 
 
 class Ledger:
-    """One ledger. `nonce` gives a fresh one for every document."""
+    """One ledger. `nonce` gives a fresh one for every document. `cache`: of what was read, where reading costs a request."""
 
-    def __init__(self, store: Store, nonce: Callable[[], str], sleep: Sleep) -> None:
+    def __init__(self, store: Store, nonce: Callable[[], str], sleep: Sleep, cache: Cache = NO_CACHE) -> None:
         self.store = store
         self.nonce = nonce
         self._sleep = sleep
+        self._cache = cache
 
     def read(self, kind: type[D], key: str) -> Versioned[D] | None:
         """The document at a key; None where there is none. Raises `StoreError` for a torn or newer one."""
@@ -110,8 +113,10 @@ class Ledger:
     def actual(self) -> Actual:
         """All heads and destinations, for the plan. Raises `StoreError` L114 where there are some and no ledger they belong to."""
         project = self.read(ProjectRecord, keys.PROJECT)
-        destinations = self._all(DestinationRecord, keys.DESTINATIONS)
-        flows = self._all(FlowHead, keys.FLOWS)
+        lineage = project.document.lineage if project else ""
+        look = Recalled(self._cache, f"{self.store.url} {lineage}")
+        destinations = self._all(DestinationRecord, keys.DESTINATIONS, look)
+        flows = self._all(FlowHead, keys.FLOWS, look)
         if project is None and (destinations or flows):
             raise StoreError(
                 "L114",
@@ -119,14 +124,12 @@ class Ledger:
                 f"{self.store.url} holds destinations or flows, and no project document, which says whose they are. Nothing was changed. "
                 "Restore it from a backup, or from the store's object versions.",
             )
+        look.save()
         return Actual(project=project.document if project else None, destinations=destinations, flows=flows)
 
-    def _all(self, kind: type[D], prefix: str) -> dict[str, D]:
-        found = {}
-        for key, _ in self.store.list(prefix):
-            if (each := self.read(kind, key)) is not None:
-                found[key.removeprefix(prefix)] = each.document
-        return found
+    def _all(self, kind: type[D], prefix: str, look: Recalled) -> dict[str, D]:
+        found = look.fetch(self.store, prefix)
+        return {key.removeprefix(prefix): decode(kind, key, stored.body) for key, stored in found}
 
     def _written(self, key: str, document: D, outcome: Outcome) -> Versioned[D]:
         match outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.ledger.store import PreconditionFailed, Stored
 from reconciler.stores.base import check_key, probe_preconditions
@@ -48,6 +48,11 @@ class MemoryStore:
         with self._lock:
             keys = sorted(key for key in self._bodies if key.startswith(prefix))
             return [(key, _digest(self._bodies[key])) for key in keys]
+
+    def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
+        with self._lock:
+            keys = sorted(key for key in self._bodies if key.startswith(prefix))
+            return [(key, Stored(self._bodies[key], _digest(self._bodies[key]))) for key in keys]
 
     def probe(self) -> None:
         probe_preconditions(self, self._sleep)

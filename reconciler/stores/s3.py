@@ -14,7 +14,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reconciler.accounts.aws import AwsSession
@@ -64,6 +64,9 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterable[tuple[str, str]]:
         return self._objects.list(prefix)
+
+    def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
+        return [(key, stored) for key, stored in self._objects.fetch(prefix, known) if stored.body != _DELETED]
 
     def probe(self) -> None:
         """Also: that listing is allowed."""

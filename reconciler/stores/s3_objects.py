@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -19,6 +19,7 @@ from reconciler.catalog.s3 import S3Encryption, encryption_fields
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
 from reconciler.stores.base import SUFFIX, check_key
+from reconciler.stores.parallel import in_parallel
 from reconciler.stores.s3_answers import TRANSPORT, Absent, Denied, Unsure, meaning, refused, unreachable
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LARGEST: Final = 64 * 2**20
+READERS: Final = 16
+"""Documents that are read at the same time, each over a connection of its own."""
 _BODY_ATTEMPTS: Final = 3
 
 
@@ -50,7 +53,9 @@ class S3Objects:
     def __init__(self, place: S3Place, session: AwsSession) -> None:
         self._place = place
         self._base = f"{place.prefix.strip('/')}/" if place.prefix.strip("/") else ""
-        self._reads: S3Client = session.s3(region=place.region, attempts=5, read_timeout=place.read_timeout)
+        self._reads: S3Client = session.s3(
+            region=place.region, attempts=5, read_timeout=place.read_timeout, connections=READERS
+        )
         self._writes: S3Client = session.s3(region=place.region, attempts=1, read_timeout=place.read_timeout)
         self._common: dict[str, Any] = {"Bucket": place.bucket}
         if place.expected_owner:
@@ -106,6 +111,14 @@ class S3Objects:
         except (ClientError, BotoCoreError) as error:
             raise self._for_read(error, "s3:ListBucket") from error
         return sorted(found)  # some stores sort by folder
+
+    def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
+        """What was emptied since it was listed is given empty."""
+        listed = list(self.list(prefix))
+        stale = [key for key, version in listed if key not in known or known[key].version != version]
+        anew = dict(zip(stale, in_parallel(self.read, stale, READERS), strict=True))
+        found = ((key, anew[key] if key in anew else known[key]) for key, _ in listed)
+        return [(key, stored) for key, stored in found if stored is not None]
 
     def probe(self) -> None:
         """Nothing of its own: `S3Store` probes."""

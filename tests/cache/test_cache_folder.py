@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,11 @@ from reconciler.cache import folder as module
 from reconciler.cache.folder import NO_CACHE, Cache
 
 VALUE = {"a": [1, "é", None, 1.5], "b": {}}
+
+
+def noise(size: int) -> str:
+    """Text that can't be compressed below its number of bytes."""
+    return random.Random(size).randbytes(size).hex()
 
 
 def only(folder: Path) -> Path:
@@ -111,17 +117,17 @@ def test_what_cannot_be_written_is_not(tmp_path: Path) -> None:
 
 def test_too_large_a_value_is_not_kept(tmp_path: Path) -> None:
     cache = Cache(tmp_path, limit=1000)
-    cache.write("x", "1", "." * 2000)
+    cache.write("x", "1", noise(2_000))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_least_recently_used_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path, limit=4_000)
     for at, name in enumerate("abc"):
-        cache.write(name, "1", name * 1_000)
+        cache.write(name, "1", noise(900))
         os.utime(tmp_path / module._file(name), (1_000_000 + at, 1_000_000 + at))
     assert cache.read("a", "1") is not None  # used now
-    cache.write("d", "1", "d" * 1_000)
+    cache.write("d", "1", noise(900))
     assert [name for name in "abcd" if cache.read(name, "1") is not None] == ["a", "c", "d"]
     monkeypatch.setattr(module, "_MAX_FILES", 2)
     cache.write("e", "1", "e")

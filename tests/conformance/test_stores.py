@@ -255,6 +255,29 @@ def test_list_gives_keys_by_prefix_sorted_with_their_versions(store: Store) -> N
         assert versions[key] in (version, SUPERSEDED)
 
 
+def test_fetch_gives_every_document_by_prefix_sorted(store: Store) -> None:
+    for key in ("flows/a/audience/us/daily", "flows/a/audience/us", "flows/b/audience/us", "flows-of-old", "project"):
+        committed(create(store, key, own=key))
+    found = list(store.fetch("flows/", {}))
+    assert [key for key, _ in found] == ["flows/a/audience/us", "flows/a/audience/us/daily", "flows/b/audience/us"]
+    assert [json.loads(stored.body)["own"] for _, stored in found] == [key for key, _ in found]
+    assert found == [(key, store.read(key)) for key, _ in store.list("flows/")]
+    assert next(key for key, _ in store.fetch("flows", {})) == "flows-of-old"
+    assert list(store.fetch("nothing/", {})) == []
+
+
+def test_fetch_reads_what_is_known_in_another_version(store: Store) -> None:
+    first, second = (committed(create(store, key, n=1)) for key in ("flows/a", "flows/b"))
+    known = dict(store.fetch("flows/", {}))
+    committed(replace(store, "flows/b", second, n=2))
+    committed(create(store, "flows/c", n=3))
+    committed(delete(store, "flows/a", first))
+    assert [(key, json.loads(each.body)["n"]) for key, each in store.fetch("flows/", known)] == [
+        ("flows/b", 2),
+        ("flows/c", 3),
+    ]
+
+
 def test_list_goes_past_a_thousand_keys(case: StoreCase, answering: Store) -> None:
     keys = [f"runs/agency/audience/us/2026{n:08d}-r{n:016d}" for n in range(1_040)]
     with ThreadPoolExecutor(16) as pool:
