@@ -236,7 +236,10 @@ class LocalDestination:
 
     def _create_root(self) -> None:
         with explained(self._root, "create the folder"):
-            os.makedirs(self._root, _FOLDER_MODE, exist_ok=True)
+            # Not makedirs: what it makes on the way is open to all that the umask doesn't shut out.
+            for folder in reversed([Path(self._root), *Path(self._root).parents]):
+                if not folder.is_dir():
+                    folder.mkdir(_FOLDER_MODE, exist_ok=True)
 
 
 def _same(target: int, name: str, file: StagedFile, source: int | None = None, staged: str = "") -> bool:

@@ -142,10 +142,11 @@ def _refused(path: Path | str, why: str) -> StoreError:
 
 
 def _make_root(root: Path) -> None:
-    if not root.is_dir():
-        root.parent.mkdir(parents=True, exist_ok=True)
-        root.mkdir(mode=0o700, exist_ok=True)
-        _sync(root.parent)
+    """With the folders on the way, private too: who may write to one of them could put another ledger in place of this one."""
+    for folder in reversed([root, *root.parents]):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync(folder.parent)
 
 
 def _sync(folder: Path) -> None:
