@@ -10,6 +10,7 @@ from reconciler.datasets.base import Listing
 from reconciler.datasets.problems import named, problem
 from reconciler.ledger.records import FlowHead
 from reconciler.resources.activation import BackfillFrom
+from reconciler.resources.dataset import DatasetSpec, duration
 from reconciler.values.manifest import RunKind
 from reconciler.values.mark import Range
 from reconciler.values.pin import Pin, PinnedFile
@@ -29,10 +30,13 @@ class Choice:
     mark: str | None = None
 
 
-def choose(head: FlowHead, listing: Listing, before: Pin | None, *, full: bool = False) -> Choice:
+def choose(
+    head: FlowHead, listing: Listing, before: Pin | None, *, full: bool = False, at: datetime | None = None
+) -> Choice:
     """Which files of `listing` a run of this flow reads; `before` is the cursor's pin, None for a full run.
 
-    Raises `SourceError`: F118 a file that was exported is gone, F119 one was rewritten.
+    A file that is gone is fine where all of its rows have expired `at` the run's slot. Raises `SourceError`: F118 a file that was exported
+    is gone, F119 one was rewritten.
     """
     files = listing.pin.files
     if full or head.spec.mode == "full":
@@ -45,12 +49,22 @@ def choose(head: FlowHead, listing: Listing, before: Pin | None, *, full: bool =
         return Choice(kind, chosen, tuple(each for each in files if each.path not in taken))
     now = {each.path: each.version for each in files}
     for each in before.files:
+        if each.path not in now and _expired(each, head.spec.source.dataset_spec, at):
+            continue
         if each.path not in now:
             raise problem("F118", f"{named(each.path)} was exported and is gone. {_MEND}")
         if now[each.path] != each.version:
             raise problem("F119", f"{named(each.path)} was exported and has changed since. {_MEND}")
     known = {each.path for each in before.files}
-    return Choice("increment", tuple(each for each in files if each.path not in known), before.files)
+    there = tuple(each for each in before.files if each.path in now)
+    return Choice("increment", tuple(each for each in files if each.path not in known), there)
+
+
+def _expired(file: PinnedFile, dataset: DatasetSpec, at: datetime | None) -> bool:
+    """Whether every row of a file is past the dataset's expiry: a row isn't younger than its file."""
+    if dataset.expiry is None or file.modified is None or at is None:
+        return False
+    return file.modified + duration(dataset.expiry.after) <= at
 
 
 def _limit(head: FlowHead) -> datetime | None:

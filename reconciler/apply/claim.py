@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.apply import resend
@@ -10,9 +10,10 @@ from reconciler.apply.choose import Choice, choose
 from reconciler.apply.context import Context
 from reconciler.apply.marks import by_mark
 from reconciler.apply.stage import names
-from reconciler.datasets.base import Files
+from reconciler.datasets.base import Files, Listing
 from reconciler.ledger import transitions
 from reconciler.ledger.records import FlowHead, OpenRun, Resendable
+from reconciler.resources.dataset import DatasetSpec
 from reconciler.stores.ledger import Versioned
 from reconciler.values.pin import Pin
 
@@ -87,19 +88,27 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
     return Claimed(now_open, choice, pin, before)
 
 
+def _dated(listing: Listing, dataset: DatasetSpec) -> Listing:
+    """With the files' times in the pin, where rows expire."""
+    if dataset.expiry is None:
+        return listing
+    files = tuple(each.model_copy(update={"modified": listing.modified[each.path]}) for each in listing.pin.files)
+    return replace(listing, pin=listing.pin.model_copy(update={"files": files}))
+
+
 def _reading(
     context: Context, head: FlowHead, wanted: Wanted, files: Files, now: datetime
 ) -> tuple[Choice, Pin, Pin | None]:
     if wanted.repeats is not None:
         return resend.reading(context.ledger, head, wanted.repeats, files)
-    listing = files.listing(now)
+    listing = _dated(files.listing(now), head.spec.source.dataset_spec)
     if head.spec.source.dataset_spec.incremental.strategy == "cursor":
         found = by_mark(context.engine, head, listing, files.access(), wanted.slot, full=wanted.full)
         left_out = Pin(location=listing.pin.location, files=found.left_out) if found.left_out else None
         return found, listing.pin, left_out
     if head.cursor is not None and head.spec.mode == "incremental" and not wanted.full:
         before = context.ledger.pin(head.cursor.pin)
-        return choose(head, listing, before), listing.pin, before
+        return choose(head, listing, before, at=wanted.slot), listing.pin, before
     choice = choose(head, listing, None, full=wanted.full)
     left_out = Pin(location=listing.pin.location, files=choice.left_out) if choice.left_out else None
     return choice, listing.pin, left_out

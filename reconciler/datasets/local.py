@@ -40,7 +40,7 @@ class LocalFiles:
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
         """Paths that aren't what was pinned, looked up one by one."""
-        return tuple(file.path or self.root.name for file in files if self._now(file.path) != file)
+        return tuple(file.path or self.root.name for file in files if not file.same(self._now(file.path)))
 
     def access(self) -> Access:
         """Absolute paths."""

@@ -60,7 +60,7 @@ class S3Files:
             current = {file.path: found and found[0] for file in pinned for found in (self._head(file.path),)}
         else:
             current = {file.path: file for file, _ in self._listed(self._folder)}
-        return tuple(file.path or self.prefix for file in pinned if current.get(file.path) != file)
+        return tuple(file.path or self.prefix for file in pinned if not file.same(current.get(file.path)))
 
     def access(self) -> Access:
         """`s3://` addresses, and what is needed to sign requests at any time."""

@@ -25,7 +25,9 @@ from reconciler.present.words import (
     backfill,
     columns,
     cut,
+    exclusions,
     guards,
+    increments,
     inert,
     location,
     plural,
@@ -184,6 +186,10 @@ def details(change: AnyChange, updated: set[str]) -> Iterator[tuple[str, str]]:
         yield "columns", cut(inert(columns(change.spec)), 300)
         if change.spec.source.where is not None:
             yield "where", cut(inert(change.spec.source.where), 300)
+        if followed := increments(change.spec):
+            yield "increments", inert(followed)
+        if kept_back := exclusions(change.spec):
+            yield "held back", cut(inert(kept_back), 300)
         if limits := guards(change.spec):
             yield "guards", inert(limits)
         return

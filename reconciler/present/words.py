@@ -88,6 +88,29 @@ def backfill(spec: FlowSpec) -> str:
             return f"files modified since {since.from_:%Y-%m-%d %H:%M} UTC"
 
 
+def increments(spec: FlowSpec) -> str:
+    """`cursor over ingested_at, lag 1h`; nothing for the plain strategy."""
+    found = spec.source.dataset_spec.incremental
+    if spec.mode == "full" or found.strategy == "files":
+        return ""
+    return f"{found.strategy} over {found.column}" + (f", lag {found.lag}" if found.lag else "")
+
+
+def exclusions(spec: FlowSpec) -> str:
+    """Who stays, in short: `suppressed by opted-out · without consent (consent) · expired after 25d · repeated prospect_id`."""
+    dataset = spec.source.dataset_spec
+    parts = [f"suppressed by {each.name}" for each in spec.suppressions]
+    if spec.consent is not None:
+        allowed = ", ".join(str(each).lower() if isinstance(each, bool) else each for each in spec.consent.values)
+        parts.append(f"without consent ({spec.consent.column}: {allowed or 'nobody has it'})")
+    if dataset.expiry is not None:
+        parts.append(f"expired after {dataset.expiry.after} ({dataset.expiry.column})")
+    if dataset.primary_key:
+        newest = f", older by {dataset.latest_by}" if dataset.latest_by else ""
+        parts.append(f"repeated {' + '.join(dataset.primary_key)}{newest}")
+    return " · ".join(parts)
+
+
 def guards(spec: FlowSpec) -> str:
     """Row guards in short, or nothing."""
     audience, export = spec.guards.audience, spec.guards.export

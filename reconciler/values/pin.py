@@ -10,14 +10,23 @@ import hashlib
 import json
 
 from reconciler.values.base import Value
+from reconciler.values.slot import Instant
 
 
 class PinnedFile(Value):
-    """One file. `path` is relative to the dataset's location (POSIX), `size` in bytes, `version` opaque (`mtime_ns-inode` or ETag)."""
+    """One file. `path` is relative to the dataset's location (POSIX), `size` in bytes, `version` opaque (`mtime_ns-inode` or ETag).
+
+    `modified`: kept where the dataset's rows expire, to tell later whether a file that is gone held any that hadn't.
+    """
 
     path: str
     size: int
     version: str
+    modified: Instant | None = None
+
+    def same(self, other: PinnedFile | None) -> bool:
+        """Whether the other is this very content at this very path."""
+        return other is not None and (self.path, self.size, self.version) == (other.path, other.size, other.version)
 
 
 class Pin(Value):

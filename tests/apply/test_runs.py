@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from reconciler.ledger import keys
 from reconciler.ledger.records import RunRecord
 from reconciler.ledger.store import STORE_EFFECTS
 from reconciler.resources.activation import AudienceGuard, ExportGuard, Guards
+from reconciler.resources.effective import EffectiveSource
 from tests.apply.fixtures_runs import FLOW, SLOT, House
 
 DAY = timedelta(days=1)
@@ -270,3 +271,29 @@ def survive(house: House, at: int, before: bool, second: int) -> None:
     assert (head.open, head.abandoned, head.last_slot) == (None, (), SLOT), where
     assert len(list(house.store.list(keys.RUNS))) == 1, where
     assert list(house.store.list(keys.STAGED)) == [], where
+
+
+def test_a_file_that_is_gone_is_fine_once_all_in_it_has_expired(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    source = house.spec().source.to_json()
+    assert isinstance(source["datasetSpec"], dict)
+    source["datasetSpec"]["columns"]["seen"] = {"type": "timestamp", "optional": True}
+    source["datasetSpec"]["expiry"] = {"column": "seen", "after": "2d"}
+    house.apply(source=EffectiveSource.model_validate(source))
+
+    def put(name: str, seen: datetime) -> None:
+        path = tmp_path / "data" / f"{name}.csv"
+        path.write_text(f"prospect_id,country,seen\n{name},US,{seen.isoformat()}\n")
+        os.utime(path, (seen.timestamp(), seen.timestamp()))
+
+    put("a", SLOT - DAY)
+    put("b", SLOT)
+    assert export(house) is not None
+    (tmp_path / "data" / "a.csv").unlink()
+    put("c", SLOT + timedelta(hours=20))
+    assert export(house, 1) is not None  # two days after a was written
+    assert sorted(house.received()) == ["a", "b", "c"]
+    (tmp_path / "data" / "c.csv").unlink()
+    with pytest.raises(SourceError) as caught:
+        export(house, 2)
+    assert caught.value.code == "F118"
