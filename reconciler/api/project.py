@@ -148,24 +148,33 @@ class Project:
         return verify(ledger, heads, wiring.destination)
 
     def run(
-        self, *, select: tuple[str, ...] = (), at: datetime | None = None, hooks: Hooks = QUIET
+        self,
+        *,
+        select: tuple[str, ...] = (),
+        at: datetime | None = None,
+        parallel: int = 1,
+        shard: tuple[int, int] = (1, 1),
+        hooks: Hooks = QUIET,
     ) -> tuple[Event, ...]:
         """Exports what is due of what is applied: each slot once, however many runners do this at once.
+
+        `parallel`: flows at once. `shard`: (I, N), the I-th of N parts of the flows, so that N runners share them without a race.
 
         An export that fails is an event, and the others go on. Raises `Conflict` L151 without a ledger, `Refused` L150 for one of another
         environment, `Interrupted`.
         """
         from reconciler.api.choose import Choice, chosen
         from reconciler.api.freeing import free
-        from reconciler.api.runs import run_due
+        from reconciler.api.runs import Shard, run_due
         from reconciler.apply.sweep import Sweep
 
         wiring = self._wiring()
         ledger = wiring.ledger()
         sweep = Sweep.begin(ledger)
         actual, now = self._at_work(ledger, at)
-        heads = chosen(actual, Choice(select=select), gone=True)
-        events = run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told)
+        mine = Shard(*shard)
+        heads = [head for head in chosen(actual, Choice(select=select), gone=True) if mine.holds(head.flow)]
+        events = run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told, parallel)
         free(sweep, actual, hooks.told)
         return events
 

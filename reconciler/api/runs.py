@@ -1,10 +1,13 @@
-"""The due exports of a ledger, one after the other: one that fails leaves the others to go on."""
+"""The due exports of a ledger: one that fails leaves the others to go on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from reconciler.api.purges import PurgeEvent, complete
 from reconciler.apply.context import Context
@@ -13,6 +16,7 @@ from reconciler.apply.runs import Wanted, run_flow, settle
 from reconciler.errors import ReconcilerError, unexpected
 from reconciler.export.job import Interrupted
 from reconciler.ledger.records import Actual, FlowHead, RunRecord
+from reconciler.plan.due import due
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,82 @@ class NotExported:
 Event = Exported | NotExported | PurgeEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The `number`-th of `of` parts of the flows, from 1: every flow is in exactly one, whoever asks."""
+
+    number: int
+    of: int
+
+    def holds(self, flow: str) -> bool:
+        """Whether a flow is in this part."""
+        return int.from_bytes(hashlib.sha256(flow.encode()).digest()[:8]) % self.of == self.number - 1
+
+
+WHOLE = Shard(1, 1)
+
+
 def run_due(
-    context: Context, actual: Actual, heads: list[FlowHead], now: datetime, told: Callable[[Event], None]
+    context: Context,
+    actual: Actual,
+    heads: list[FlowHead],
+    now: datetime,
+    told: Callable[[Event], None],
+    parallel: int = 1,
 ) -> tuple[Event, ...]:
-    """Exports what is due of `heads`, and completes what earlier runs left of them. Another runner's exports aren't told of.
+    """Exports what is due of `heads`, `parallel` flows at once, and completes what earlier runs left of them. Another runner's exports
+    aren't told of. Where each missed slot is exported by itself, all are.
 
     Raises `Interrupted` once asked to stop: what was exported by then has been told.
     """
     wanted = {head.flow for head in heads}
-    events: list[Event] = []
-    for head, slot, missed in due_exports(actual, now):
-        if head.flow not in wanted:
-            continue
-        if context.stop():
-            raise Interrupted
-        event = _one(context, head, Wanted(slot, covers=missed) if slot else None, now)
-        if event is not None:
-            events.append(event)
-            told(event)
+    told = _in_turn(told)
+    ready = [(head, Wanted(slot, covers=missed) if slot else None) for head, slot, missed in due_exports(actual, now)]
+    ready = [(head, slot) for head, slot in ready if head.flow in wanted]
+
+    def flow(work: tuple[FlowHead, Wanted | None]) -> list[Event]:
+        return list(_flow(context, *work, now, told))
+
+    if parallel == 1 or len(ready) < 2:
+        events = [event for each in ready for event in flow(each)]
+    else:
+        with ThreadPoolExecutor(parallel, thread_name_prefix="flow") as pool:
+            events = [event for found in pool.map(flow, ready) for event in found]
     events += complete(context, [head for head in heads if head.purge], told)
     return tuple(events)
+
+
+def _flow(
+    context: Context, head: FlowHead, wanted: Wanted | None, now: datetime, told: Callable[[Event], None]
+) -> Iterator[Event]:
+    """One flow's exports: one, or under `catchUp: all` one for each missed slot."""
+    while True:
+        if context.stop():
+            raise Interrupted
+        event = _one(context, head, wanted, now)
+        if event is None:
+            return
+        told(event)
+        yield event
+        fresh = context.ledger.head(head.flow_id) if head.spec.schedule.needs_time_cut else None
+        if not isinstance(event, Exported) or fresh is None or fresh.document.state != "active":
+            return
+        head = fresh.document
+        found = due(head.spec.schedule, head.since, head.last_slot, now)
+        if found.slot is None:
+            return
+        wanted = Wanted(found.slot)
+
+
+def _in_turn(told: Callable[[Event], None]) -> Callable[[Event], None]:
+    """One event at a time, whichever thread it comes from."""
+    lock = Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            told(event)
+
+    return tell
 
 
 def _one(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
@@ -52,3 +53,13 @@ def removals(text: str | None) -> int | Literal["all"] | None:
     if not text.isdecimal():
         raise UsageError("U103", "not a number of removals", "--allow-removals takes a number, or all.")
     return int(text)
+
+
+def part_of(text: str | None) -> tuple[int, int]:
+    """`--shard`. Raises UsageError U112."""
+    if text is None:
+        return 1, 1
+    found = re.fullmatch(r"([1-9]\d{0,3})/([1-9]\d{0,3})", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise UsageError("U112", "not a part of the flows", "--shard takes I/N with I from 1 to N, such as 2/3.")
+    return int(found[1]), int(found[2])

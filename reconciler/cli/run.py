@@ -6,16 +6,20 @@ import click
 
 from reconciler.cli import exits
 from reconciler.cli.here import Here
-from reconciler.cli.options import AT, ENVIRONMENT, SELECT, moment
+from reconciler.cli.options import AT, ENVIRONMENT, SELECT, moment, part_of
 from reconciler.cli.work import working
 
 
 @click.command("run")
 @SELECT
+@click.option("--parallel", type=click.IntRange(1, 64), default=1, metavar="N", help="Flows at once.  [default: 1]")
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts of the flows: for N runners that share them.")
 @ENVIRONMENT
 @AT
 @click.pass_obj
-def command(here: Here, select: tuple[str, ...], environment: str | None, at: str | None) -> int:
+def command(
+    here: Here, select: tuple[str, ...], parallel: int, shard: str | None, environment: str | None, at: str | None
+) -> int:
     """Export what is due, of what is applied. Nothing is created, changed or removed; open runs are completed first.
 
     Needs the ledger alone: of the configuration, only the Project and the ledger's Account are read. Any number of runners may
@@ -25,9 +29,9 @@ def command(here: Here, select: tuple[str, ...], environment: str | None, at: st
     from reconciler.api.purges import NotPurged
     from reconciler.api.runs import NotExported
 
-    when = moment(at)
+    when, part = moment(at), part_of(shard)
     with working(here.console) as hooks:
-        events = here.project(environment).run(select=select, at=when, hooks=hooks)
+        events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=hooks)
     if not events:
         here.console.out("Nothing due.")
     errors = [each.error for each in events if isinstance(each, NotExported | NotPurged)]

@@ -37,6 +37,12 @@ RUN_CODES = (
         "Leave one of them out.",
     ),
     Code(
+        "U112",
+        "not a part of the flows",
+        "Runners that share a ledger's flows each take one of N parts.",
+        "Write I/N with I from 1 to N, such as --shard 2/3.",
+    ),
+    Code(
         "L113",
         "a run of the ledger is missing",
         "The document that says what a run exported is gone from the ledger.",
