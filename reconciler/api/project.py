@@ -73,11 +73,13 @@ class Project:
         allow_removals: int | Literal["all"] | None = None,
         allow_rewind: bool = False,
         base: str | None = None,
+        refresh: bool = False,
         desired: Desired | None = None,
     ) -> Plan:
         """What an apply would change, due exports included. Changes nothing. A plan with refusals can't be applied.
 
-        `base`: compared with the configuration at that git revision instead of the ledger. `desired`: what `validate` gave, if it is at
+        `base`: compared with the configuration at that git revision instead of the ledger. `refresh`: with a look at the destinations,
+        which writes and removes a probe there; what isn't as recorded is the plan's `drift`. `desired`: what `validate` gave, if it is at
         hand. Raises `NotValid` with every finding, `StoreError`.
         """
         from reconciler.config.revision import commit_time, head
@@ -87,7 +89,7 @@ class Project:
         now = _now(at)
         return plan(
             wanted,
-            self._assumed(base, now) if base is not None else self._wiring().ledger().actual(),
+            self._assumed(base, now) if base is not None else self._actual(wanted, select if refresh else None),
             now,
             select=select or None,
             allow_removals=allow_removals,
@@ -268,6 +270,20 @@ class Project:
         now = acting_at(at, simulated=actual.project is not None and actual.project.simulated)
         not_behind(actual, now)
         return actual, now
+
+    def _actual(self, desired: Desired, look_at: tuple[str, ...] | None) -> Actual:
+        """What the ledger says and, where patterns are given (none: everything), what a look at the destinations shows."""
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        actual = ledger.actual()
+        if look_at is None:
+            return actual
+        from reconciler.apply.look import look
+        from reconciler.plan.selection import Selection
+
+        owner = desired.project.metadata.name
+        seen = look(ledger, actual, owner, Selection(look_at or None), wiring.destination)
+        return actual.model_copy(update={"observed": seen})
 
     def _assumed(self, base: str, now: datetime) -> Actual:
         """The ledger as if a revision were applied."""

@@ -62,13 +62,18 @@ def verify_run(run: RunRecord, connect: Open) -> Verified:
             same = read[0] == file.size
             detail = "another content of the same size" if same else f"{read[0]:,} bytes instead of {file.size:,}"
             found.append(_finding("changed", run, destination, file.path, detail))
-    if run.manifest is not None:
-        content = _content(destination, run.manifest)
-        if content is None:
-            found.append(_finding("missing", run, destination, run.manifest))
-        elif not _lists(content, run):
-            found.append(_finding("changed", run, destination, run.manifest, "doesn't list what was recorded"))
+    if run.manifest is not None and (problem := manifest_problem(run, run.manifest, destination)) is not None:
+        detail = "doesn't list what was recorded" if problem == "changed" else ""
+        found.append(_finding(problem, run, destination, run.manifest, detail))
     return Verified(run, len(run.files) + (run.manifest is not None), tuple(found))
+
+
+def manifest_problem(run: RunRecord, name: str, destination: Destination) -> Literal["missing", "changed"] | None:
+    """Whether a run's manifest is there and says what was recorded. Raises `DestinationError` where that can't be told."""
+    content = _content(destination, name)
+    if content is None:
+        return "missing"
+    return None if _lists(content, run) else "changed"
 
 
 def unknown(ledger: Ledger, runs: list[RunRecord], connect: Open) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, for apply to perform exactly."
 )
+@click.option("--refresh", is_flag=True, help="Look at the destinations too, and list what isn't as recorded.")
 @click.option("--at", metavar="TIME", help="Act as if it were TIME: what will be due then.")
 @click.option("--allow-removals", metavar="N|all", help="How many flows may go.")
 @click.option("--allow-rewind", is_flag=True, help="Plan an older commit than the one applied last.")
@@ -41,6 +42,7 @@ def command(
     environment: str | None,
     form: str,
     out: Path | None,
+    refresh: bool,
     at: str | None,
     allow_removals: str | None,
     allow_rewind: bool,
@@ -50,6 +52,9 @@ def command(
 
     Compares the configuration with the ledger, or with --base with a git revision: that needs no ledger, no secret
     and no network, and shows no due exports. Changes nothing. Ends with 4 if the plan is refused.
+
+    With --refresh, what isn't as recorded at the destinations is listed apart: whether they can be reached and written to (a
+    probe is written and removed), whose they are, and the last export of each flow as its manifest says. verify reads all files.
     """
     from reconciler.plan.bind import save
     from reconciler.present.words import inert
@@ -58,6 +63,8 @@ def command(
         raise UsageError(
             "U105", "a comparison can't be saved", "--out saves a plan against the ledger; leave --base out."
         )
+    if refresh and base is not None:
+        raise UsageError("G135", "a comparison looks at no destination", "Leave --base or --refresh out.")
     when, removable = moment(at), removals(allow_removals)
     desired = here.desired(environment)
     found = here.project(environment).plan(
@@ -66,6 +73,7 @@ def command(
         allow_removals=removable,
         allow_rewind=allow_rewind,
         base=base,
+        refresh=refresh,
         desired=desired,
     )
     saved = save(found) if out is not None else None

@@ -133,4 +133,10 @@ PLAN_CODES = (
         "What is planned and what may be removed was settled when the plan was made; a saved one is performed exactly or not at all.",
         "Leave the option out, or plan again with it.",
     ),
+    Code(
+        "G135",
+        "a comparison looks at no destination",
+        "`--base` compares two revisions of the configuration, without ledger, secrets and network; `--refresh` looks at what is applied.",
+        "Leave one of the two out.",
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from reconciler.ledger.observed import Observed
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.values.base import Value
 from reconciler.values.cursor import Cursor
@@ -257,8 +258,10 @@ class RunRecord(Document):
 
 
 class Actual(Value):
-    """The ledger as one value, for the plan. `project` is None where no ledger has been made yet."""
+    """The ledger as one value, for the plan. `project` is None where no ledger has been made yet, `observed` where nobody
+    looked at the destinations."""
 
     project: ProjectRecord | None = None
     destinations: dict[str, DestinationRecord] = {}
     flows: dict[str, FlowHead] = {}
+    observed: Observed | None = None

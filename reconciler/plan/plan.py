@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reconciler.plan.drift import Drift
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.values.base import Value
 from reconciler.values.manifest import RunKind
@@ -169,7 +170,8 @@ class Plan(Value):
 
     `lineage` and `serial` are None where no ledger has been made yet. `unchanged`: flows as declared, `suspended`:
     those among them that export nothing. `base`: the revision it is compared with instead of a ledger; such a plan is
-    for reading, holds no exports and can't be applied.
+    for reading, holds no exports and can't be applied. `drift`: what isn't as recorded at the destinations, where `refreshed`
+    says that they were looked at; nothing is done about it.
     """
 
     project: str
@@ -188,6 +190,8 @@ class Plan(Value):
     unchanged: int = 0
     suspended: int = 0
     next_export: NextExport | None = None
+    refreshed: bool = False
+    drift: tuple[Drift, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
 from reconciler.plan import exports, guards, reasons
 from reconciler.plan.diff import differences
+from reconciler.plan.drift import drift
 from reconciler.plan.plan import (
     AddFlow,
     CreateDestination,
@@ -30,6 +30,7 @@ from reconciler.plan.plan import (
     UpdateFlow,
     order,
 )
+from reconciler.plan.selection import Selection
 from reconciler.resources.effective import EffectiveDestination, FlowSpec, fingerprint
 from reconciler.values.identity import FlowId
 from reconciler.values.slot import to_utc
@@ -59,7 +60,7 @@ def plan(
     """
     now = to_utc(now)
     record = actual.project
-    work = _Planner(desired, actual, now, select)
+    work = _Planner(desired, actual, now, Selection(select))
     refusals = list(guards.wrong_ledger(desired, actual))
     if not refusals:
         work.run()
@@ -88,6 +89,8 @@ def plan(
         unchanged=len(work.settled),
         suspended=sum(1 for head in work.settled if head.state == "suspended"),
         next_export=exports.upcoming(work.settled, work.changes, now),
+        refreshed=actual.observed is not None,
+        drift=drift(actual.observed, record.lineage, work.selection) if actual.observed and record else (),
     )
 
 
@@ -98,7 +101,7 @@ class _Planner:
     desired: Desired
     actual: Actual
     now: datetime
-    select: tuple[str, ...] | None
+    selection: Selection
     changes: list[DestinationChange | FlowChange] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     settled: list[FlowHead] = field(default_factory=list)
@@ -127,30 +130,26 @@ class _Planner:
             self._flow(flow_id, flow.spec)
         declared = {str(flow_id) for flow_id in self.desired.flows}
         for name, head in self.applied.items():
-            if name not in declared and name not in self._moved and self._selected(head.flow_id):
+            if name not in declared and name not in self._moved and self.selection.flow(head.flow_id):
                 self._remove_flow(head)
         for name in sorted(self.desired.destination_specs):
-            if name in self._needed or self._named(name):
+            if name in self._needed or self.selection.named(name):
                 self._destination(name, self.desired.destination_specs[name])
         self._gone_destinations()
-        if self.select is not None and not self._matches_any():
-            patterns = ", ".join(self.select)
+        if self.selection.patterns is not None and not self._matches_any():
+            patterns = ", ".join(self.selection.patterns)
             self.refusals.append(
                 Refusal(code="G107", sentence=f"Nothing that is declared or applied matches: {patterns}.")
             )
 
     # Selection --------------------------------------------------------------------------------------------------------
 
-    def _named(self, *names: str) -> bool:
-        return self.select is None or any(fnmatchcase(name, pattern) for name in names for pattern in self.select)
-
-    def _selected(self, flow_id: FlowId) -> bool:
-        return self._named(str(flow_id), flow_id.short, flow_id.destination)
-
     def _matches_any(self) -> bool:
         flows = [*self.desired.flows, *(head.flow_id for head in self.applied.values())]
         own = [name for name, record in self.actual.destinations.items() if record.owner == self.owner]
-        return any(map(self._selected, flows)) or any(map(self._named, [*self.desired.destination_specs, *own]))
+        return any(map(self.selection.flow, flows)) or any(
+            map(self.selection.named, [*self.desired.destination_specs, *own])
+        )
 
     # Flows ------------------------------------------------------------------------------------------------------------
 
@@ -158,7 +157,7 @@ class _Planner:
         head = self.actual.flows.get(str(flow_id))
         gone = head is None or head.state in _GONE
         former = self._former(flow_id) if gone else None
-        if not self._selected(flow_id) and (former is None or not self._selected(former.flow_id)):
+        if not self.selection.flow(flow_id) and (former is None or not self.selection.flow(former.flow_id)):
             return
         self._needed.add(flow_id.destination)
         if former is not None:
@@ -319,7 +318,7 @@ class _Planner:
             if record.owner != self.owner or name in self.desired.destination_specs:
                 continue
             heir = heirs.get(name)
-            if name in used or not self._named(name, *([heir] if heir else [])):
+            if name in used or not self.selection.named(name, *([heir] if heir else [])):
                 continue
             self.changes.append(
                 RemoveDestination(

@@ -11,21 +11,21 @@ from reconciler.plan.bind import SavedPlan
 from reconciler.plan.plan import AnyChange, Export, Plan, UpdateDestination
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.plan_summary import Group, by_destination, summary
-from reconciler.present.plan_text import details, headline, mark, moment, nothing_to_do, subject
+from reconciler.present.plan_text import called, details, headline, mark, moment, nothing_to_do, subject
 from reconciler.present.words import cut, plural
 from reconciler.values.identity import FlowId
 
 MAX_LENGTH = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
 _RESERVE = 600
-_REFUSALS = 20
+_LISTED = 20
 _SIGNS = {"+": "add", "~": "change", "-": "remove", "→": "rename", "▶": "due"}
 
 
 def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "") -> str:
     """The comment, at most `MAX_LENGTH` characters. `saved`: the plan as it was saved; `apply`: the command that applies that."""
     groups = by_destination(plan)
-    lines = [f"**{_first_line(plan, groups)}**", *_refusals(plan)]
+    lines = [f"**{_first_line(plan, groups)}{_drifted(plan)}**", *_refusals(plan), *_drift(plan)]
     footer = _footer(plan, saved, apply)
     budget = MAX_LENGTH - _RESERVE - length(lines) - length(footer)
     tables = _tables(groups, budget * 6 // 10)
@@ -39,9 +39,25 @@ def _first_line(plan: Plan, groups: Sequence[Group]) -> str:
     return summary(groups) if groups else nothing_to_do(plan)
 
 
+def _drifted(plan: Plan) -> str:
+    if not plan.refreshed:
+        return ""
+    found = plural(len(plan.drift), "thing")
+    return f" At the destinations, {found} not as recorded." if plan.drift else " The destinations are as recorded."
+
+
+def _drift(plan: Plan) -> list[str]:
+    shown = [
+        f"- {each.code}: {code(called(each.subject))} {code(cut(each.sentence, 500))}" for each in plan.drift[:_LISTED]
+    ]
+    if (more := len(plan.drift) - _LISTED) > 0:
+        shown.append(f"- … and {more:,} more")
+    return ["", "Drift, apart from what is declared; nothing is done about it by itself:", "", *shown] if shown else []
+
+
 def _refusals(plan: Plan) -> list[str]:
-    shown = [f"- Refused {each.code}: {code(cut(each.sentence, 1_000))}" for each in plan.refusals[:_REFUSALS]]
-    if (more := len(plan.refusals) - _REFUSALS) > 0:
+    shown = [f"- Refused {each.code}: {code(cut(each.sentence, 1_000))}" for each in plan.refusals[:_LISTED]]
+    if (more := len(plan.refusals) - _LISTED) > 0:
         shown.append(f"- … and {plural(more, 'more refusal')}")
     return ["", *shown] if shown else []
 

@@ -48,7 +48,7 @@ def plain(text: str, role: str) -> str:
 def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> str:
     """The plan, with a line end. Nothing to do is one line. `ledger`: its URL, for the header."""
     if plan.is_empty:
-        return nothing_to_do(plan) + "\n"
+        return "\n".join([nothing_to_do(plan), *_drift(plan, style)]) + "\n"
     width = min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
     lines = [header(plan, ledger), ""]
     updated = {each.subject for each in plan.changes if isinstance(each, UpdateDestination)}
@@ -57,10 +57,23 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
         lines.append(f"  {style(sign, role)} {noun:<12} {inert(subject(each)):<{width}}  {inert(headline(each))}")
         lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, updated)]
     lines += ["", counts(plan)] if plan.changes else []
+    lines += _drift(plan, style)
     lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
     if plan.refusals:
         lines.append(f"Nothing of this can be applied · reconcile explain {plan.refusals[0].code}")
     return "\n".join(lines) + "\n"
+
+
+def _drift(plan: Plan, style: Style) -> list[str]:
+    """What a look at the destinations showed, if there was one."""
+    if not plan.refreshed:
+        return []
+    if not plan.drift:
+        return ["No drift: what was looked at is as recorded."]
+    lines = ["", f"Drift: {plural(len(plan.drift), 'thing')} not as recorded; nothing is done about it by itself."]
+    for each in plan.drift:
+        lines.append(f"  {style('!', 'refused')} {inert(called(each.subject))}  {inert(each.sentence)}")
+    return lines
 
 
 def header(plan: Plan, ledger: str | None) -> str:
@@ -98,7 +111,12 @@ def moment(at: datetime) -> str:
 
 def subject(change: AnyChange) -> str:
     """A destination's name, a flow's short name."""
-    return short(change.subject) if "/" in change.subject else change.subject
+    return called(change.subject)
+
+
+def called(subject: str) -> str:
+    """A destination's name as it is, a flow's id in short."""
+    return short(subject) if "/" in subject else subject
 
 
 def mark(change: AnyChange) -> tuple[str, str, str]:
