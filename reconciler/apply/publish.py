@@ -2,47 +2,56 @@
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from reconciler.apply.context import Context
-from reconciler.errors import Conflict
+from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.codec import encode
-from reconciler.ledger.records import FlowHead, LastRun, OpenRun, RunRecord, StagedRecord
+from reconciler.ledger.codec import digest
+from reconciler.ledger.records import Condition, FlowHead, LastRun, OpenRun, RunRecord, StagedRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.manifest import ManifestFile
 from reconciler.values.staged import StagedFile
 
-
-def digest(staged: StagedRecord) -> str:
-    """What the head names at deciding: hex SHA-256 of the staged document's bytes."""
-    return hashlib.sha256(encode(staged)).hexdigest()
+_STAGED_IS_GONE: Final = "L122"
+_TORN: Final = "L110"
 
 
 def roll_forward(context: Context, head: Versioned[FlowHead], now: datetime) -> RunRecord | None:
-    """Completes a decided run: publishes what isn't yet, records, frees. None where another runner closed it meanwhile.
+    """Completes a decided run: publishes what isn't yet, records, frees. None where another runner closed it meanwhile, or a person
+    ended it.
 
     The run's document comes first, then its staged one goes, then the head is closed: so that nothing is left over wherever it ends.
+    What can't be published is noted on the head, for a person, before it is raised.
     """
     run = head.document.open
     if run is None or run.phase != "publishing":
         return None
+    try:
+        return _forward(context, head, run, now)
+    except ReconcilerError as error:
+        _note(context, head.document, run, error, now)
+        raise
+
+
+def _forward(context: Context, head: Versioned[FlowHead], run: OpenRun, now: datetime) -> RunRecord | None:
     key = keys.run(head.document.flow_id, run.slot, run.run_id)
+    # In this order: a staged document that is gone was recorded before.
     staged = context.ledger.read(StagedRecord, keys.staged(run.run_id))
-    if staged is None:
-        recorded = context.ledger.read(RunRecord, key)
-        if recorded is None:
-            _check_closed(context, head.document, run)
-            return None
+    recorded = context.ledger.read(RunRecord, key)
+    if recorded is not None:
         record = recorded.document
+    elif staged is None or digest(staged.document) != run.staged_digest:
+        _check_closed(context, head.document, run)
+        return None
     else:
-        if digest(staged.document) != run.staged_digest:
-            _check_closed(context, head.document, run)
-            return None
         record = _publish(context, head.document, run, staged.document, key)
+    if staged is not None:
         context.ledger.delete(keys.staged(run.run_id), staged.version)
-    return record if _close(context, head, run, record, now) else None
+    closed = _close(context, head, run, record, now)
+    return record if closed and record.outcome == "exported" else None
 
 
 def _publish(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, key: str) -> RunRecord:
@@ -50,14 +59,41 @@ def _publish(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecor
     for file in staged.files:
         destination.publish(file)
     if staged.manifest is not None:
+        ended = context.ledger.read(RunRecord, key)
+        if ended is not None:
+            return ended.document  # by another runner, or by a person: then no reader is to see a manifest
         destination.publish(staged.manifest)
-    record = _record(context, run, staged, destination.location(run.folder), head)
+    return record_once(context, key, run_record(context, head, run, staged, destination.location(run.folder)))
+
+
+def record_once(context: Context, key: str, record: RunRecord) -> RunRecord:
+    """Writes a run's document and returns the one that stands: the first, whoever wrote it."""
     try:
         return context.ledger.create(key, record).document
     except Conflict:
-        # An earlier try, or another runner, wrote it: one document a run, the first stands.
         first = context.ledger.read(RunRecord, key)
         return first.document if first else record
+
+
+def _note(context: Context, head: FlowHead, run: OpenRun, error: ReconcilerError, now: datetime) -> None:
+    """Says on the head why a decided run isn't completed: `held` where trying again won't help, `failed` where it may."""
+    if isinstance(error, OutcomeUnknown) or (isinstance(error, Conflict) and error.code != _STAGED_IS_GONE):
+        return
+    lasting = isinstance(error, DestinationError) and error.permanent
+    lasting = lasting or error.code in (_STAGED_IS_GONE, _TORN)
+    condition = Condition(
+        type="held" if lasting else "failed",
+        code=error.code,
+        sentence=error.summary,
+        at=now,
+        run_id=run.run_id,
+        slot=run.slot,
+    )
+    with suppress(ReconcilerError):  # what is told is why it wasn't published
+        found = context.ledger.head(head.flow_id)
+        if found is not None and found.document.open is not None and found.document.open.run_id == run.run_id:
+            nonce = context.ledger.nonce()
+            context.ledger.swap(found, transitions.conditioned(found.document, condition, nonce=nonce))
 
 
 def _check_closed(context: Context, head: FlowHead, run: OpenRun) -> None:
@@ -65,25 +101,16 @@ def _check_closed(context: Context, head: FlowHead, run: OpenRun) -> None:
     fresh = context.ledger.head(head.flow_id)
     if fresh and fresh.document.open and fresh.document.open.run_id == run.run_id:
         raise Conflict(
-            "L122",
+            _STAGED_IS_GONE,
             "what a decided run staged is not on the ledger",
-            f"staged/{run.run_id} is missing or not what the head names. Nothing was changed. Restore it from a backup.",
+            f"staged/{run.run_id} is missing or not what the head names. Restore it from a backup, or end the run: reconcile ledger "
+            f"abandon {run.run_id}",
         )
 
 
 def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: RunRecord, now: datetime) -> bool:
     """Closes the run on the head, whoever else tries; whether it was us."""
-    last = LastRun(
-        run_id=run.run_id,
-        slot=run.slot,
-        kind=run.kind,
-        rows=record.rows,
-        files=len(record.files),
-        size=record.size,
-        finished_at=now,
-        location=record.location,
-        excluded=record.excluded,
-    )
+    last = _last(run, record, now) if record.outcome == "exported" else None
     current: Versioned[FlowHead] | None = head
     while current and current.document.open and current.document.open.run_id == run.run_id:
         nonce = context.ledger.nonce()
@@ -98,7 +125,22 @@ def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: Ru
     return False
 
 
-def _record(context: Context, run: OpenRun, staged: StagedRecord, location: str, head: FlowHead) -> RunRecord:
+def _last(run: OpenRun, record: RunRecord, now: datetime) -> LastRun:
+    return LastRun(
+        run_id=run.run_id,
+        slot=run.slot,
+        kind=run.kind,
+        rows=record.rows,
+        files=len(record.files),
+        size=record.size,
+        finished_at=now,
+        location=record.location,
+        excluded=record.excluded,
+    )
+
+
+def run_record(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, location: str) -> RunRecord:
+    """What is recorded of a run that was published whole; `location`: of its folder, for people."""
     return RunRecord(
         nonce=context.ledger.nonce(),
         flow=head.flow,

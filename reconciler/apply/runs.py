@@ -13,12 +13,13 @@ from reconciler.apply.claim import Claimed, Wanted, claim
 from reconciler.apply.context import Context
 from reconciler.apply.heartbeat import Heartbeat
 from reconciler.apply.judge import judge
-from reconciler.apply.publish import digest, roll_forward
-from reconciler.apply.settle import forget_staged, give_up, settle
+from reconciler.apply.publish import roll_forward
+from reconciler.apply.settle import forget_staged, give_up, not_begun, settle
 from reconciler.apply.stage import stage
 from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError, Refused
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
+from reconciler.ledger.codec import digest
 from reconciler.ledger.records import FlowHead, RunRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
@@ -39,6 +40,12 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
         claimed = claim(context, head, wanted, now)
     except Conflict:
         return None
+    except OutcomeUnknown:
+        raise
+    except ReconcilerError as error:
+        if wanted.repeats is None:
+            not_begun(context, head, wanted.slot, error, now)
+        raise
     heart = Heartbeat(context, claimed.run)
     try:
         decided = _until_decided(context, claimed, heart, now)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from reconciler.apply.context import Context
 from reconciler.apply.publish import roll_forward
-from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError, Refused
+from reconciler.errors import AccountError, Conflict, DestinationError, ReconcilerError, Refused
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Condition, FlowHead, OpenRun
 from reconciler.stores.ledger import Versioned
@@ -66,24 +67,32 @@ def give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, n
         condition=_condition(error, run, now),
     )
     try:
-        left = context.ledger.swap(head, gone)
+        _discard(context, context.ledger.swap(head, gone))
     except Conflict:
         clear_up(context, run)
-        return
-    try:
-        _discard(context, left)
-    except OutcomeUnknown:
-        raise
-    except ReconcilerError:
-        return  # What ended the run is what is told; the head says what is still to be discarded.
 
 
 def _condition(error: Exception, run: OpenRun, now: datetime) -> Condition | None:
     """What a person is to know of the flow; None leaves it as it is. Of a re-send, who asked for it is told at once."""
     if not isinstance(error, ReconcilerError) or run.kind == "resend":
         return None
-    kind = "held" if isinstance(error, Refused) else "failed"
-    return Condition(type=kind, code=error.code, sentence=error.summary, at=now, run_id=run.run_id, slot=run.slot)
+    return condition(error, run.slot, now, run.run_id)
+
+
+def condition(error: ReconcilerError, slot: datetime, now: datetime, run_id: str | None = None) -> Condition:
+    """`held` by a guard, a policy or a permission; else `failed`."""
+    kind: Literal["held", "failed"] = "held" if isinstance(error, Refused) else "failed"
+    return Condition(type=kind, code=error.code, sentence=error.summary, at=now, run_id=run_id, slot=slot)
+
+
+def not_begun(
+    context: Context, head: Versioned[FlowHead], slot: datetime, error: ReconcilerError, now: datetime
+) -> None:
+    """Says on the head why a run that was wanted couldn't even be claimed."""
+    with suppress(ReconcilerError):  # what is told is why
+        nonce = context.ledger.nonce()
+        new = transitions.conditioned(head.document, condition(error, slot, now), nonce=nonce)
+        context.ledger.swap(head, new)
 
 
 def clear_up(context: Context, run: OpenRun) -> None:
@@ -100,9 +109,13 @@ def forget_staged(context: Context, run_id: str) -> None:
 
 
 def _discard(context: Context, head: Versioned[FlowHead]) -> Versioned[FlowHead]:
+    """What can't be discarded now stays listed, and keeps nothing else from being done: its destination may be gone for good."""
     for each in head.document.abandoned:
         forget_staged(context, each.run_id)
-        context.open_destination(each.destination).discard(each.run_id)
+        try:
+            context.open_destination(each.destination).discard(each.run_id)
+        except (DestinationError, AccountError):
+            continue
         head = context.ledger.swap(
             head, transitions.discarded(head.document, each.run_id, nonce=context.ledger.nonce())
         )

@@ -43,6 +43,37 @@ RUN_CODES = (
         "Write I/N with I from 1 to N, such as --shard 2/3.",
     ),
     Code(
+        "L114",
+        "the ledger can't be backed up whole",
+        "A backup without some of the documents would be taken for a whole one on the day that it is needed.",
+        "Restore the documents that the detail names, then back up again. A folder or bucket can be copied as it is meanwhile.",
+    ),
+    Code(
+        "L115",
+        "the backup isn't whole",
+        "A backup ends with the number of its documents and a digest, and every document is what its key says. This one isn't so.",
+        "Take another backup.",
+    ),
+    Code(
+        "L116",
+        "the backup is from a newer version",
+        "A newer reconciler wrote this file. An older one can't know what it means.",
+        "Upgrade reconciler here to the version that wrote it.",
+    ),
+    Code(
+        "L117",
+        "the ledger isn't empty",
+        "A backup is restored into an empty ledger only: laid over another, it would make runs forget what they exported.",
+        "Name an empty place in Project.spec.ledger, or move what is there away.",
+    ),
+    Code(
+        "L125",
+        "nobody needs to end this run",
+        "Only a decided run that can't be published is ended by a person: an undecided one has shown nothing and is discarded by itself, and "
+        "one that isn't held is completed by the next run.",
+        "Do what the detail says.",
+    ),
+    Code(
         "L113",
         "a run of the ledger is missing",
         "The document that says what a run exported is gone from the ledger.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import TypeVar
@@ -26,6 +27,11 @@ _OURS = re.compile(rb'"schemaVersion":%d[,}]' % FORMAT_VERSION)
 def encode(document: Document) -> bytes:
     """Compact JSON in UTF-8 with sorted keys."""
     return json.dumps(document.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(document: Document) -> str:
+    """Hex SHA-256 of a document's bytes: what a head names of what its run staged."""
+    return hashlib.sha256(encode(document)).hexdigest()
 
 
 def decode(kind: type[D], key: str, body: bytes) -> D:

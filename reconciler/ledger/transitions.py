@@ -95,10 +95,14 @@ def record(
     """Closes a decided run: slot done, cursor advanced where nothing was applied since it was claimed. A re-send leaves no trace on
     the head, but for a condition that was its own.
 
-    `last` is None for a run that ended without an export (abandoned by hand); then the cursor stays and the slot counts as done.
+    `last` is None for a run that a person ended; then the cursor stays, the slot counts as done, and what it still has staged is listed
+    for discarding.
     """
     run = _open(head, run_id, "publishing")
     changes: dict[str, object] = {"open": None, "recorded_at": now}
+    if last is None:
+        left = AbandonedRun(run_id=run_id, destination=run.spec.destination, reason="it was ended by a person", at=now)
+        changes["abandoned"] = (*head.abandoned, left)
     if run.kind == "resend":
         if head.condition is not None and head.condition.run_id == run_id:
             changes["condition"] = None

@@ -72,11 +72,13 @@ def by_urgency(found: Iterable[FlowStatus]) -> list[FlowStatus]:
 
 def _state(head: FlowHead, waiting: Due, now: datetime) -> tuple[State, str]:
     run, condition = head.open, head.condition
-    if run is not None and run.lease.until > now:
+    stuck = run is not None and condition is not None and condition.run_id == run.run_id
+    if run is not None and run.lease.until > now and not stuck:
         return "running", f"{run.phase} {run.kind}, slot {_moment(run.slot)}"
     if condition is not None:
         tries = f" ({condition.attempts:,} times)" if condition.attempts > 1 else ""
-        return condition.type, f"{condition.code} {condition.sentence}{tries}"
+        which = f" · run {condition.run_id}" if stuck else ""
+        return condition.type, f"{condition.code} {condition.sentence}{tries}{which}"
     if run is not None:
         done = "complete" if run.phase == "publishing" else "discard"
         return "late", f"the runner of slot {_moment(run.slot)} is gone; the next run will {done} its work"
