@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.api.applying import Performed
     from reconciler.api.history import History
     from reconciler.api.runs import Event
+    from reconciler.api.tending import Ended
     from reconciler.api.verifying import Report
     from reconciler.api.wiring import Wiring
     from reconciler.config.desired import Desired
@@ -255,6 +256,52 @@ class Project:
             done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
         free(sweep, actual, hooks.told)
         return done
+
+    # Tending the ledger by hand --------------------------------------------------------------------------------------------
+
+    def back_up(self, path: Path) -> int:
+        """The whole ledger as one file that only its owner may read; returns how many documents. Runs may go on meanwhile.
+
+        Raises `StoreError` L118: documents are damaged or missing, all of them named.
+        """
+        from reconciler.stores.backup import save
+
+        return save(self.ledger(), path)
+
+    def restore(self, path: Path) -> int:
+        """A backup into the ledger, which must be empty, or hold what an earlier try left; returns how many documents.
+
+        Raises `StoreError` L115, L116: the file isn't whole, or newer; `Conflict` L117; `Refused` L150.
+        """
+        from reconciler.api.tending import restore_into
+
+        wiring = self._wiring()
+        return restore_into(wiring.ledger(), wiring.place, path)
+
+    def end_run(self, run_id: str) -> Ended:
+        """Ends a decided run that can't be published: what of it had been is recorded, its slot counts as done, its cursor stays.
+
+        Raises `UsageError` U113, `Conflict` L125.
+        """
+        from reconciler.api.tending import end_run
+        from reconciler.api.wiring import clock
+        from reconciler.apply.horizon import latest
+
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        actual = _made(ledger)
+        of_environment(actual, self.environment)
+        now = latest(actual, clock())
+        return end_run(wiring.context(ledger, QUIET), actual, run_id, wiring.applied(now).by, now)
+
+    def release(self, flow: str) -> str:
+        """Ends the lease of a flow's open run, for a runner that is surely dead; returns the run's id. Raises `Conflict` U108."""
+        from reconciler.api.tending import release
+
+        ledger = self.ledger()
+        actual = _made(ledger)
+        of_environment(actual, self.environment)
+        return release(ledger, actual, flow)
 
     def _wiring(self) -> Wiring:
         from reconciler.api.wiring import Wiring

@@ -14,9 +14,10 @@ from reconciler.apply.publish import record_once, roll_forward, run_record
 from reconciler.apply.settle import settle
 from reconciler.destinations.base import Destination
 from reconciler.errors import AccountError, Conflict, DestinationError, StoreError
-from reconciler.ledger import keys
+from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import FlowHead, OpenRun, RunRecord, StagedRecord
 from reconciler.stores.ledger import Versioned
+from reconciler.values.identity import FlowId
 from reconciler.values.manifest import ManifestFile
 
 
@@ -58,6 +59,14 @@ def end_decided(context: Context, head: Versioned[FlowHead], by: str, now: datet
     roll_forward(context, head, now)
     settle(context, document.flow_id, now)
     return stands
+
+
+def forget(context: Context, flow_id: FlowId, run_id: str, now: datetime) -> None:
+    """Gives up what an abandoned run staged, where its destination is gone for good: one last try, then it is no longer listed."""
+    head = settle(context, flow_id, now)
+    if head is not None and any(each.run_id == run_id for each in head.document.abandoned):
+        nonce = context.ledger.nonce()
+        context.ledger.swap(head, transitions.discarded(head.document, run_id, nonce=nonce))
 
 
 def _staged(context: Context, run: OpenRun) -> StagedRecord | None:

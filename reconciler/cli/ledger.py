@@ -1,19 +1,20 @@
-"""`reconcile ledger`: look at what is recorded; end a dead runner's lease."""
+"""`reconcile ledger`: look at what is recorded, back it up and restore it, end what a person has to end."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from reconciler.cli.here import Here
 from reconciler.cli.options import ENVIRONMENT
-from reconciler.errors import Conflict, UsageError
+from reconciler.errors import UsageError
 
 
 @click.group("ledger")
 def command() -> None:
-    """Look at the ledger, and release a dead runner's lease."""
+    """Look at the ledger, back it up, restore it, end what a person has to end."""
 
 
 @command.command("show")
@@ -48,17 +49,63 @@ def release(here: Here, flow: str, environment: str | None) -> None:
 
     For a runner that is surely dead. One that is alive loses nothing but its work: it can't publish what another took over.
     """
-    from reconciler.api.choose import Choice, chosen
-    from reconciler.api.project import of_environment
-    from reconciler.ledger import transitions
+    run_id = here.project(environment).release(flow)
+    here.console.out(f"Released run {run_id}. Next: reconcile run")
 
-    ledger = here.project(environment).ledger()
-    actual = ledger.actual()
-    of_environment(actual, environment)
-    head = ledger.head(chosen(actual, Choice(flow))[0].flow_id)
-    run = head.document.open if head else None
-    if head is None or run is None:
-        raise Conflict("U108", "there is nothing to release", f"{flow} has no open run.")
-    over = run.lease.model_copy(update={"until": run.claimed_at})
-    ledger.swap(head, transitions.renew(head.document, run.run_id, over, nonce=ledger.nonce()))
-    here.console.out(f"Released run {run.run_id}. Next: reconcile run")
+
+@command.command("abandon")
+@click.argument("run")
+@ENVIRONMENT
+@click.pass_obj
+def abandon(here: Here, run: str, environment: str | None) -> None:
+    """End the held RUN, whose files can't be published.
+
+    What had been published stays and is recorded, the rest is discarded. Its slot counts as done, but the flow's cursor stays: its rows go
+    out with the next export. Ends with 5 where the run is not held, since it is completed by itself.
+    """
+    from reconciler.present.words import plural
+
+    done = here.project(environment).end_run(run)
+    if done.record is None:
+        here.console.out(f"Given up: what run {run} of {done.flow} had staged is no longer looked after.")
+    elif done.record.outcome == "exported":
+        here.console.out(f"Run {run} of {done.flow} was completed by another runner meanwhile.")
+    else:
+        manifest = "its manifest too" if done.record.manifest else "no manifest"
+        published = f"{plural(len(done.record.files), 'file')} had been published, {manifest}"
+        here.console.out(
+            f"Ended run {run} of {done.flow}: {published}. The cursor stays: its rows go out with the next export."
+        )
+
+
+@command.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@ENVIRONMENT
+@click.pass_obj
+def export(here: Here, file: Path, environment: str | None) -> None:
+    """Back the ledger up to FILE, which only its owner may read. Runs may go on meanwhile.
+
+    Refuses where a document is damaged or missing, and names all of them.
+    """
+    from reconciler.present.words import plural
+
+    documents = here.project(environment).back_up(file)
+    here.console.out(f"Saved {plural(documents, 'document')} to {file}. Back: reconcile ledger import {file}")
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@ENVIRONMENT
+@click.pass_obj
+def import_(here: Here, file: Path, environment: str | None) -> None:
+    """Restore the ledger from FILE. It must be empty, or hold what an import of this file left that ended halfway.
+
+    What was exported after the backup isn't known to it: the next run exports that again, unless it is looked after first.
+    """
+    from reconciler.present.words import plural
+
+    documents = here.project(environment).restore(file)
+    here.console.out(
+        f"Restored {plural(documents, 'document')}. What was exported after the backup goes out again with the next run. "
+        "Before that, look for it: reconcile verify"
+    )

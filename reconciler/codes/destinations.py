@@ -136,8 +136,8 @@ DESTINATION_CODES = (
         "The run was decided, but its staged file is gone and its time is over, so the store may have removed "
         "it, or the recipient took it. "
         "Which one can't be told.",
-        "Ask the recipient. End the run with `reconcile ledger abandon RUN`; `export --again SLOT` sends the "
-        "slot again.",
+        "Ask the recipient. End the run with `reconcile ledger abandon RUN`: its rows go out again with the flow's "
+        "next export.",
     ),
     Code(
         "D131",

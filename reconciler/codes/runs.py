@@ -43,7 +43,7 @@ RUN_CODES = (
         "Write I/N with I from 1 to N, such as --shard 2/3.",
     ),
     Code(
-        "L114",
+        "L118",
         "the ledger can't be backed up whole",
         "A backup without some of the documents would be taken for a whole one on the day that it is needed.",
         "Restore the documents that the detail names, then back up again. A folder or bucket can be copied as it is meanwhile.",
@@ -72,6 +72,12 @@ RUN_CODES = (
         "Only a decided run that can't be published is ended by a person: an undecided one has shown nothing and is discarded by itself, and "
         "one that isn't held is completed by the next run.",
         "Do what the detail says.",
+    ),
+    Code(
+        "U113",
+        "no open run has this id",
+        "A run that was recorded, or was never begun, can't be ended.",
+        "reconcile status shows the runs that are held, with their ids.",
     ),
     Code(
         "L113",

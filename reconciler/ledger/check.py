@@ -23,22 +23,26 @@ def checked(key: str, body: bytes) -> Document:
         case keys.PROJECT:
             return decode(ProjectRecord, key, body)
         case keys.DESTINATIONS:
-            destination = decode(DestinationRecord, key, body)
-            return _if(destination.name == name, key, destination)
+            return decode(DestinationRecord, key, body)
         case keys.FLOWS:
-            head = decode(FlowHead, key, body)
-            return _if(head.flow == name, key, head)
+            return decode(FlowHead, key, body)
         case keys.PINS:
             pin = decode(PinRecord, key, body)
             return _if(pin.pin.digest() == name, key, pin)
         case keys.STAGED:
-            staged = decode(StagedRecord, key, body)
-            return _if(staged.run_id == name, key, staged)
+            return decode(StagedRecord, key, body)
         case keys.RUNS:
             run = decode(RunRecord, key, body)
-            return _if(keys.run(FlowId.parse(run.flow), run.slot, run.run_id) == key, key, run)
+            return _if(_run_key(run) == key, key, run)
         case _:
             raise torn(key)
+
+
+def _run_key(run: RunRecord) -> str | None:
+    try:
+        return keys.run(FlowId.parse(run.flow), run.slot, run.run_id)
+    except ValueError:
+        return None
 
 
 def _if(right: bool, key: str, document: Document) -> Document:

@@ -35,7 +35,7 @@ _ORDER: Final = (keys.PROJECT, keys.FLOWS, keys.DESTINATIONS, keys.PINS, keys.ST
 def save(ledger: Ledger, path: Path) -> int:
     """Writes a ledger to a file that only its owner may read, whole or not at all; returns how many documents.
 
-    Raises `Conflict` L151: there is no ledger; `StoreError` L114: documents are damaged or missing, all of them named; OSError.
+    Raises `Conflict` L151: there is no ledger; `StoreError` L118: documents are damaged or missing, all of them named; OSError.
     """
     project = ledger.read(ProjectRecord, keys.PROJECT)
     if project is None:
@@ -52,7 +52,7 @@ def save(ledger: Ledger, path: Path) -> int:
             documents += 1
         if wrong := damaged + [f"{key} (missing)" for key in references.missing()]:
             raise StoreError(
-                "L114",
+                "L118",
                 "the ledger can't be backed up whole",
                 f"Damaged or missing: {_some(wrong)}. Nothing was written. Restore them from an earlier backup or the store's object "
                 "versions.",

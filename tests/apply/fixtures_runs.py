@@ -15,7 +15,7 @@ from reconciler.datasets.open import open_dataset
 from reconciler.destinations.open import open_destination
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import Applied, FlowHead
+from reconciler.ledger.records import Applied, FlowHead, ProjectRecord
 from reconciler.ledger.store import Store
 from reconciler.resources.activation import Guards
 from reconciler.resources.effective import EffectiveDestination, EffectiveSource, ExportColumn, FlowSpec
@@ -94,6 +94,13 @@ class House:
             suspend=False,
             protect=False,
         ).model_copy(update=changes)
+
+    def found(self) -> None:
+        """Makes the ledger's own document, as a first apply does."""
+        record = ProjectRecord(
+            nonce=self.ledger.nonce(), format_version=1, lineage="the-line", simulated=False, serial=1, created_at=SLOT
+        )
+        self.ledger.create(keys.PROJECT, record)
 
     def apply(self, **changes: object) -> None:
         """Records the flow as an apply would, and makes the destination."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.apply.abandon import end_decided
+from reconciler.apply.abandon import end_decided, forget
 from reconciler.apply.context import Context
 from reconciler.apply.runs import Wanted, run_flow, settle
 from reconciler.destinations.base import DESTINATION_EFFECTS, Destination
@@ -183,18 +183,46 @@ def decided_and_dead(house: House, bomb: Bomb) -> Context:
 def test_a_destination_that_cannot_be_looked_at_does_not_keep_a_run_from_being_ended(house: House) -> None:
     hold(house, error=UNREACHABLE)
 
-    class Gone:
-        def __getattr__(self, name: str) -> Any:
-            raise UNREACHABLE
-
-    context = house.context()
-    record = end(house, replace(context, open_destination=lambda _: Gone()))  # type: ignore[arg-type,return-value]
+    record = end(house, unreachable(house))
     assert record.files == ()
     assert "could not be seen" in record.why
     head = house.head().document
     assert (head.open, len(head.abandoned)) == (None, 1)
     assert run_flow(house.context(), FLOW, Wanted(SLOT + DAY), SLOT + DAY) is not None
     assert (house.head().document.abandoned, house.staged()) == ((), [])
+
+
+def unreachable(house: House) -> Context:
+    class Gone:
+        def __getattr__(self, name: str) -> Any:
+            raise UNREACHABLE
+
+    return replace(house.context(), open_destination=lambda _: Gone())  # type: ignore[arg-type,return-value]
+
+
+def test_what_can_never_be_discarded_can_be_given_up(house: House) -> None:
+    run = hold(house, error=UNREACHABLE)
+    end(house, unreachable(house))
+    forget(unreachable(house), FLOW, run.run_id, SLOT)
+    assert house.head().document.abandoned == ()
+    forget(unreachable(house), FLOW, run.run_id, SLOT)
+
+
+def test_a_run_whose_staged_document_is_lost_is_held_and_can_be_ended(house: House) -> None:
+    run = hold(house)
+    key = keys.staged(run.run_id)
+    found = house.store.read(key)
+    assert found is not None
+    house.store.delete(key, found.version)
+    with pytest.raises(Conflict, match="L122"):
+        settle(house.context(), FLOW, SLOT)
+    condition = house.head().document.condition
+    assert condition is not None
+    assert (condition.type, condition.code) == ("held", "L122")
+    record = end(house)
+    assert [(each.path.rpartition("/")[2][:10], each.sha256) for each in record.files] == [("part-00000", "")]
+    head = house.head().document
+    assert (head.open, head.abandoned, house.staged()) == (None, (), [])
 
 
 def test_where_nothing_can_be_read_what_is_no_longer_staged_counts_as_published(house: House) -> None:

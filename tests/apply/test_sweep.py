@@ -33,6 +33,7 @@ def house(tmp_path: Path) -> House:
 def lived(folder: Path) -> House:
     house = House(folder)
     house.put("0.csv", [("0", "US")])
+    house.found()
     house.apply()
     night(house, 0)
     return house

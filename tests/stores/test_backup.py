@@ -31,8 +31,7 @@ DAY = timedelta(days=1)
 def house(tmp_path: Path) -> House:
     """A ledger after two nights."""
     house = House(tmp_path / "house")
-    record = ProjectRecord(nonce="p", format_version=1, lineage="the-line", simulated=False, serial=3, created_at=SLOT)
-    house.ledger.create(keys.PROJECT, record)
+    house.found()
     house.apply()
     for number in range(2):
         house.put(f"{number}.csv", [(str(number), "US")])
@@ -124,7 +123,7 @@ def test_torn_documents_are_all_named_and_nothing_is_written(house: House, tmp_p
     run = next(key for key, _ in house.store.list(keys.RUNS))
     tear(house, run)
     tear(house, keys.flow(FLOW))
-    with pytest.raises(StoreError, match="L114") as caught:
+    with pytest.raises(StoreError, match="L118") as caught:
         save(house.ledger, tmp_path / "backup")
     assert run in caught.value.detail
     assert keys.flow(FLOW) in caught.value.detail
@@ -134,7 +133,7 @@ def test_torn_documents_are_all_named_and_nothing_is_written(house: House, tmp_p
 def test_a_pin_that_is_missing_is_named(house: House, tmp_path: Path) -> None:
     key, version = next(iter(house.store.list(keys.PINS)))
     house.store.delete(key, version)
-    with pytest.raises(StoreError, match="L114") as caught:
+    with pytest.raises(StoreError, match="L118") as caught:
         save(house.ledger, tmp_path / "backup")
     assert key in caught.value.detail
 
