@@ -113,12 +113,13 @@ class Project:
         destinations: tuple[str, ...] = (),
         select: tuple[str, ...] = (),
         at: datetime | None = None,
+        ledger: Ledger | None = None,
     ) -> tuple[FlowStatus, ...]:
-        """How the applied flows are doing, those that need a person first."""
+        """How the applied flows are doing, those that need a person first. `ledger`: what `ledger` gave, to look at it again."""
         from reconciler.api.choose import Choice, applied_flow, chosen
         from reconciler.present.status import by_urgency, flow_status
 
-        actual = _made(self.ledger())
+        actual = _made(ledger or self.ledger())
         now = _now(at)
         heads = [applied_flow(actual, flow)] if flow else chosen(actual, Choice(None, destinations, select))
         return tuple(by_urgency(flow_status(head, now) for head in heads))

@@ -79,7 +79,7 @@ def command(
         return exits.REFUSED
     if found.changes:
         _agree(yes, reviewed=saved is not None)
-    with working(here.console, "apply") as hooks:
+    with working(here, environment, "apply") as hooks:
         done = project.apply(saved or found, at=now, exports=not no_exports, desired=desired, hooks=hooks)
     if done.results:
         here.console.out(totals(done.results))

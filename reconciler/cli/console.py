@@ -61,9 +61,9 @@ class Console:
 
     def out_json(self, data: dict[str, object]) -> None:
         """A result for machines, versioned."""
-        import json
+        from reconciler.present.json_text import versioned
 
-        self.out(json.dumps({"version": VERSION, **data}, indent=2, ensure_ascii=False))
+        self.out(versioned(data))
 
     # Progress and diagnostics ---------------------------------------------------------------------------------------------
 
@@ -127,7 +127,8 @@ class Console:
 
     def _raw(self, stream: IO[str], text: str) -> None:
         try:
-            click.echo(text, file=stream, nl=False, color=coloured(stream))
+            # Whoever styles text asks `coloured`; what clears a line must reach a terminal without colours too.
+            click.echo(text, file=stream, nl=False, color=stream.isatty())
         except OSError as error:
             if stream is sys.stdout and error.errno != errno.EPIPE:
                 self.failure = self.failure or error
@@ -153,6 +154,11 @@ def style_for(stream: IO[str]) -> Style:
     if not coloured(stream):
         return plain
     return lambda text, role: click.style(text, **_COLOURS.get(role, {}))
+
+
+def redraws(stream: IO[str]) -> bool:
+    """Whether what was written can be written over: on a terminal that understands more than line ends."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def width(stream: IO[str]) -> int | None:

@@ -26,5 +26,5 @@ def command(here: Here, flow: str, full: bool, again: str | None, environment: s
     nothing else. Ends with 4 where the flow or those files changed since.
     """
     when = moment(at)
-    with working(here.console) as hooks:
+    with working(here, environment, "run") as hooks:
         here.project(environment).export(flow, full=full, again=again, at=when, hooks=hooks)

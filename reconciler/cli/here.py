@@ -9,6 +9,7 @@ from reconciler.cli.console import Console
 if TYPE_CHECKING:
     from reconciler.api.project import Project
     from reconciler.config.desired import Desired
+    from reconciler.present.commands import Shell
 
 
 class Here(NamedTuple):
@@ -22,6 +23,12 @@ class Here(NamedTuple):
         from reconciler.api.project import Project
 
         return Project.open(self.directory, environment)
+
+    def shell(self, environment: str | None = None) -> Shell:
+        """How commands are written so that they work where this one was given."""
+        from reconciler.present.commands import Shell
+
+        return Shell(self.directory, environment)
 
     def desired(self, environment: str | None) -> Desired:
         """What is declared. Says what is wrong on stderr. Raises `NotValid` where that is an error."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
+from reconciler.cli.console import width
 from reconciler.cli.here import Here
 from reconciler.cli.options import flow_options
 
@@ -32,4 +35,8 @@ def command(
     if form == "json":
         here.console.out_json({"runs": [as_data(each) for each in found.runs], "total": found.total})
     else:
-        here.console.out(as_text(found.runs, found.total))
+        again = ["history", *([flow] if flow else [])]
+        for name, values in (("--destination", destinations), ("--select", select)):
+            again += [word for value in values for word in (name, value)]
+        everything = here.shell(environment).command(*again, "-n", str(found.total))
+        here.console.out(as_text(found.runs, found.total, everything=everything, width=width(sys.stdout)))

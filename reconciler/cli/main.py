@@ -121,7 +121,7 @@ def _called(arguments: list[str], console: Console) -> int:
         console.say("Terminated.", "interrupted", "error")
         return exits.SIGNALLED + signal.SIGTERM
     except Stopped as stopped:
-        console.say(f"Stopped. Next: reconcile {stopped.then}", "interrupted", "error", exitCode=stopped.exit_code)
+        console.say(f"Stopped. Next: {stopped.then}", "interrupted", "error", exitCode=stopped.exit_code)
         return stopped.exit_code
     except click.ClickException as error:
         return _usage(error, console)

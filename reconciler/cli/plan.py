@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,12 +76,13 @@ def command(
         desired=desired,
     )
     saved = save(found) if out is not None else None
+    then = here.shell(environment).command("apply", str(out)) if out is not None else ""
     against = desired.project.spec.ledger.url if base is None else f"as at {inert(base)}"
-    here.console.out(_shown(found, saved, form, against, _apply(out) if out else ""))
+    here.console.out(_shown(found, saved, form, against, then))
     if out is not None and saved is not None and not found.refusals:
         write_plan(saved, out)
         until = f"{saved.expires:%Y-%m-%d %H:%M} UTC"
-        said = f"Saved to {inert(str(out))} (plan {saved.digest[:12]}, valid until {until}). Apply exactly this: {_apply(out)}"
+        said = f"Saved to {inert(str(out))} (plan {saved.digest[:12]}, valid until {until}). Apply exactly this: {then}"
         if form == "text":
             here.console.out(said)
         else:
@@ -108,10 +108,3 @@ def _shown(found: Plan, saved: SavedPlan | None, form: str, against: str, apply:
     if form == "markdown":
         return as_markdown(found, saved=saved if not found.refusals else None, apply=apply)
     return as_text(found, ledger=against, style=style_for(sys.stdout))
-
-
-def _apply(out: Path) -> str:
-    """The command that applies exactly this, to be pasted."""
-    from reconciler.present.words import inert
-
-    return f"reconcile apply {shlex.quote(inert(str(out)))}"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.cli.console import Console, width
+from reconciler.cli.console import Console, redraws, width
 
 if TYPE_CHECKING:
     from reconciler.export.job import Progress
@@ -21,6 +21,8 @@ FIRST = 10
 """Seconds before the first plain line."""
 EVERY = 30
 """Seconds between plain lines."""
+NARROW = 80
+"""Columns of a terminal that doesn't say."""
 _REDRAW = 0.2
 
 
@@ -72,8 +74,8 @@ class Display:
         """Draws what is due to be drawn."""
         with self._lock:
             now = self._clock()
-            if self.console.form == "text" and (columns := width(sys.stderr)) is not None:
-                self._line(now, columns)
+            if self.console.form == "text" and redraws(sys.stderr):
+                self._line(now, width(sys.stderr) or NARROW)
             else:
                 self._plain(now)
 

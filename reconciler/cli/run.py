@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 import click
 
 from reconciler.cli import exits
 from reconciler.cli.here import Here
 from reconciler.cli.options import AT, ENVIRONMENT, SELECT, moment, part_of
 from reconciler.cli.work import working
+
+if TYPE_CHECKING:
+    from reconciler.api.runs import Event
 
 
 @click.command("run")
@@ -30,9 +36,21 @@ def command(
     from reconciler.api.runs import NotExported
 
     when, part = moment(at), part_of(shard)
-    with working(here.console) as hooks:
+    with working(here, environment, "run") as hooks:
         events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=hooks)
     if not events:
         here.console.out("Nothing due.")
+    elif len(events) > 1:
+        here.console.out(_totals(events))
     errors = [each.error for each in events if isinstance(each, NotExported | NotPurged)]
     return exits.of_several(errors, len(events) - len(errors))
+
+
+def _totals(events: tuple[Event, ...]) -> str:
+    """`37 exported · 1 failed`."""
+    from reconciler.api.purges import NotPurged, Purged
+    from reconciler.api.runs import Exported, NotExported
+
+    verbs = {Exported: "exported", Purged: "purged", NotExported: "failed", NotPurged: "failed"}
+    found = Counter(verbs[type(each)] for each in events)
+    return " · ".join(f"{number:,} {verb}" for verb, number in found.items())

@@ -37,7 +37,7 @@ def terminated(_number: int, _frame: object) -> None:
 
 
 @contextmanager
-def stopping(console: Console, then: str = "run") -> Iterator[Callable[[], bool]]:
+def stopping(console: Console, then: str) -> Iterator[Callable[[], bool]]:
     """Yields whether somebody asked to stop. Raises `Stopped` at its end if so, whatever was finished by then.
 
     A signal that the process was started to ignore, as by nohup, stays ignored.

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.console import style_for
+from reconciler.cli.console import redraws, style_for, width
 from reconciler.cli.here import Here
 from reconciler.cli.options import flow_options, moment
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.present.status import FlowStatus
+
+EVERY = 5.0
+"""Seconds between two looks of --watch."""
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
 @click.command("status")
 @flow_options
 @click.option("--at", metavar="TIME", help="As if it were TIME (ISO 8601 with a zone).")
+@click.option("--watch", is_flag=True, help="Look again every few seconds, until Ctrl-C.")
 @click.pass_obj
 def command(
     here: Here,
@@ -23,20 +37,77 @@ def command(
     environment: str | None,
     form: str,
     at: str | None,
+    watch: bool,
 ) -> None:
     """How applied flows are doing.
 
     One line a flow, those that need a person first: failed, held, late, due, running, suspended, ready. A flow that is
-    due is late after an hour, or once it missed a slot. FLOW is <destination>/<name>, or a full flow id.
+    due is late after an hour, or once it missed a slot. FLOW is <destination>/<name>, or a full flow id; more is said of
+    one. --watch redraws on a terminal; elsewhere it shows all again once something changed, JSON one object a line.
     """
     from reconciler.api.wiring import clock
-    from reconciler.cli.main import COMMANDS
-    from reconciler.present.status import as_data, as_text
 
+    if watch and at is not None:
+        raise click.UsageError("--watch looks at the clock; --at is for a single look.")
     now = moment(at) or clock()
-    found = here.project(environment).status(flow, destinations=destinations, select=select, at=now)
-    if form == "json":
-        items = [as_data(each, commands=COMMANDS) for each in found]
-        here.console.out_json({"at": now.isoformat().replace("+00:00", "Z"), "flows": items})
-        return
-    here.console.out(as_text(found, commands=COMMANDS, style=style_for(sys.stdout)))
+    project = here.project(environment)
+    ledger = project.ledger()
+
+    def look(when: datetime) -> tuple[FlowStatus, ...]:
+        return project.status(flow, destinations=destinations, select=select, at=when, ledger=ledger)
+
+    view = _View(here, environment, form, detailed=flow is not None)
+    if watch:
+        _watch(view, look, clock)
+    else:
+        here.console.out(view.text(look(now), now))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How a look is shown."""
+
+    here: Here
+    environment: str | None
+    form: str
+    detailed: bool
+
+    def text(self, found: tuple[FlowStatus, ...], now: datetime, *, indent: int | None = 2) -> str:
+        """One look, with a line end."""
+        from reconciler.present.json_text import versioned
+        from reconciler.present.status import as_data, as_text, details
+
+        shell = self.here.shell(self.environment)
+        if self.form == "json":
+            items = [as_data(each, shell=shell) for each in found]
+            return versioned({"at": now.isoformat().replace("+00:00", "Z"), "flows": items}, indent=indent)
+        text = as_text(found, shell=shell, style=style_for(sys.stdout), width=width(sys.stdout))
+        return text + "".join(f"\n{details(each)}" for each in found if self.detailed)
+
+
+def _watch(
+    view: _View,
+    look: Callable[[datetime], tuple[FlowStatus, ...]],
+    clock: Callable[[], datetime],
+) -> None:
+    """Until a signal. What can't be looked at the first time is an error; later it is said, and looked at again."""
+    console = view.here.console
+    redrawn = view.form == "text" and redraws(sys.stdout)
+    seen: object = None
+    while True:
+        now = clock()
+        try:
+            found = look(now)
+        except ReconcilerError as error:
+            if seen is None:
+                raise
+            console.error(error)
+        else:
+            # Ages change all the time; that alone is nothing to tell where lines add up.
+            what = [(each.head.nonce, each.state, each.next_slot, each.missed, each.note) for each in found]
+            if redrawn:
+                console.out(f"{_CLEAR}{view.text(found, now)}\n{now:%Y-%m-%d %H:%M:%S} UTC · Ctrl-C ends")
+            elif what != seen:
+                console.out(view.text(found, now, indent=None))
+            seen = what
+        time.sleep(EVERY)

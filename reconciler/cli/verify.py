@@ -13,6 +13,7 @@ from reconciler.cli.options import flow_options
 
 if TYPE_CHECKING:
     from reconciler.api.verifying import Report
+    from reconciler.present.commands import Shell
 
 
 @click.command("verify")
@@ -36,11 +37,11 @@ def command(
     if form == "json":
         here.console.out_json(_data(report))
     else:
-        here.console.out("\n".join(_text(report)))
+        here.console.out("\n".join(_text(report, here.shell(environment))))
     return exits.FAILED if report.findings else exits.DONE
 
 
-def _text(report: Report) -> Iterator[str]:
+def _text(report: Report, shell: Shell) -> Iterator[str]:
     from reconciler.present.words import inert, plural
 
     for finding in report.findings:
@@ -58,6 +59,13 @@ def _text(report: Report) -> Iterator[str]:
         f"{plural(wrong, 'thing')} not as recorded" if wrong else "all as recorded" if read else "nothing to verify"
     )
     yield f"{plural(len(read), 'run')}, {plural(files, 'file')} verified: {verdict}"
+    damaged = dict.fromkeys(
+        (finding.flow, finding.run_id) for finding in report.findings if finding.problem in ("missing", "changed")
+    )
+    again = [shell.command("export", flow, "--again", run) for flow, run in damaged if flow and run]
+    if again:
+        yield "To send what is missing or changed once more, in a folder of its own:"
+        yield from (f"  {each}" for each in again)
 
 
 def _data(report: Report) -> dict[str, object]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reconciler.cli.console import Console, error_fields
+from reconciler.cli.here import Here
 from reconciler.cli.progress import Display
 from reconciler.cli.signals import stopping
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def working(console: Console, then: str = "run") -> Iterator[Hooks]:
+def working(here: Here, environment: str | None, *then: str) -> Iterator[Hooks]:
     """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it; `then`: the command that goes on."""
     from reconciler.api.hooks import Hooks
 
-    with stopping(console, then) as stop, Display(console) as display:
+    console = here.console
+    with stopping(console, here.shell(environment).command(*then)) as stop, Display(console) as display:
 
         def told(event: object) -> None:
             if (flow := _flow(event)) is not None:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from reconciler.ledger.records import RunRecord
 from reconciler.present.results import size
 from reconciler.present.status import duration
-from reconciler.present.words import inert, plural, short
+from reconciler.present.words import cut, inert, plural, short
 
 _RIGHT = {3, 4, 5, 6}
 
 
-def as_text(runs: Sequence[RunRecord], total: int) -> str:
-    """One line a run, as given, with a line end. `total`: how many there are."""
+def as_text(runs: Sequence[RunRecord], total: int, *, everything: str, width: int | None = None) -> str:
+    """One line a run, as given, with a line end. `total`: how many there are; `everything`: the command that shows all. `width`: where
+    lines are cut."""
     if not runs:
         return "No runs yet.\n"
     rows = [_row(run) for run in runs]
@@ -26,8 +27,9 @@ def as_text(runs: Sequence[RunRecord], total: int) -> str:
         ).rstrip()
         for row in rows
     ]
+    lines = [cut(line, width) for line in lines] if width else lines
     if total > len(runs):
-        lines.append(f"{plural(total, 'run')}; the newest {len(runs):,} are shown (-n {total} for all)")
+        lines.append(f"{plural(total, 'run')}; the newest {len(runs):,} are shown. All: {everything}")
     return "\n".join(lines) + "\n"
 
 

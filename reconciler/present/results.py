@@ -40,13 +40,21 @@ def export_line(run: RunRecord) -> str:
     name = short(run.flow)
     line = f"  ✓ export       {inert(name)}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
     line += excluded(run.excluded)
-    line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}"
+    line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}{_took(run)}"
     return f"{line}\n{_INDENT}{inert(run.location)}"
+
+
+def _took(run: RunRecord) -> str:
+    """` · 9.2 s`; nothing where the recorded times don't tell: both are one where a test's clock stood still."""
+    seconds = (run.finished_at - run.claimed_at).total_seconds()
+    if seconds <= 0:
+        return ""
+    return f" · {seconds:.1f} s" if seconds < 60 else f" · {int(seconds) // 60}:{int(seconds) % 60:02} min"
 
 
 def failure_line(noun: str, name: str, error: ReconcilerError) -> str:
     """What failed, why, and what to do."""
-    return f"  ✗ {noun:<12} {inert(name)}  {error.code} {error.summary}\n{_INDENT}{inert(error.detail)}"
+    return f"  ✗ {noun:<12} {inert(name)}  {error.code} {error.summary} · reconcile explain {error.code}\n{_INDENT}{inert(error.detail)}"
 
 
 def purge_line(flow: str, files: int) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from shlex import quote
-from typing import Literal
+from typing import Literal, assert_never
 
 from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
-from reconciler.present.words import excluded, inert, plural
+from reconciler.present.commands import HERE, Shell
+from reconciler.present.words import cut, excluded, inert, location, plural, schedule
 from reconciler.values.slot import slot_text
 
 State = Literal["failed", "held", "late", "due", "running", "suspended", "ready"]
@@ -29,7 +29,7 @@ def plain(text: str, role: str) -> str:
 class FlowStatus:
     """One flow at one time. `next_slot`: the due one, or else the one to come. `missed`: other slots without an export.
 
-    `age`: since the last export. `note`: why, in words. `next_command`: arguments of `reconcile`, or empty.
+    `age`: since the last export. `note`: why, in words. `next_commands`: what a person would do next, each as arguments of `reconcile`.
     """
 
     head: FlowHead
@@ -38,12 +38,11 @@ class FlowStatus:
     missed: int
     age: timedelta | None
     note: str
-    next_command: tuple[str, ...]
+    next_commands: tuple[tuple[str, ...], ...]
 
-    @property
-    def command(self) -> str:
+    def commands(self, shell: Shell = HERE) -> list[str]:
         """`reconcile …`, to be pasted into a shell; empty where there is nothing to do."""
-        return " ".join(["reconcile", *map(quote, self.next_command)]) if self.next_command else ""
+        return [shell.command(*each) for each in self.next_commands]
 
 
 def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
@@ -61,7 +60,7 @@ def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
         missed=waiting.missed,
         age=now - head.last_run.finished_at if head.last_run else None,
         note=note,
-        next_command=_next_command(head, state),
+        next_commands=_next_commands(head, state),
     )
 
 
@@ -92,37 +91,67 @@ def _state(head: FlowHead, waiting: Due, now: datetime) -> tuple[State, str]:
     return "due", ""
 
 
-def _next_command(head: FlowHead, state: State) -> tuple[str, ...]:
+def _next_commands(head: FlowHead, state: State) -> tuple[tuple[str, ...], ...]:
     match state:
         case "failed" | "held":
-            return ("explain", head.condition.code) if head.condition else ()
+            again = ("run", "--select", head.flow)
+            return (("explain", head.condition.code), again) if head.condition else (again,)
         case "late" | "due":
-            return ("run", "--select", head.flow)
-        case _:
+            return (("run", "--select", head.flow),)
+        case "running" | "suspended" | "ready":
             return ()
+        case _:
+            assert_never(state)
 
 
 # Text -----------------------------------------------------------------------------------------------------------------
 
 
-def as_text(found: Iterable[FlowStatus], *, commands: Collection[str], style: Style = plain) -> str:
-    """One line a flow, what to do next below it, counts at the end. Only commands in `commands` are offered."""
+def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = plain, width: int | None = None) -> str:
+    """One line a flow, what to do next below it, counts at the end. `width`: where those lines are cut; commands never are."""
     flows = by_urgency(found)
     if not flows:
-        return "No flows.\n"
+        return f"No flows are applied. Next: {shell.command('plan')}\n"
     rows = [(each.head.flow_id.short, last_text(each.head), _next_text(each), _age_text(each.age)) for each in flows]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = []
     for each, row in zip(flows, rows, strict=True):
         cells = "  ".join(f"{inert(cell):<{width}}" for cell, width in zip(row, widths, strict=True))
-        lines.append(f"{style(f'{each.state:<9}', each.state)}  {cells}".rstrip())
+        shown = cut(cells.rstrip(), max(width - 11, 20)) if width else cells.rstrip()
+        lines.append(f"{style(f'{each.state:<9}', each.state)}  {shown}".rstrip())
         if each.note:
             lines.append(f"{'':11}{inert(each.note)}")
-        if each.next_command and each.next_command[0] in commands:
-            lines.append(f"{'':11}{each.command}")
+        lines += [f"{'':11}{command}" for command in each.commands(shell)]
     counts = {state: sum(each.state == state for each in flows) for state in ORDER}
     summary = ", ".join(f"{number:,} {state}" for state, number in counts.items() if number)
     return "\n".join([*lines, "", f"{plural(len(flows), 'flow')}: {summary}"]) + "\n"
+
+
+def details(status: FlowStatus) -> str:
+    """What is known of one flow beyond its line, with line ends."""
+    head = status.head
+    by = f"{head.applied.by}, {_moment(head.applied.at)}" + (
+        f", revision {head.applied.revision[:7]}" if head.applied.revision else ""
+    )
+    folder = f"{location(head.spec.destination)}/{head.source_id}"
+    rows = {
+        "applied": f"{by} · generation {head.generation}",
+        "schedule": schedule(head.spec.schedule) + (" (suspended)" if head.state == "suspended" else ""),
+        "cursor": _cursor_text(head),
+        "goes to": folder,
+        "last run": f"{head.last_run.run_id} · {head.last_run.kind} · {head.last_run.location}"
+        if head.last_run
+        else "",
+    }
+    return "".join(f"{'':11}{name:<9} {inert(text)}\n" for name, text in rows.items() if text)
+
+
+def _cursor_text(head: FlowHead) -> str:
+    if head.rebuild:
+        return f"the next export is full: {head.rebuild}"
+    if head.cursor is None:
+        return "none: the next export is the first"
+    return f"{plural(head.cursor.files, 'file')} of {head.cursor.location} done with ({head.cursor.strategy})"
 
 
 def last_text(head: FlowHead) -> str:
@@ -158,10 +187,11 @@ def duration(span: timedelta) -> str:
 # JSON -----------------------------------------------------------------------------------------------------------------
 
 
-def as_data(status: FlowStatus, *, commands: Collection[str]) -> dict[str, object]:
+def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
     """One flow as JSON data: stable keys, null where there is nothing. `ageSeconds` is since the last export."""
     head, run = status.head, status.head.last_run
-    offered = status.next_command and status.next_command[0] in commands
+    commands = status.commands(shell)
+    cursor = head.cursor
     return {
         "flow": head.flow,
         "condition": status.state,
@@ -173,5 +203,9 @@ def as_data(status: FlowStatus, *, commands: Collection[str]) -> dict[str, objec
         "missed": status.missed,
         "ageSeconds": int(status.age.total_seconds()) if status.age is not None else None,
         "revision": head.applied.revision,
-        "nextCommand": status.command if offered else None,
+        "appliedAt": f"{head.applied.at:%Y-%m-%dT%H:%M:%SZ}",
+        "cursor": {"strategy": cursor.strategy, "location": cursor.location, "files": cursor.files} if cursor else None,
+        "rebuild": head.rebuild,
+        "nextCommand": commands[0] if commands else None,
+        "nextCommands": commands,
     }

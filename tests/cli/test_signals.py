@@ -46,7 +46,7 @@ def test_a_run_that_is_asked_to_stop_discards_and_the_next_exports_once(
 ) -> None:
     out, err = interrupted(project, number, "run", *AT)
     assert out == ""
-    assert err == "Stopped. Next: reconcile run\n"
+    assert err == f"Stopped. Next: reconcile -C {project} run\n"
     status = reconcile("-C", project, "status", *AT)
     assert "1 due" in status.out
     assert reconcile("-C", project, "run", *AT).code == 0
@@ -59,7 +59,7 @@ def test_an_apply_keeps_what_it_applied_and_discards_the_export(project: Path, r
     out, err = interrupted(project, signal.SIGINT, "apply", "--yes", *AT)
     assert "✓ destination  other" in out
     found = reconcile("-C", project, "plan", *AT)
-    assert err.endswith("Stopped. Next: reconcile apply\n")
+    assert err.endswith(f"Stopped. Next: reconcile -C {project} apply\n")
     assert "destination" not in found.out
     assert "▶ export" in found.out
     assert reconcile("-C", project, "apply", "--yes", *AT).code == 0
@@ -97,7 +97,7 @@ DEAF = """
 import hashlib, sys, time
 from reconciler.cli.console import Console
 from reconciler.cli.signals import stopping
-with stopping(Console()) as stop:
+with stopping(Console(), "reconcile run") as stop:
     print("ready", flush=True)
     if sys.argv[1] == "native":
         hashlib.pbkdf2_hmac("sha256", b"x", b"y", 2_000_000_000)

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +22,8 @@ from reconciler.destinations.local import LocalDestination
 from reconciler.errors import Refused
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import FORMAT_VERSION, Applied, Lease, OpenRun, ProjectRecord, RunRecord
-from reconciler.present.status import duration, flow_status
+from reconciler.present.commands import Shell
+from reconciler.present.status import as_text, duration, flow_status
 from reconciler.resources.activation import ExportGuard, Guards
 from reconciler.stores.folder import FolderStore
 from tests.apply.fixtures_runs import FLOW, SLOT, House
@@ -109,11 +117,12 @@ def test_a_held_flow_comes_first_with_a_command_that_works(house: House, reconci
     with pytest.raises(Refused):
         export(house)
     found = reconcile("-C", house.root, "status", "--at", AT)
-    first, why, command, *_ = found.out.splitlines()
+    first, why, command, then, *_ = found.out.splitlines()
     assert first.startswith("held       box/us  never exported")
     assert why.strip() == "H101 a guard holds this export"
     assert command.strip() == "reconcile explain H101"
     assert reconcile(*command.split()[1:]).code == 0
+    assert then.strip() == f"reconcile -C {house.root} run --select box/audience/us"
     assert found.out.endswith("2 flows: 1 held, 1 due\n")
 
 
@@ -135,7 +144,7 @@ def test_a_live_run_is_running_and_a_dead_one_late(house: House) -> None:
     head = head.model_copy(update={"open": run})
     assert flow_status(head, SLOT + timedelta(minutes=14)).state == "running"
     dead = flow_status(head, SLOT + timedelta(minutes=15))
-    assert (dead.state, dead.command) == ("late", "reconcile run --select box/audience/us")
+    assert (dead.state, dead.commands()) == ("late", ["reconcile run --select box/audience/us"])
 
 
 def test_a_suspended_flow_has_no_next_slot(house: House, reconcile: Reconcile) -> None:
@@ -192,6 +201,94 @@ def test_durations_are_cut_to_the_unit_that_fits() -> None:
     assert {seconds: duration(timedelta(seconds=seconds)) for seconds in spans} == spans
 
 
+def test_of_one_flow_more_is_said(house: House, reconcile: Reconcile) -> None:
+    export(house)
+    found = reconcile("-C", house.root, "status", "box/us", "--at", AT)
+    text = " ".join(found.out.split())
+    assert "applied test, 2026-12-01 02:00 UTC · generation 1" in text
+    assert "schedule daily 02:00" in text
+    assert "cursor 1 file of data done with (files)" in text
+    assert "goes to out/us" in text
+    assert status(reconcile, house, AT)["cursor"] == {"strategy": "files", "location": "data", "files": 1}
+
+
+def test_a_pasted_command_works_where_this_one_was_given(house: House, reconcile: Reconcile) -> None:
+    write(house.root, {"environments/prod.yaml": ""})
+    found = status(reconcile, house, "2026-12-01T03:00Z", "--env", "prod")
+    assert found["nextCommand"] == f"reconcile -C {house.root} run --select box/audience/us --env prod"
+    assert found["nextCommands"] == [found["nextCommand"]]
+
+
+def test_lines_are_as_wide_as_the_terminal_and_commands_are_whole(house: House) -> None:
+    flow = flow_status(house.head().document, SLOT + 2 * DAY)
+    shell = Shell(directory="/a/very/long/path/to/a/project" * 3)
+    lines = as_text([flow], shell=shell, width=40).splitlines()
+    assert max(len(line) for line in lines if "reconcile" not in line) == 40
+    assert any(line.endswith("run --select box/audience/us") for line in lines)
+    assert max(map(len, as_text([flow], shell=shell).splitlines())) > 80
+
+
+# status --watch -------------------------------------------------------------------------------------------------------
+
+WATCHING = """
+import sys
+from reconciler.cli import main, status
+status.EVERY = 0.05
+main.main(sys.argv[1:])
+"""
+
+
+@contextmanager
+def watching(house: House, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`status --watch` in a process of its own, looking often."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCHING, "-C", str(house.root), "status", "--watch", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_watch_tells_what_changes_until_it_is_ended(house: House) -> None:
+    with watching(house, "--format", "json") as process:
+        assert process.stdout is not None
+        (first,) = json.loads(process.stdout.readline())["flows"]
+        assert first["lastRun"] is None
+        export(house)
+        while (flow := json.loads(process.stdout.readline())["flows"][0])["lastRun"] is None:
+            pass  # claimed, decided: each is told
+        assert flow["lastRun"]["rows"] == 2
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == ""
+        assert process.returncode == 130
+
+
+def test_a_watch_goes_on_when_a_look_fails(house: House) -> None:
+    with watching(house) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "box/us" in process.stdout.readline()
+        head = next((house.root / "ledger").rglob("us*"))
+        document = head.read_bytes()
+        head.write_bytes(b"torn")
+        assert process.stderr.readline().startswith("L110 ")
+        head.write_bytes(document)
+        process.terminate()
+        process.communicate(timeout=60)
+        assert process.returncode == 143
+
+
+def test_a_watch_of_nothing_is_an_error(tmp_path: Path, reconcile: Reconcile) -> None:
+    write(tmp_path, {"project.yaml": document("Project", "test", "{ledger: {url: 'file://ledger'}}")})
+    assert reconcile("-C", tmp_path, "status", "--watch").code == 5
+    assert reconcile("-C", tmp_path, "status", "--watch", "--at", AT).code == 64
+
+
 # history --------------------------------------------------------------------------------------------------------------
 
 
@@ -212,7 +309,10 @@ def test_runs_newest_first(house: House, reconcile: Reconcile) -> None:
     data = json.loads(history(reconcile, house, "--format", "json", "-n", "1").out)
     (run,) = data["runs"]
     assert (run["slot"], run["rows"], run["outcome"], data["total"]) == ("2026-12-03T02:00Z", 1, "exported", 2)
-    assert history(reconcile, house, "-n", "1").out.endswith("the newest 1 are shown (-n 2 for all)\n")
+    one = history(reconcile, house, "box/us", "--select", "b*", "-n", "1").out
+    everything = f"reconcile -C {house.root} history box/us --select 'b*' -n 2"
+    assert one.endswith(f"2 runs; the newest 1 are shown. All: {everything}\n")
+    assert len(reconcile(*shlex.split(everything)[1:]).out.splitlines()) == 2
 
 
 def test_how_long_a_run_took_is_said_only_where_it_was_recorded(house: House, reconcile: Reconcile) -> None:
@@ -243,6 +343,16 @@ def test_missing_and_changed_files_are_found(house: House, reconcile: Reconcile)
     assert verify(reconcile, house) == (1, [("changed", file.name)])
     file.unlink()
     assert verify(reconcile, house) == (1, [("missing", file.name)])
+
+
+def test_what_is_damaged_can_be_sent_again_by_the_command_that_is_shown(house: House, reconcile: Reconcile) -> None:
+    export(house)
+    part(house).unlink()
+    found = reconcile("-C", house.root, "verify")
+    command = found.out.splitlines()[-1].strip()
+    assert command.startswith(f"reconcile -C {house.root} export box/audience/us --again r")
+    again = reconcile(*shlex.split(command)[1:])
+    assert (again.code, "2 rows" in again.out) == (0, True)
 
 
 def test_a_manifest_that_says_something_else_is_changed(house: House, reconcile: Reconcile) -> None:
