@@ -29,3 +29,13 @@ def project(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatc
     with (folder / "reconcile.yaml").open("a") as file:
         file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
     return folder
+
+
+@pytest.fixture
+def simulated(tmp_path: Path, reconcile: Reconcile) -> Path:
+    """What `init` writes, on a simulated ledger that isn't made yet: flow outbox/us-high-intent, daily at 02:00, 90 rows."""
+    folder = tmp_path / "shop"
+    assert reconcile("init", folder).code == 0
+    with (folder / "reconcile.yaml").open("a") as file:
+        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
+    return folder

@@ -13,15 +13,11 @@ FLOW = "outbox/us-high-intent"
 
 
 @pytest.fixture
-def broken(tmp_path: Path, reconcile: Reconcile) -> Path:
+def broken(simulated: Path, reconcile: Reconcile) -> Path:
     """A project that was applied, and whose files were then made invalid in many ways."""
-    folder = tmp_path / "shop"
-    assert reconcile("init", folder).code == 0
-    with (folder / "reconcile.yaml").open("a") as file:
-        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", simulated, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
     write(
-        folder,
+        simulated,
         {
             "audiences/torn.yaml": "apiVersion: reconciler/v1\nkind: Audience\nmetadata: {name: [\n",
             "activations/nightly.yaml": document("Activation", "nightly", "{destination: gone}"),
@@ -29,8 +25,8 @@ def broken(tmp_path: Path, reconcile: Reconcile) -> Path:
             "key.yaml": "# AKIAIOSFODNN7EXAMPLE\n",
         },
     )
-    assert reconcile("-C", folder, "validate").code == 3
-    return folder
+    assert reconcile("-C", simulated, "validate").code == 3
+    return simulated
 
 
 @pytest.mark.parametrize(

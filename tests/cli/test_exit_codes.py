@@ -23,13 +23,9 @@ NEEDS_ALL = (("validate",), ("plan",), ("apply", "--yes"), ("list", "flows"), ("
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, reconcile: Reconcile) -> Path:
-    """Declared, on a simulated ledger that isn't made yet."""
-    folder = tmp_path / "shop"
-    assert reconcile("init", folder).code == 0
-    with (folder / "reconcile.yaml").open("a") as file:
-        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
-    return folder
+def fresh(simulated: Path) -> Path:
+    """Declared, and not applied yet."""
+    return simulated
 
 
 @pytest.fixture

@@ -23,19 +23,15 @@ def lines(found: Outcome) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def applied(tmp_path: Path, reconcile: Reconcile) -> Path:
-    folder = tmp_path / "shop"
-    assert reconcile("init", folder).code == 0
-    with (folder / "reconcile.yaml").open("a") as file:
-        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
-    found = reconcile(*JSON, "-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+def applied(simulated: Path, reconcile: Reconcile) -> Path:
+    found = reconcile(*JSON, "-C", simulated, "apply", "--yes", "--at", "2026-12-01T00:00Z")
     changed = [(each["event"], each["change"], each["subject"]) for each in lines(found)]
     assert changed == [
         ("changed", "create-destination", "outbox"),
         ("changed", "add-flow", "outbox/audience/us-high-intent"),
     ]
     assert "1 created" in found.out
-    return folder
+    return simulated
 
 
 def test_an_export(applied: Path, reconcile: Reconcile) -> None:

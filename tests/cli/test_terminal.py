@@ -19,14 +19,10 @@ AT = "2026-12-01T04:00Z"
 
 
 @pytest.fixture
-def late(tmp_path: Path, reconcile: Reconcile) -> Path:
+def late(simulated: Path, reconcile: Reconcile) -> Path:
     """A flow that is late at AT."""
-    folder = tmp_path / "shop"
-    assert reconcile("init", folder).code == 0
-    with (folder / "reconcile.yaml").open("a") as file:
-        file.write('spec:\n  ledger: {url: "file://.reconcile/ledger", simulated: true}\n')
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
-    return folder
+    assert reconcile("-C", simulated, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    return simulated
 
 
 def on_a_terminal(*arguments: str | Path, **environment: str) -> str:
