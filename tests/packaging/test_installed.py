@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import venv
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -172,8 +172,7 @@ def test_the_wheel_holds_the_schemas_and_nothing_of_the_checkout_else(wheel: Pat
 
 def test_the_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     sdist = build(ROOT, "sdist", tmp_path / "sdist")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path / "source", filter="data")
+    shutil.unpack_archive(sdist, tmp_path / "source")
     (source,) = (tmp_path / "source").iterdir()
     again = build(source, "wheel", tmp_path / "again")
     assert set(_content(again)) == set(_content(wheel))
