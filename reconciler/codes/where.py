@@ -15,8 +15,8 @@ WHERE_CODES = (
     Code(
         "R202",
         "not allowed in where",
-        "Expressions are made of columns, values, comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS, + - *, || and a short list of functions. "
-        "Nothing in them reads a file, a table, the network, the time or chance.",
+        "Expressions are made of columns and their fields, values, comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS, CASE, CAST, + - * / %, || and a "
+        "list of functions (docs/expressions.md). Nothing in them reads a file, a table, the network, the time or chance.",
         "Use what is allowed, or prepare the column in the dataset.",
     ),
     Code(
@@ -31,12 +31,13 @@ WHERE_CODES = (
         "types don't fit in where",
         "Both sides of a comparison and the arguments of a function must be of types that fit. Nothing is converted silently, "
         "save for text in ISO form where a date or timestamp is expected.",
-        "Compare with a value of the column's type.",
+        "Compare with a value of the column's type, or convert with CAST or TRY_CAST.",
     ),
     Code(
         "R205",
         "where is too large or too deep",
-        "An expression has 65,536 characters, 20 levels of brackets, 60 levels in all and numbers of 38 digits at most.",
+        "An expression has 65,536 characters, 50 levels of brackets, 100 levels in all and numbers of 38 digits at most, computed ones too. "
+        "Functions that need their operand several times (ROUND, TRY_CAST, %) nest a few levels.",
         "Shorten it: use IN for many values, or prepare a column in the dataset.",
     ),
     Code(

@@ -24,7 +24,7 @@ def parse(text: pl.Series, kind: pl.DataType) -> pl.Series:
     """A text column as `kind`, null where a text isn't one. Same length and name."""
     if kind == pl.String:
         return text
-    return text.to_frame().select(_expression(column(text.name), kind).alias(text.name)).to_series()
+    return text.to_frame().select(typed(column(text.name), kind).alias(text.name)).to_series()
 
 
 def first_misfit(text: pl.Series, parsed: pl.Series) -> int | None:
@@ -34,7 +34,8 @@ def first_misfit(text: pl.Series, parsed: pl.Series) -> int | None:
     return (text.is_not_null() & parsed.is_null()).arg_max()
 
 
-def _expression(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
+def typed(text: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """An expression of texts as `kind`, null where a text isn't one."""
     match kind:
         case pl.Int32() | pl.Int64():
             return _where(text, _INTEGER, text.str.strip_prefix("+").cast(kind, strict=False))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from reconciler.export.translate import expression
+from reconciler.export.translate.polars_tree import expression
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, check
 
@@ -31,4 +31,4 @@ def compiled(where: str | None, types: Mapping[str, str]) -> Filter:
     found = check(where, columns)
     if not isinstance(found, Checked):
         raise ValueError(f"{found[0].code} {found[0].summary}: {found[0].detail}")
-    return Filter(expression(found.tree, columns), found.columns)
+    return Filter(expression(found.tree), found.columns)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.values.types import ColumnType
-from reconciler.where.problems import Problem, Refused
+from reconciler.where.problems import Problem, Refused, problem
 from reconciler.where.tree import Tree
 
 __all__ = ["Checked", "Problem", "Tree", "check"]
@@ -18,10 +18,13 @@ MAX_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A sound expression: its tree, and the `columns` that it reads."""
+    """A sound expression: its typed tree, and the `paths` that it reads of columns.
+
+    A path is `("address", "city")` for a field, `("email",)` for a whole column.
+    """
 
     tree: Tree
-    columns: frozenset[str]
+    paths: frozenset[tuple[str, ...]]
 
     @property
     def text(self) -> str:
@@ -30,6 +33,11 @@ class Checked:
 
         return canonical(self.tree)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The names of the columns that are read, in whole or in part."""
+        return frozenset(path[0] for path in self.paths)
+
 
 def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") -> Checked | tuple[Problem, ...]:
     """Reads and checks a condition over `columns`; `dataset` names it in messages.
@@ -37,13 +45,14 @@ def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") ->
     Problems come in the text's order.
     """
     from reconciler.where.quick import quick_tree
+    from reconciler.where.size import too_large
     from reconciler.where.typecheck import Checker
 
     plain = quick_tree(text, columns)
     if plain is not None:
         checker = Checker(columns, dataset)
         tree = checker.condition(plain, "R206")
-        if not checker.problems:
+        if not checker.problems and not too_large(tree):
             return Checked(tree, frozenset(checker.used))
     return _by_parser(text, columns, dataset)
 
@@ -52,6 +61,7 @@ def _by_parser(text: str, columns: Mapping[str, ColumnType], dataset: str) -> Ch
     """The same by way of the SQL parser, for any text; it knows where everything stands."""
     from reconciler.where.allow import allowed
     from reconciler.where.parse import parse
+    from reconciler.where.size import too_large
     from reconciler.where.typecheck import Checker
 
     try:
@@ -64,4 +74,7 @@ def _by_parser(text: str, columns: Mapping[str, ColumnType], dataset: str) -> Ch
     tree = checker.condition(found, "R206")
     if checker.problems:
         return tuple(sorted(checker.problems, key=lambda each: each.offset)[:MAX_PROBLEMS])
+    if too_large(tree):
+        detail = "It grows too large for an engine: what stands in ROUND, TRY_CAST, CASE or % is needed several times."
+        return (problem("R205", tree.at, f"{detail} Nest these less, or prepare a column in the dataset."),)
     return Checked(tree, frozenset(checker.used))

@@ -5,33 +5,27 @@ A node's arguments are listed too: one that we don't know (say, the characters o
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import re
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from reconciler.diagnostics import did_you_mean
 from reconciler.where import tree as t
+from reconciler.where.calls import call, cast, extract, interval, truncate
+from reconciler.where.literals import MAX_DIGITS, number
 from reconciler.where.parse import MAX_LEVELS
+from reconciler.where.patterns import pieces
 from reconciler.where.problems import Problem, Refused, Span, WhereCode, problem, shown
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-MAX_DIGITS = 38
-FUNCTIONS: tuple[t.Function, ...] = get_args(t.Function)
+MAX_PATTERN = 1_000
+MAX_WHENS = 500
 _COMPARISONS: dict[str, t.Comparison] = {"EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
-_OPERATORS: dict[str, t.Operator] = {"Add": "+", "Sub": "-", "Mul": "*"}
-_NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIMESTAMP = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?) ?(Z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
-)
+_OPERATORS: dict[str, t.Operator] = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "Mod": "%"}
 
 
 def allowed(root: exp.Expr, text: str) -> t.Tree | list[Problem]:
-    """Our tree, or what in it isn't allowed (R202, R204, R205)."""
-    reader = _Reader(text)
+    """Our tree, or what in it isn't allowed (R201, R202, R204, R205)."""
+    reader = Reader(text)
     try:
         tree = reader.tree(root, 1)
     except Refused as refused:
@@ -40,68 +34,99 @@ def allowed(root: exp.Expr, text: str) -> t.Tree | list[Problem]:
     return reader.problems or tree
 
 
-def day(text: str) -> datetime.date | None:
-    """Reads YYYY-MM-DD; None if it isn't a day."""
-    try:
-        return datetime.date.fromisoformat(text) if _DATE.fullmatch(text) else None
-    except ValueError:
-        return None
+class Reader:
+    """Reads nodes of the parser's tree over its `text`; problems of terms beside each other gather in `problems`."""
 
-
-def instant(text: str) -> datetime.datetime | None:
-    """Reads an ISO time, UTC where it doesn't say; None if it isn't one."""
-    found = _TIMESTAMP.fullmatch(text)
-    if not found:
-        return None
-    try:
-        read = datetime.datetime.fromisoformat(f"{found[1]}T{found[2] or '00:00'}{found[3] or 'Z'}")
-        return read.astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.problems: list[Problem] = []
+        self.whens = 0
 
     def tree(self, node: Any, depth: int) -> t.Tree:
         """One node. Raises Refused."""
         if depth > MAX_LEVELS:
-            raise self._refused("R205", node, f"More than {MAX_LEVELS} levels. Use IN for many values.")
-        kind = type(node).__name__
-        if kind == "Paren":
-            self._only(node, "this")
-            return self.tree(node.this, depth + 1)
+            raise self.refused("R205", node, f"More than {MAX_LEVELS} levels. Use IN for many values.")
+        while (kind := type(node).__name__) == "Paren":
+            self.only(node, "this")
+            node = node.this
         if kind in ("And", "Or"):
             return self._terms(node, depth)
         if kind in _COMPARISONS:
             left, right = self._sides(node, depth)
             return t.Compare(_COMPARISONS[kind], left, right, at=left.at.to(right.at))
         if kind in _OPERATORS:
-            left, right = self._sides(node, depth)
-            return t.Arithmetic(_OPERATORS[kind], left, right, at=left.at.to(right.at))
+            return self._arithmetic(node, kind, depth)
         match kind:
             case "DPipe":
                 left, right = self._sides(node, depth, "safe")
                 return t.Concat(left, right, at=left.at.to(right.at))
             case "Not" | "Neg":
-                self._only(node, "this")
+                self.only(node, "this")
                 operand = self.tree(node.this, depth + 1)
                 return (t.Not if kind == "Not" else t.Negate)(operand, at=operand.at)
-            case "Column" | "Literal" | "Boolean" | "Null" | "Cast":
+            case "Column" | "Dot":
+                return self._column(node)
+            case "Literal" | "Boolean" | "Null":
                 return self._leaf(node, kind)
-            case "In" | "Between" | "Like" | "ILike" | "Is":
+            case "NullSafeEQ" | "NullSafeNEQ":
+                return self._distinct(node, kind == "NullSafeNEQ", depth)
+            case "In" | "Between" | "Like" | "ILike" | "Is" | "Escape":
                 return self._predicate(node, kind, depth)
+            case "Cast" | "TryCast":
+                return cast(self, node, kind == "TryCast", depth)
+            case "Case":
+                return self._case(node, depth)
+            case "Extract":
+                return extract(self, node, depth)
+            case "DateTrunc":
+                return truncate(self, node, depth)
+            case "Interval":
+                raise self.refused("R202", node, "INTERVAL is added to a date or time, or subtracted from one.")
             case _:
-                return self._call(node, depth)
+                return call(self, node, depth)
+
+    def refused(self, code: WhereCode, node: Any, detail: str) -> Refused:
+        """The error of a node."""
+        return Refused(problem(code, self.at(node), detail))
+
+    def only(self, node: Any, *names: str) -> None:
+        """Raises Refused if the node has other arguments than these."""
+        for name, value in node.args.items():
+            if name not in names and value is not None and value is not False and value != []:
+                called = self.piece(self.at(node)) if "start" in node.meta else type(node).__name__.upper()
+                at = self.at(value if hasattr(value, "walk") else node)
+                raise Refused(problem("R202", at, f"{shown(called)} takes fewer arguments here than are given."))
+
+    def at(self, node: Any) -> Span:
+        """Where it stands; where its parts do, if the parser doesn't say."""
+        if "start" in node.meta:
+            return Span(node.meta["start"], node.meta["end"] - node.meta["start"] + 1)
+        parts = [each.meta for each in node.walk() if "start" in each.meta]
+        if not parts:
+            return Span(0, len(self.text))
+        start = min(each["start"] for each in parts)
+        return Span(start, max(each["end"] for each in parts) - start + 1)
+
+    def before(self, at: Span, word: str) -> Span:
+        """The last `word` before a place, whatever its case; the place itself if there is none."""
+        found = self.text.lower().rfind(word.lower(), 0, at.offset)
+        return Span(found, len(word)) if found >= 0 else at
+
+    def behind(self, at: Span, word: str) -> Span:
+        """The first `word` behind a place, whatever its case; the place itself if there is none."""
+        found = self.text.lower().find(word.lower(), at.end)
+        return Span(found, len(word)) if found >= 0 else at
+
+    def piece(self, at: Span) -> str:
+        """The text at a place."""
+        return self.text[at.offset : at.end]
 
     def _terms(self, node: Any, depth: int) -> t.Tree:
         kind, pending, found = type(node), [node], []
         while pending:  # chains lean to the left, thousands deep
             each = pending.pop()
             if type(each) is kind:
-                self._only(each, "this", "expression")
+                self.only(each, "this", "expression")
                 pending += [each.expression, each.this]
                 continue
             try:
@@ -115,87 +140,121 @@ class _Reader:
         return t.And(tuple(flat), at=at) if kind.__name__ == "And" else t.Or(tuple(flat), at=at)
 
     def _sides(self, node: Any, depth: int, *ignored: str) -> tuple[t.Tree, t.Tree]:
-        self._only(node, "this", "expression", *ignored)
+        self.only(node, "this", "expression", *ignored)
         return self.tree(node.this, depth + 1), self.tree(node.expression, depth + 1)
 
+    def _arithmetic(self, node: Any, kind: str, depth: int) -> t.Tree:
+        moved, by = node.this, node.expression
+        if kind == "Add" and type(moved).__name__ == "Interval":
+            moved, by = by, moved
+        if kind in ("Add", "Sub") and type(by).__name__ == "Interval":
+            self.only(node, "this", "expression")
+            operand = self.tree(moved, depth + 1)
+            return interval(self, by, operand, -1 if kind == "Sub" else 1)
+        left, right = self._sides(node, depth, "typed", "safe")
+        return t.Arithmetic(_OPERATORS[kind], left, right, at=left.at.to(right.at))
+
+    def _column(self, node: Any) -> t.Tree:
+        names: list[Any] = []
+        while type(node).__name__ == "Dot":
+            names.insert(0, node.expression)
+            node = node.this
+        if type(node).__name__ == "Column":
+            self.only(node, "this", "table", "db", "catalog")
+            keys = ("catalog", "db", "table", "this")
+            names = [node.args[key] for key in keys if node.args.get(key) is not None] + names
+        else:
+            names.insert(0, node)
+        for name in names:
+            if type(name).__name__ != "Identifier":
+                raise self.refused("R202", name, f"{shown(self.piece(self.at(name)))} isn't a column's name.")
+        places = tuple(self.at(name) for name in names)
+        fields = tuple(name.this for name in names[1:])
+        at = places[0].to(places[-1])
+        return t.Column(names[0].this, fields, bool(names[0].quoted), places, at=at)
+
     def _leaf(self, node: Any, kind: str) -> t.Tree:
-        at = self._at(node)
+        at = self.at(node)
         match kind:
-            case "Column":
-                if type(node.this).__name__ != "Identifier" or any(v for k, v in node.args.items() if k != "this"):
-                    raise self._refused("R202", node, f"{shown(self._piece(at))} isn't a column's name.")
-                return t.Column(node.this.this, bool(node.this.quoted), at=at)
             case "Boolean":
                 return t.Boolean(bool(node.this), at=at)
             case "Literal":
                 return t.Text(node.this, at=at) if node.is_string else self._number(node, at)
-            case "Cast":
-                return self._moment(node, at)
             case _:
-                raise self._refused("R204", node, "Nothing equals NULL, not even NULL. Write IS NULL or IS NOT NULL.")
+                raise self.refused("R204", node, "Nothing equals NULL, not even NULL. Write IS NULL or IS NOT NULL.")
 
     def _number(self, node: Any, at: Span) -> t.Tree:
-        written: str = node.this
-        if not _NUMBER.fullmatch(written):
-            raise self._refused("R202", node, f"{shown(written)} isn't a number that is allowed here.")
-        if len(written) > 2 * MAX_DIGITS:
-            raise self._refused("R205", node, f"Numbers have {MAX_DIGITS} digits at most.")
-        value = decimal.Decimal(written)
-        _, digits, exponent = value.as_tuple()
-        places = -exponent if isinstance(exponent, int) else 0
-        if max(len(digits), len(digits) - places, places) > MAX_DIGITS:
-            raise self._refused("R205", node, f"Numbers have {MAX_DIGITS} digits at most.")
-        return t.Number(int(value) if places <= 0 else value, at=at)
+        try:
+            value = number(node.this)
+        except OverflowError:
+            raise self.refused("R205", node, f"Numbers have {MAX_DIGITS} digits at most.") from None
+        if value is None:
+            raise self.refused("R202", node, f"{shown(node.this)} isn't a number that is allowed here.")
+        return t.Number(value, at=at)
 
-    def _moment(self, node: Any, at: Span) -> t.Tree:
-        target = str(getattr(node.args["to"], "this", "")).rpartition(".")[2]
-        if type(node.this).__name__ != "Literal" or not node.this.is_string or target not in ("DATE", "TIMESTAMP"):
-            raise self._refused("R202", node, "Conversions aren't allowed in where.")
-        written = node.this.this
-        if target == "DATE":
-            if (found := day(written)) is None:
-                raise self._refused("R204", node, f"{shown(written)!r} is no date. Write DATE '2026-12-31'.")
-            return t.Date(found, at=at)
-        if (moment := instant(written)) is None:
-            raise self._refused("R204", node, f"{shown(written)!r} is no time. Write TIMESTAMP '2026-12-31 23:59:59'.")
-        return t.Timestamp(moment, at=at)
+    def _distinct(self, node: Any, differs: bool, depth: int) -> t.Tree:
+        self.only(node, "this", "expression")
+        left = self.tree(node.this, depth + 1)
+        if type(node.expression).__name__ == "Null":
+            tree: t.Tree = t.Not(t.Is(left, None, at=left.at), at=left.at)
+        else:
+            right = self.tree(node.expression, depth + 1)
+            tree = t.Distinct(left, right, at=left.at.to(right.at))
+        if differs:
+            return tree
+        return tree.operand if isinstance(tree, t.Not) else t.Not(tree, at=tree.at)
 
     def _predicate(self, node: Any, kind: str, depth: int) -> t.Tree:
+        if kind == "Escape":
+            self.only(node, "this", "expression")
+            node, escape = node.this, node.expression
+            kind = type(node).__name__
+            if kind not in ("Like", "ILike"):
+                raise self.refused("R201", node, "ESCAPE stands behind the pattern of LIKE.")
+        else:
+            escape = None
         operand = self.tree(node.this, depth + 1)
         tree: t.Tree
         match kind:
             case "In":
-                self._only(node, "this", "expressions")
+                self.only(node, "this", "expressions")
                 values = tuple(self._value(each, depth) for each in node.expressions)
                 if not values:
-                    raise self._refused("R201", node, "IN needs a value at least: IN ('DE', 'AT').")
+                    raise self.refused("R201", node, "IN needs a value at least: IN ('DE', 'AT').")
                 tree = t.In(operand, values, at=operand.at.to(values[-1].at))
             case "Between":
-                self._only(node, "this", "low", "high")
+                self.only(node, "this", "low", "high")
                 low, high = self.tree(node.args["low"], depth + 1), self.tree(node.args["high"], depth + 1)
                 tree = t.Between(operand, low, high, at=operand.at.to(high.at))
             case "Is":
-                self._only(node, "this", "expression")
+                self.only(node, "this", "expression")
                 what = type(node.expression).__name__
                 if what not in ("Null", "Boolean"):
-                    raise self._refused("R202", node, "IS takes NULL, TRUE or FALSE, or NOT and one of these.")
+                    detail = "IS takes NULL, TRUE, FALSE or DISTINCT FROM, or NOT and one of these."
+                    raise self.refused("R202", node, detail)
                 tree = t.Is(operand, None if what == "Null" else bool(node.expression.this), at=operand.at)
             case _:
-                self._only(node, "this", "expression", "negate")
-                tree = self._like(node, operand, kind == "ILike")
+                self.only(node, "this", "expression", "negate")
+                tree = self._like(node, operand, kind == "ILike", escape)
         return t.Not(tree, at=tree.at) if node.args.get("negate") else tree
 
-    def _like(self, node: Any, operand: t.Tree, caseless: bool) -> t.Tree:
+    def _like(self, node: Any, operand: t.Tree, caseless: bool, escape: Any) -> t.Tree:
         pattern = node.expression
         if type(pattern).__name__ != "Literal" or not pattern.is_string:
-            raise self._refused("R202", node, "LIKE takes a pattern in single quotes, as in LIKE 'a%'.")
-        if len(pattern.this) > 1000:
-            raise self._refused("R205", node, "A pattern of LIKE has 1,000 characters at most.")
-        return t.Like(operand, pattern.this, caseless, at=operand.at.to(self._at(pattern)))
+            raise self.refused("R202", pattern, "LIKE takes a pattern in single quotes, as in LIKE 'a%'.")
+        if len(pattern.this) > MAX_PATTERN:
+            raise self.refused("R205", pattern, f"A pattern of LIKE has {MAX_PATTERN:,} characters at most.")
+        if escape is not None and (not escape.is_string or len(escape.this) != 1 or escape.this in "%_"):
+            raise self.refused("R204", escape, "ESCAPE takes one character other than % and _, as in ESCAPE '!'.")
+        try:
+            read = pieces(pattern.this, escape.this if escape is not None else "")
+        except ValueError as error:
+            raise self.refused("R204", pattern, str(error)) from None
+        return t.Like(operand, read, caseless, at=operand.at.to(self.at(pattern)))
 
     def _value(self, node: Any, depth: int) -> t.Tree:
         if type(node).__name__ == "Null":
-            raise self._refused("R204", node, "A NULL in the list makes NOT IN match nothing. Write … OR x IS NULL.")
+            raise self.refused("R204", node, "A NULL in the list makes NOT IN match nothing. Write … OR x IS NULL.")
         found = self.tree(node, depth + 1)
         inner = found.operand if isinstance(found, t.Negate) else found
         plain = (t.Text, t.Number, t.Boolean, t.Date, t.Timestamp)
@@ -207,46 +266,25 @@ class _Reader:
             raise Refused(problem("R202", found.at, "IN takes values, not columns or calculations. Use = and OR."))
         return found
 
-    def _call(self, node: Any, depth: int) -> t.Tree:
-        at = self._at(node)
-        mine = node.meta
-        written = self._piece(Span(mine["start"], mine["end"] - mine["start"] + 1)) if "start" in mine else ""
-        name = (written or type(node).__name__).upper()
-        function = next((each for each in FUNCTIONS if each == name), None)
-        if function is None:
-            raise Refused(problem("R202", at, self._unknown(node, written or name)))
-        self._only(node, "this", "expression", "expressions")
-        given = [node.args.get("this"), node.args.get("expression"), *(node.args.get("expressions") or [])]
-        arguments = tuple(self.tree(each, depth + 1) for each in given if each is not None)
-        end = arguments[-1].at if arguments else at
-        return t.Call(function, arguments, at=at.to(end))
+    def _case(self, node: Any, depth: int) -> t.Tree:
+        self.only(node, "this", "ifs", "default")
+        operand = self.tree(node.this, depth + 1) if node.args.get("this") is not None else None
+        whens = []
+        self.whens += len(node.args["ifs"])
+        if self.whens > MAX_WHENS:
+            raise self.refused(
+                "R205", node, f"CASE has {MAX_WHENS} times WHEN at most, in all. Prepare a column in the dataset."
+            )
+        for each in node.args["ifs"]:
+            self.only(each, "this", "true")
+            whens.append((self.tree(each.this, depth + 1), self._result(each.args["true"], depth)))
+        default = node.args.get("default")
+        otherwise = self._result(default, depth) if default is not None else None
+        if isinstance(otherwise, t.Null):  # as if it weren't written
+            otherwise = None
+        last = otherwise or whens[-1][1]
+        at = self.before((operand or whens[0][0]).at, "case").to(last.at)
+        return t.Case(operand, tuple(whens), otherwise, at=at)
 
-    def _unknown(self, node: Any, written: str) -> str:
-        from sqlglot import exp
-
-        if not isinstance(node, exp.Func):
-            return f"{shown(written)} isn't allowed in where."
-        hint = did_you_mean(written, FUNCTIONS) or f" Functions: {', '.join(FUNCTIONS)}."
-        return f"The function {shown(written)} isn't allowed in where.{hint}"
-
-    def _only(self, node: Any, *names: str) -> None:
-        for name, value in node.args.items():
-            if name not in names and value is not None and value is not False and value != []:
-                called = type(node).__name__.upper()
-                raise self._refused("R202", node, f"{called} takes fewer arguments here than are given.")
-
-    def _refused(self, code: WhereCode, node: Any, detail: str) -> Refused:
-        return Refused(problem(code, self._at(node), detail))
-
-    def _at(self, node: Any) -> Span:
-        """Where it stands; where its parts do, if the parser doesn't say."""
-        if "start" in node.meta:
-            return Span(node.meta["start"], node.meta["end"] - node.meta["start"] + 1)
-        parts = [each.meta for each in node.walk() if "start" in each.meta]
-        if not parts:
-            return Span(0, len(self.text))
-        start = min(each["start"] for each in parts)
-        return Span(start, max(each["end"] for each in parts) - start + 1)
-
-    def _piece(self, at: Span) -> str:
-        return self.text[at.offset : at.end]
+    def _result(self, node: Any, depth: int) -> t.Tree:
+        return t.Null(at=self.at(node)) if type(node).__name__ == "Null" else self.tree(node, depth + 1)

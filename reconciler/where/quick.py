@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Final, TypeVar
 
 from reconciler.where import tree as t
-from reconciler.where.allow import FUNCTIONS, day, instant
+from reconciler.where.literals import day, instant
+from reconciler.where.patterns import pieces
 from reconciler.where.words import SQL_WORDS
 
 _LONGEST: Final = 4_096
@@ -31,7 +32,11 @@ _TOKEN: Final = re.compile(
 _COMPARISONS: Final[dict[str, t.Comparison]] = {
     "=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
-_FUNCTIONS: Final[dict[str, t.Function]] = {name: name for name in FUNCTIONS}
+_FUNCTIONS: Final[dict[str, t.Function]] = {
+    "LOWER": "LOWER", "UPPER": "UPPER", "TRIM": "TRIM", "LENGTH": "LENGTH", "ABS": "ABS", "COALESCE": "COALESCE",
+    "STARTS_WITH": "STARTS_WITH", "ENDS_WITH": "ENDS_WITH", "CONTAINS": "CONTAINS",
+}  # fmt: skip
+_PARTS: Final[dict[str, t.Part]] = {"YEAR": "YEAR", "MONTH": "MONTH", "DAY": "DAY"}
 _TWO_ARGUMENTS: Final = frozenset({"STARTS_WITH", "ENDS_WITH", "CONTAINS"})
 T = TypeVar("T")
 
@@ -113,7 +118,7 @@ class _Reader:
                 pattern = self._string()
                 if len(pattern) > _MOST_PATTERN:
                     raise _Unsure
-                return t.Like(operand, pattern, word == "ILIKE")
+                return t.Like(operand, pieces(pattern, ""), word == "ILIKE")
             case _ if negative:
                 raise _Unsure
             case _:
@@ -132,7 +137,7 @@ class _Reader:
         found: list[t.Tree] = []
         while True:
             value = self._atom()
-            if isinstance(value, t.Column | t.Call) or self.raw not in (",", ")"):
+            if isinstance(value, t.Column | t.Call | t.Extract) or self.raw not in (",", ")"):
                 raise _Unsure
             found.append(value)
             if not self._skip(","):
@@ -191,6 +196,11 @@ class _Reader:
         return tree
 
     def _call(self, word: str) -> t.Tree:
+        if (part := _PARTS.get(word)) is not None:
+            self._open()
+            operand = self._joined()
+            self._close()
+            return t.Extract(part, operand)
         function = _FUNCTIONS.get(word)
         if function is None:
             raise _Unsure
@@ -220,7 +230,7 @@ class _Reader:
         self._step()
         if self.raw == "(":
             raise _Unsure
-        return t.Column(name, quoted)
+        return t.Column(name, quoted=quoted)
 
     def _number(self) -> t.Tree:
         raw = self.raw

@@ -1,6 +1,7 @@
 """The tree of an expression: ours, so that nothing reaches an engine that isn't one of these.
 
-`at` says where a node stands in the text; it doesn't count when trees are compared.
+`at` says where a node stands in the text, `of` what type it has once it is checked; neither counts when trees are
+compared.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ import decimal
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from reconciler.values.types import ColumnType
 from reconciler.where.problems import Span
 
 Comparison = Literal["=", "<>", "<", "<=", ">", ">="]
-Operator = Literal["+", "-", "*"]
+Operator = Literal["+", "-", "*", "/", "%"]
+Part = Literal[
+    "YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DOW", "ISODOW", "DOY", "ISOYEAR", "HOUR", "MINUTE", "SECOND",
+]  # fmt: skip
+Unit = Literal["year", "quarter", "month", "week", "day", "hour", "minute", "second"]
+Step = Literal["MONTH", "DAY", "SECOND"]
 Function = Literal[
-    "LOWER", "UPPER", "TRIM", "LENGTH", "COALESCE", "STARTS_WITH", "ENDS_WITH", "CONTAINS", "ABS",
-    "YEAR", "MONTH", "DAY",
+    "LOWER", "UPPER", "TRIM", "LTRIM", "RTRIM", "LENGTH", "SUBSTRING", "LEFT", "RIGHT", "REPLACE", "SPLIT_PART", "CONCAT",
+    "STARTS_WITH", "ENDS_WITH", "CONTAINS", "REGEXP_MATCHES", "ABS", "ROUND", "FLOOR", "CEIL", "COALESCE", "NULLIF",
 ]  # fmt: skip
 _NOWHERE = Span(0, 0)
 
@@ -26,14 +33,22 @@ class Node:
     """What all nodes have."""
 
     at: Span = field(default=_NOWHERE, compare=False, repr=False)
+    of: ColumnType | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Node):
-    """A column by its exact name."""
+    """A column by its exact name, or a field of it: `fields` leads there. `places`: of the name and of each field."""
 
     name: str
+    fields: tuple[str, ...] = ()
     quoted: bool = field(default=False, compare=False)
+    places: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The column's name and the fields' below it."""
+        return (self.name, *self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +87,23 @@ class Timestamp(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Null(Node):
+    """NULL, as a result in CASE and nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compare(Node):
     """Null if a side is null."""
 
     operator: Comparison
+    left: Tree
+    right: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct(Node):
+    """IS DISTINCT FROM: never null; null differs from all but null."""
+
     left: Tree
     right: Tree
 
@@ -120,10 +148,13 @@ class Between(Node):
 
 @dataclass(frozen=True, slots=True)
 class Like(Node):
-    """`%` is any text, `_` one character; there is no escape. `caseless`: ILIKE."""
+    """A pattern in pieces: text stands for itself, True for `%` (any text), False for `_` (one character).
+
+    Texts are neither empty nor side by side. `caseless`: ILIKE.
+    """
 
     operand: Tree
-    pattern: str
+    pattern: tuple[str | bool, ...]
     caseless: bool
 
 
@@ -137,11 +168,20 @@ class Is(Node):
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic(Node):
-    """On numbers; null if a side is null."""
+    """On numbers, and `-` on two dates; null if a side is null, or if it divides by zero."""
 
     operator: Operator
     left: Tree
     right: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Shift(Node):
+    """A date or time, moved by INTERVAL: `count` (negative: back) of `step`."""
+
+    operand: Tree
+    count: int
+    step: Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +200,43 @@ class Negate(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Case(Node):
+    """The result of the first pair whose condition is true, or whose value equals `operand` where there is one.
+
+    `otherwise` None: null.
+    """
+
+    operand: Tree | None
+    whens: tuple[tuple[Tree, Tree], ...]
+    otherwise: Tree | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Node):
+    """A conversion. `trying`: what can't be converted is null; otherwise everything can, the check has seen to it."""
+
+    operand: Tree
+    to: ColumnType
+    trying: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extract(Node):
+    """A part of a date or time (UTC), a whole number."""
+
+    part: Part
+    operand: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate(Node):
+    """The start of the year, quarter, …, second that a date or time (UTC) lies in."""
+
+    unit: Unit
+    operand: Tree
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Node):
     """One of the functions."""
 
@@ -167,23 +244,7 @@ class Call(Node):
     arguments: tuple[Tree, ...]
 
 
-Tree: TypeAlias = (
-    Column
-    | Text
-    | Number
-    | Boolean
-    | Date
-    | Timestamp
-    | Compare
-    | And
-    | Or
-    | Not
-    | In
-    | Between
-    | Like
-    | Is
-    | Arithmetic
-    | Concat
-    | Negate
-    | Call
-)
+Constant: TypeAlias = Text | Number | Boolean | Date | Timestamp | Null
+Condition: TypeAlias = Compare | Distinct | And | Or | Not | In | Between | Like | Is
+Computed: TypeAlias = Arithmetic | Shift | Concat | Negate | Case | Cast | Extract | Truncate | Call
+Tree: TypeAlias = Column | Constant | Condition | Computed

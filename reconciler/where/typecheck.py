@@ -1,279 +1,387 @@
 """Types of an expression: every mismatch is found, and text in ISO form becomes the date or time that is expected.
 
-Numbers are exact (`int`, `long`, `decimal`, literals: a `Decimal` of digits that must stay within 38, so that nothing
-overflows) or approximate (`float`, `double`; with one of these, the other side becomes approximate too).
-
-NaN follows the total order of both engines: it equals itself and is greater than all other numbers, infinity included.
+The checked tree says of each node what type it has (`of`), which is all that engines need to know.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
 from reconciler.diagnostics import did_you_mean
-from reconciler.values.types import MAX_DIGITS, ColumnType, Decimal, Flat
+from reconciler.values.types import MAX_DIGITS, ColumnType, Decimal, ListOf, Struct
 from reconciler.where import tree as t
-from reconciler.where.allow import day, instant
-from reconciler.where.problems import Problem, WhereCode, problem, shown
-from reconciler.where.text import canonical
-
-STRING, BOOLEAN, DATE, TIMESTAMP, DOUBLE = (
-    Flat("string"), Flat("boolean"), Flat("date"), Flat("timestamp"), Flat("double")
+from reconciler.where.functions import OF_TIME
+from reconciler.where.kinds import (
+    BOOLEAN,
+    COUNT,
+    DATE,
+    DOUBLE,
+    STRING,
+    TIMESTAMP,
+    approximate,
+    common,
+    converts,
+    digits,
+    exact,
+    moment,
+    numeric,
 )  # fmt: skip
-_ONE_TEXT = frozenset({"LOWER", "UPPER", "TRIM", "LENGTH"})
-_TWO_TEXTS = frozenset({"STARTS_WITH", "ENDS_WITH", "CONTAINS"})
-Typed = tuple[t.Tree, ColumnType | None]
+from reconciler.where.literals import day, instant
+from reconciler.where.problems import Problem, Span, WhereCode, problem, shown
+from reconciler.where.text import canonical
+from reconciler.where.typecalls import call
 
-
-def type_of(tree: t.Tree, columns: Mapping[str, ColumnType]) -> ColumnType:
-    """The type of a tree that `Checker` has passed."""
-    found = Checker(columns).check(tree)[1]
-    assert found is not None
-    return found
-
-
-def exact(of: ColumnType | None) -> Decimal | None:
-    """An exact number's digits; None if it isn't one."""
-    match of:
-        case Flat("int"):
-            return Decimal(10, 0)
-        case Flat("long"):
-            return Decimal(19, 0)
-        case Decimal():
-            return of
-        case _:
-            return None
-
-
-def approximate(of: ColumnType | None) -> bool:
-    """Whether it is a number of floating point."""
-    return isinstance(of, Flat) and of.name in ("float", "double")
-
-
-def numeric(of: ColumnType | None) -> bool:
-    """Whether it is a number."""
-    return exact(of) is not None or approximate(of)
-
-
-def common(left: ColumnType, right: ColumnType) -> ColumnType | None:
-    """The type in which two are compared; None if they don't fit."""
-    if left == right and isinstance(left, Flat) and left.name != "binary":
-        return left
-    if {left, right} == {DATE, TIMESTAMP}:
-        return TIMESTAMP
-    if not (numeric(left) and numeric(right)):
-        return None
-    one, two = exact(left), exact(right)
-    if one is None or two is None:
-        return DOUBLE
-    scale = max(one.scale, two.scale)
-    return Decimal(max(one.precision - one.scale, two.precision - two.scale) + scale, scale)
+_PART = Decimal(4, 0)
 
 
 class Checker:
-    """Types a tree over `columns`; what is wrong gathers in `problems`."""
+    """Types a tree over `columns`; what is wrong gathers in `problems`, the paths that are read in `used`."""
 
     def __init__(self, columns: Mapping[str, ColumnType], dataset: str = "") -> None:
         self.columns = columns
+        self.name = dataset
         self.dataset = f"dataset {dataset}" if dataset else "the dataset"
         self.problems: list[Problem] = []
-        self.used: set[str] = set()
+        self.used: set[tuple[str, ...]] = set()
 
-    def check(self, tree: t.Tree) -> Typed:
-        """The tree, with text turned into dates and times where expected, and its type; None if it has none."""
+    def check(self, tree: t.Tree) -> t.Tree:
+        """The tree with types, text turned into dates and times where expected; `of` is None where there is none."""
         match tree:
             case t.Column():
-                return tree, self._column(tree)
-            case t.Text():
-                return tree, STRING
-            case t.Number(value):
-                return tree, _digits(value)
-            case t.Date():
-                return tree, DATE
-            case t.Timestamp():
-                return tree, TIMESTAMP
-            case t.Boolean():
-                return tree, BOOLEAN
+                return replace(tree, of=self._column(tree))
+            case t.Text() | t.Number() | t.Date() | t.Timestamp() | t.Boolean() | t.Null():
+                return replace(tree, of=_literal(tree))
             case t.And(terms) | t.Or(terms):
-                return replace(tree, terms=tuple(self.condition(each) for each in terms)), BOOLEAN
+                return replace(tree, terms=tuple(self.condition(each) for each in terms), of=BOOLEAN)
             case t.Not(operand):
-                return replace(tree, operand=self.condition(operand)), BOOLEAN
-            case t.Is(operand, value):
-                known = self.check(operand)[0] if value is None else self.condition(operand)
-                return replace(tree, operand=known), BOOLEAN
-            case t.Compare(operator, left, right):
-                (left, right), kind = self._unified([left, right])
-                if kind == BOOLEAN and operator not in ("=", "<>"):
-                    self._note("R204", tree, "true and false have no order. Use =, IS TRUE or IS FALSE.")
-                return replace(tree, left=left, right=right), BOOLEAN
-            case t.In(operand, values):
-                (operand, *rest), _ = self._unified([operand, *values])
-                return replace(tree, operand=operand, values=tuple(rest)), BOOLEAN
-            case t.Between(operand, low, high):
-                (operand, low, high), kind = self._unified([operand, low, high])
-                if kind == BOOLEAN:
-                    self._note("R204", tree, "true and false have no order.")
-                return replace(tree, operand=operand, low=low, high=high), BOOLEAN
-            case t.Like(operand):
-                return replace(tree, operand=self._text(operand, "LIKE")), BOOLEAN
+                return replace(tree, operand=self.condition(operand), of=BOOLEAN)
+            case t.Compare() | t.Distinct() | t.In() | t.Between() | t.Is() | t.Like():
+                return replace(self._predicate(tree), of=BOOLEAN)
             case t.Concat(left, right):
-                return replace(tree, left=self._text(left, "||"), right=self._text(right, "||")), STRING
+                return replace(tree, left=self.text(left, "||"), right=self.text(right, "||"), of=STRING)
             case t.Negate(operand):
-                typed, kind = self._number(operand, "-")
-                return replace(tree, operand=typed), kind
+                typed = self.number(self.check(operand), "-")
+                return replace(tree, operand=typed, of=exact(typed.of) or typed.of)
             case t.Arithmetic():
                 return self._arithmetic(tree)
+            case t.Shift():
+                return self._shift(tree)
+            case t.Case():
+                return self._case(tree)
+            case t.Cast():
+                return self._cast(tree)
+            case t.Extract(part, operand):
+                typed = self._moment(self.check(operand), f"EXTRACT({part})", timestamp=part in OF_TIME)
+                return replace(tree, operand=typed, of=_PART)
+            case t.Truncate(unit, operand):
+                timestamp = unit in ("hour", "minute", "second")
+                typed = self._moment(self.check(operand), f"DATE_TRUNC('{unit}')", timestamp=timestamp)
+                return replace(tree, operand=typed, of=typed.of)
             case t.Call():
-                return self._call(tree)
+                return call(self, tree)
             case _:
                 assert_never(tree)
 
     def condition(self, tree: t.Tree, code: WhereCode = "R204") -> t.Tree:
         """Must be true or false."""
-        typed, kind = self.check(tree)
-        if kind is not None and kind != BOOLEAN:
-            self._note(code, tree, f"{_shown(tree)} is {kind}, but a condition is needed. Compare it with something.")
+        typed = self.check(tree)
+        if typed.of is not None and typed.of != BOOLEAN:
+            self.note(code, tree, f"{said(tree)} is {typed.of}, but a condition is needed. Compare it with something.")
         return typed
 
-    def _column(self, tree: t.Column) -> ColumnType | None:
-        if (found := self.columns.get(tree.name)) is not None:
-            self.used.add(tree.name)
-            return found
-        name, hint = shown(tree.name), did_you_mean(tree.name, self.columns)
-        if tree.quoted and not hint:
-            self._note(
-                "R203",
-                tree,
-                f'"{name}" in double quotes names a column, and {self.dataset} has none of that name. '
-                f"For text, write '{name.replace(chr(39), chr(39) * 2)}'.",
-            )
-            return None
-        hint = hint or f" Declared: {', '.join(list(self.columns)[:10])}."
-        self._note("R203", tree, f"{self.dataset[0].upper()}{self.dataset[1:]} has no column {name}.{hint}")
-        return None
+    def text(self, tree: t.Tree, what: str) -> t.Tree:
+        """Must be text."""
+        return self.text_of(self.check(tree), what)
 
-    def _unified(self, trees: Sequence[t.Tree]) -> tuple[list[t.Tree], ColumnType | None]:
+    def text_of(self, typed: t.Tree, what: str) -> t.Tree:
+        """A checked tree that must be text."""
+        if typed.of is not None and typed.of != STRING:
+            cast = " Write CAST(… AS string)." if converts(typed.of, STRING) and not isinstance(typed, t.Number) else ""
+            self.note("R204", typed, f"{what} takes text, and {said(typed)} is {named(typed)}.{cast}")
+        return typed
+
+    def number(self, typed: t.Tree, what: str) -> t.Tree:
+        """A checked tree that must be a number; untyped if it isn't."""
+        if typed.of is None or numeric(typed.of):
+            return typed
+        self.note("R204", typed, f"{what} takes numbers, and {said(typed)} is {typed.of}.")
+        return replace(typed, of=None)
+
+    def unified(self, trees: Sequence[t.Tree]) -> tuple[list[t.Tree], ColumnType | None]:
         """Operands that are compared with one another, and their common type. Each must fit the first typed one."""
         typed = [self.check(each) for each in trees]
-        moment = next((kind for tree, kind in typed if kind in (DATE, TIMESTAMP)), None)
-        if moment is not None:
-            typed = [self._moment(tree, kind, moment) for tree, kind in typed]
+        expected = next((each.of for each in typed if moment(each.of)), None)
+        if expected is not None:
+            typed = [self.read(each, expected) for each in typed]
+        return typed, self.agreed(typed)
+
+    def agreed(self, typed: Sequence[t.Tree]) -> ColumnType | None:
+        """The common type of checked trees; None, with a finding, if they don't fit."""
         result: ColumnType | None = None
         first: t.Tree | None = None
-        for tree, kind in typed:
-            if kind is None:
+        for tree in typed:
+            if tree.of is None:
                 continue
             if first is None or result is None:
-                first, result = tree, kind
-                if common(kind, kind) is None:
-                    self._note("R204", tree, f"{_shown(tree)} is {kind}, which can't be compared.")
-                    break
+                first, result = tree, tree.of
+                if common(tree.of, tree.of) is None:
+                    self.note("R204", tree, f"{said(tree)} is {tree.of}, which can't be compared.{_inside(tree)}")
+                    return None
                 continue
-            found = common(result, kind)
+            found = common(result, tree.of)
             if found is None:
-                self._note("R204", tree, _mismatch(first, result, tree, kind))
-                result = None
-                break
+                self.note("R204", tree, _mismatch(first, result, tree, tree.of))
+                return None
             if isinstance(found, Decimal) and found.precision > MAX_DIGITS:
-                self._note("R204", tree, f"{_shown(tree)} has too many digits to compare with {_shown(first)}.")
-                break
+                self.note("R204", tree, f"{said(tree)} has too many digits to compare with {said(first)}.")
+                return result
             result = found
-        return [tree for tree, _ in typed], result
+        return result
 
-    def _moment(self, tree: t.Tree, kind: ColumnType | None, wanted: ColumnType) -> Typed:
-        if not isinstance(tree, t.Text):
-            return tree, kind
-        if wanted == DATE:
+    def note(self, code: WhereCode, tree: t.Tree, detail: str) -> None:
+        """A finding at a node."""
+        self.problems.append(problem(code, tree.at, detail))
+
+    def _column(self, tree: t.Column) -> ColumnType | None:
+        kind = self.columns.get(tree.name)
+        if kind is None:
+            self._unknown(tree)
+            return None
+        for at, field in enumerate(tree.fields):
+            before = shown(".".join(tree.path[: at + 1]))
+            place = tree.places[at + 1] if tree.places else tree.at
+            if not isinstance(kind, Struct):
+                mend = " Write CONTAINS(…, value) or LENGTH(…)." if isinstance(kind, ListOf) else ""
+                self._at("R204", place, f"{before} is {kind}, which has no fields.{mend}")
+                return None
+            fields = dict(kind.fields)
+            if field not in fields:
+                hint = did_you_mean(field, fields) or f" Fields: {', '.join(list(fields)[:10])}."
+                self._at("R203", place, f"{before} has no field {shown(field)}.{hint}{_foreign(field)}")
+                return None
+            kind = fields[field]
+        self.used.add(tree.path)
+        return kind
+
+    def _unknown(self, tree: t.Column) -> None:
+        name, hint = shown(tree.name), did_you_mean(tree.name, self.columns)
+        place = tree.places[0] if tree.places else tree.at
+        if tree.fields and tree.name == self.name:
+            self._at(
+                "R203", place, f"A column stands without the dataset's name: write {shown('.'.join(tree.fields))}."
+            )
+            return
+        if tree.quoted and not hint:
+            detail = (
+                f'"{name}" in double quotes names a column, and {self.dataset} has none of that name. '
+                f"For text, write '{name.replace(chr(39), chr(39) * 2)}'."
+            )
+            self._at("R203", place, detail)
+            return
+        hint = hint or f" Declared: {', '.join(list(self.columns)[:10])}."
+        subject = f"{self.dataset[0].upper()}{self.dataset[1:]}"
+        self._at("R203", place, f"{subject} has no column {name}.{hint}{_foreign(tree.name)}")
+
+    def _predicate(self, tree: t.Compare | t.Distinct | t.In | t.Between | t.Is | t.Like) -> t.Tree:
+        match tree:
+            case t.Is(operand, value):
+                return replace(tree, operand=self.check(operand) if value is None else self.condition(operand))
+            case t.Like(operand):
+                return replace(tree, operand=self.text(operand, "LIKE"))
+            case t.Compare(operator, left, right):
+                (left, right), kind = self.unified([left, right])
+                if kind == BOOLEAN and operator not in ("=", "<>"):
+                    self.note("R204", tree, "true and false have no order. Use =, IS TRUE or IS FALSE.")
+                return replace(tree, left=left, right=right)
+            case t.Distinct(left, right):
+                (left, right), _ = self.unified([left, right])
+                return replace(tree, left=left, right=right)
+            case t.In(operand, values):
+                (operand, *rest), _ = self.unified([operand, *values])
+                return replace(tree, operand=operand, values=tuple(rest))
+            case t.Between(operand, low, high):
+                (operand, low, high), kind = self.unified([operand, low, high])
+                if kind == BOOLEAN:
+                    self.note("R204", tree, "true and false have no order.")
+                return replace(tree, operand=operand, low=low, high=high)
+            case _:
+                assert_never(tree)
+
+    def read(self, tree: t.Tree, expected: ColumnType) -> t.Tree:
+        """Text, where a date or time is expected, as one; anything else as it is."""
+        if not isinstance(tree, t.Text) or not moment(expected):
+            return tree
+        if expected == DATE:
             if (found := day(tree.value)) is not None:
-                return t.Date(found, at=tree.at), DATE
-            self._note("R204", tree, f"{_shown(tree)} is no date. Write DATE '2026-12-31'.")
+                return t.Date(found, at=tree.at, of=DATE)
+            self.note("R204", tree, f"{said(tree)} is no date. Write DATE '2026-12-31'.")
         else:
             if (at := instant(tree.value)) is not None:
-                return t.Timestamp(at, at=tree.at), TIMESTAMP
-            self._note("R204", tree, f"{_shown(tree)} is no time. Write TIMESTAMP '2026-12-31 23:59:59'.")
-        return tree, None
+                return t.Timestamp(at, at=tree.at, of=TIMESTAMP)
+            self.note("R204", tree, f"{said(tree)} is no time. Write TIMESTAMP '2026-12-31 23:59:59'.")
+        return replace(tree, of=None)
 
-    def _text(self, tree: t.Tree, what: str) -> t.Tree:
-        typed, kind = self.check(tree)
-        if kind is not None and kind != STRING:
-            self._note("R204", tree, f"{what} takes text, and {_shown(tree)} is {kind}.")
-        return typed
+    def _moment(self, typed: t.Tree, what: str, *, timestamp: bool) -> t.Tree:
+        """A checked tree that must be a date or time, or a time; untyped if it isn't."""
+        wanted = "a timestamp" if timestamp else "a date or timestamp"
+        if typed.of is None or typed.of == TIMESTAMP or (typed.of == DATE and not timestamp):
+            return typed
+        mend = " Write TRY_CAST(… AS timestamp)." if typed.of == STRING else ""
+        self.note("R204", typed, f"{what} takes {wanted}, and {said(typed)} is {named(typed)}.{mend}")
+        return replace(typed, of=None)
 
-    def _number(self, tree: t.Tree, what: str) -> Typed:
-        typed, kind = self.check(tree)
-        if kind is not None and not numeric(kind):
-            self._note("R204", tree, f"{what} takes numbers, and {_shown(tree)} is {kind}.")
-            return typed, None
-        return typed, exact(kind) or kind
-
-    def _arithmetic(self, tree: t.Arithmetic) -> Typed:
-        (left, one), (right, two) = (self._number(each, tree.operator) for each in (tree.left, tree.right))
+    def _arithmetic(self, tree: t.Arithmetic) -> t.Tree:
+        left, right = self.check(tree.left), self.check(tree.right)
+        if moment(left.of) or moment(right.of):
+            return replace(tree, left=left, right=right, of=self._days(tree, left, right))
+        left, right = self.number(left, tree.operator), self.number(right, tree.operator)
         typed = replace(tree, left=left, right=right)
-        if one is None or two is None:
-            return typed, None
-        if not (isinstance(one, Decimal) and isinstance(two, Decimal)):
-            return typed, DOUBLE
+        one, two = exact(left.of), exact(right.of)
+        if left.of is None or right.of is None:
+            return typed
+        if tree.operator == "%":
+            if one is None or two is None or one.scale or two.scale:
+                self.note("R204", tree, f"% takes whole numbers. Write CAST, ROUND or FLOOR in {said(tree)}.")
+                return typed
+            return replace(typed, of=Decimal(min(one.precision, two.precision), 0))
+        if tree.operator == "/" or one is None or two is None:
+            return replace(typed, of=DOUBLE)
         if tree.operator == "*":
             kind = Decimal(one.precision + two.precision, one.scale + two.scale)
         else:
             scale = max(one.scale, two.scale)
             kind = Decimal(max(one.precision - one.scale, two.precision - two.scale) + scale + 1, scale)
         if kind.precision > MAX_DIGITS:
-            self._note("R205", tree, f"{_shown(tree)} can have {kind.precision} digits; {MAX_DIGITS} can be held.")
-            return typed, None
-        return typed, kind
+            detail = f"{said(tree)} can have {kind.precision} digits; {MAX_DIGITS} can be held."
+            self.note("R205", tree, f"{detail} Make it smaller first: TRY_CAST(… AS decimal(18,2)).")
+            return typed
+        return replace(typed, of=kind)
 
-    def _call(self, tree: t.Call) -> Typed:
-        name, given = tree.function, tree.arguments
-        if name == "COALESCE":
-            if len(given) < 2:
-                self._note("R204", tree, "COALESCE takes two arguments or more.")
-            unified, kind = self._unified(given)
-            return replace(tree, arguments=tuple(unified)), kind
-        wanted = 2 if name in _TWO_TEXTS else 1
-        if len(given) != wanted:
-            self._note("R204", tree, f"{name} takes {'two arguments' if wanted == 2 else 'one argument'}.")
-            return tree, None
-        if name in _ONE_TEXT or name in _TWO_TEXTS:
-            typed = replace(tree, arguments=tuple(self._text(each, name) for each in given))
-            return typed, Decimal(10, 0) if name == "LENGTH" else BOOLEAN if name in _TWO_TEXTS else STRING
-        if name == "ABS":
-            argument, kind = self._number(given[0], name)
-            return replace(tree, arguments=(argument,)), kind
-        argument, kind = self.check(given[0])
-        if kind is not None and kind not in (DATE, TIMESTAMP):
-            self._note("R204", tree, f"{name} takes a date or timestamp, and {_shown(given[0])} is {kind}.")
-        return replace(tree, arguments=(argument,)), Decimal(4, 0)
+    def _days(self, tree: t.Arithmetic, left: t.Tree, right: t.Tree) -> ColumnType | None:
+        if left.of is None or right.of is None:
+            return None
+        if left.of == right.of == DATE and tree.operator == "-":
+            return COUNT
+        if TIMESTAMP in (left.of, right.of) and moment(left.of) and moment(right.of) and tree.operator == "-":
+            mend = "Subtract days: CAST(… AS date). Or compare with x + INTERVAL '12' HOUR."
+        else:
+            mend = "Write … + INTERVAL '7' DAY."
+        self.note("R204", tree, f"{tree.operator} of {named(left)} and {named(right)} isn't allowed. {mend}")
+        return None
 
-    def _note(self, code: WhereCode, tree: t.Tree, detail: str) -> None:
-        self.problems.append(problem(code, tree.at, detail))
+    def _shift(self, tree: t.Shift) -> t.Tree:
+        typed = self.check(tree.operand)
+        if typed.of == STRING and isinstance(typed, t.Text):
+            self.note("R204", tree, f"INTERVAL is added to a date or time. Write DATE {said(typed)}.")
+            return replace(tree, operand=typed)
+        typed = self._moment(typed, "INTERVAL", timestamp=False)
+        kind = TIMESTAMP if typed.of is not None and tree.step == "SECOND" else typed.of
+        return replace(tree, operand=typed, of=kind)
+
+    def _case(self, tree: t.Case) -> t.Tree:
+        results = [result for _, result in tree.whens] + ([tree.otherwise] if tree.otherwise is not None else [])
+        given = [each for each in results if not isinstance(each, t.Null)]
+        if not given:
+            self.note("R204", tree, "CASE gives NULL always. Write a value in THEN or ELSE.")
+        unified, kind = self.unified(given)
+        left = iter(unified)
+        typed = [replace(each, of=kind) if isinstance(each, t.Null) else next(left) for each in results]
+        otherwise = typed.pop() if tree.otherwise is not None else None
+        if tree.operand is None:
+            operand, tests = None, [self.condition(each) for each, _ in tree.whens]
+        else:
+            (operand, *tests), _ = self.unified([tree.operand, *(each for each, _ in tree.whens)])
+        whens = tuple(zip(tests, typed, strict=True))
+        return replace(tree, operand=operand, whens=whens, otherwise=otherwise, of=kind)
+
+    def _cast(self, tree: t.Cast) -> t.Tree:
+        operand = self.check(tree.operand)
+        if operand.of is None:
+            return replace(tree, operand=operand)
+        possible = converts(operand.of, tree.to)
+        typed = replace(tree, operand=operand, trying=possible != "always", of=tree.to if possible else None)
+        subject = f"{said(tree.operand)} ({named(operand)})"
+        if possible is None:
+            mend = ""
+            if approximate(operand.of) and tree.to == STRING:
+                mend = " A floating number has no one text: convert it to decimal(p,s) first, with TRY_CAST."
+            elif tree.to == BOOLEAN:
+                mend = f" Write {said(tree.operand)} <> 0." if numeric(operand.of) else ""
+            self.note("R204", tree, f"{subject} can't be converted to {tree.to}.{mend}")
+        elif possible == "perhaps" and not tree.trying:
+            detail = f"CAST of {subject} to {tree.to} fails where a value doesn't fit, and with it the export."
+            self.note("R204", tree, f"{detail} Write TRY_CAST, which gives NULL then.")
+        return typed
+
+    def _at(self, code: WhereCode, place: Span, detail: str) -> None:
+        self.problems.append(problem(code, place, detail))
 
 
-def _digits(value: object) -> Decimal:
-    written = format(value, "f") if not isinstance(value, int) else str(value)
-    whole, _, places = written.partition(".")
-    return Decimal(max(len(whole.lstrip("0")) + len(places), 1), len(places))
-
-
-def _shown(tree: t.Tree) -> str:
+def said(tree: t.Tree) -> str:
+    """A tree for a sentence."""
     return shown(canonical(tree))
 
 
-def _named(kind: ColumnType, tree: t.Tree) -> str:
+def named(tree: t.Tree) -> str:
+    """A checked tree's type for a sentence."""
+    kind = tree.of
     return "a number" if isinstance(kind, Decimal) and not isinstance(tree, t.Column) else str(kind)
 
 
+def _literal(tree: t.Constant) -> ColumnType | None:
+    match tree:
+        case t.Text():
+            return STRING
+        case t.Number(value):
+            return digits(value)
+        case t.Date():
+            return DATE
+        case t.Timestamp():
+            return TIMESTAMP
+        case t.Boolean():
+            return BOOLEAN
+        case t.Null():
+            return None
+        case _:
+            assert_never(tree)
+
+
+def _inside(tree: t.Tree) -> str:
+    """How to compare what is in a list or struct."""
+    match tree.of:
+        case ListOf():
+            return f" Write CONTAINS({said(tree)}, value) or LENGTH({said(tree)})."
+        case Struct(fields):
+            return f" Compare a field: {said(tree)}.{shown(fields[0][0])}."
+        case _:
+            return ""
+
+
+def _foreign(name: str) -> str:
+    """What the eye can't tell: which letter isn't the one it looks like."""
+    for char in name:
+        if not char.isascii():
+            return f" {shown(name)} holds {unicodedata.name(char, f'U+{ord(char):04X}')} (U+{ord(char):04X})."
+    return ""
+
+
 def _mismatch(first: t.Tree, one: ColumnType, tree: t.Tree, two: ColumnType) -> str:
-    said = f"{_shown(first)} is {_named(one, first)}, {_shown(tree)} is {_named(two, tree)}."
-    for text, other, kind in ((tree, first, one), (first, tree, two)):
-        if isinstance(text, t.Text) and numeric(kind):
-            return f"{said} Write the number without quotes."
-        if isinstance(text, t.Number) and kind == STRING:
-            return f"{said} For text, write '{_shown(text)}'."
-        if isinstance(text, t.Text | t.Number) and kind == BOOLEAN:
-            return f"{said} Write {_shown(other)} IS TRUE or {_shown(other)} IS FALSE."
-        if isinstance(text, t.Number) and kind in (DATE, TIMESTAMP):
-            return f"{said} Write DATE '2026-12-31'."
-    return f"{said} Compare values of one type."
+    left = replace(first, of=one)
+    text = f"{said(first)} is {named(left)}, {said(tree)} is {named(tree)}."
+    for each, other, kind in ((tree, first, one), (first, tree, two)):
+        if isinstance(each, t.Text) and numeric(kind):
+            return f"{text} Write the number without quotes."
+        if isinstance(each, t.Number) and kind == STRING:
+            return f"{text} For text, write '{said(each)}'."
+        if isinstance(each, t.Text | t.Number) and kind == BOOLEAN:
+            return f"{text} Write {said(other)} IS TRUE or {said(other)} IS FALSE."
+        if isinstance(each, t.Number) and moment(kind):
+            return f"{text} Write DATE '2026-12-31'."
+    if STRING in (one, two):
+        each, kind = (tree, one) if two == STRING else (first, two)
+        if converts(STRING, kind):
+            return f"{text} Write TRY_CAST({said(each)} AS {kind})."
+    return f"{text} Compare values of one type."

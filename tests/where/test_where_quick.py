@@ -13,7 +13,8 @@ from sqlglot.parser import Parser
 from sqlglot.tokens import Tokenizer
 
 from reconciler.where import Checked, Tree, check
-from reconciler.where.allow import FUNCTIONS, allowed
+from reconciler.where.allow import allowed
+from reconciler.where.functions import BY_NAME
 from reconciler.where.parse import parse
 from reconciler.where.problems import Refused
 from reconciler.where.quick import quick_tree
@@ -21,7 +22,7 @@ from reconciler.where.words import SQL_WORDS
 from tests.where.test_where import CANONICAL, COLUMNS, REFUSED
 
 WORDS = {word.upper() for phrase in Tokenizer.KEYWORDS for word in re.findall(r"[A-Za-z_]\w*", phrase)}
-SPECIAL = {*Parser.FUNCTIONS, *Parser.FUNCTION_PARSERS, *Parser.NO_PAREN_FUNCTION_PARSERS, *FUNCTIONS}
+SPECIAL = {*Parser.FUNCTIONS, *Parser.FUNCTION_PARSERS, *Parser.NO_PAREN_FUNCTION_PARSERS, *BY_NAME}
 PIECES = (
     "country", "active", "age", "id", "born", "seen", "date", "price", '"a b"', '"country"', "Country", "a", "e", "n",
     "'US'", "'it''s'", "''", "'2026-01-01'", "'a", "1", "0", "007", "1.50", ".5", "1.", "1e3", "0x1F", "1_0", "TRUE", "false",
@@ -30,7 +31,8 @@ PIECES = (
     "NOT", "not", "AND", "OR", "and", "or", "=", "<>", "!=", "<", "<=", ">", ">=", "==", "<=>", "->", "<-", "+", "-", "*",
     "--", "/", "%", "||", "|", "(", ")", ",", ".", ";", ":", "::", "?", "@", "[", "]", "{", "}", "#", "/* x */", "-- x\n", "\n",
     "LOWER(", "lower(country)", "YEAR(born)", "COALESCE(country, 'x')", "CONTAINS(country, 'x')", "ABS(-1)", "rand()", "if",
-    "case", "when", "then", "end", "any", "exists", "select", "interval", "cast(", "as", "é", "\u00a0", "\t", "\\", "$1", "`x`",
+    "case", "when", "then", "any", "exists", "select", "interval", "interval '1' day", "cast(", "as int)", "as", "end",
+    "distinct from", "home", ".city", "int", "é", "\u00a0", "\t", "\\", "$1", "`x`",
 )  # fmt: skip
 
 
