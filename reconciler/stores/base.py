@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from reconciler.errors import ReconcilerError, StoreError
@@ -16,6 +17,10 @@ SUFFIX: Final = ".json"
 """Appended to keys where a store keeps files: a key may also be the folder of longer ones."""
 
 PROBE: Final = "probe/"
+
+STALE: Final = timedelta(days=1)
+"""What a probe or a write takes, many times over: older leftovers are those of a process that was killed."""
+
 _KEY = re.compile(r"[A-Za-z0-9_:@+-][A-Za-z0-9._:@+-]*(/[A-Za-z0-9_:@+-][A-Za-z0-9._:@+-]*)*")
 
 

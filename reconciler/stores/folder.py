@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reconciler.ledger.store import PreconditionFailed, Stored
-from reconciler.stores.base import SUFFIX, check_key, probe_preconditions
+from reconciler.stores import base
+from reconciler.stores.base import PROBE, SUFFIX, check_key, probe_preconditions
 from reconciler.stores.disk import (
     TEMPORARY,
     opened_folder,
@@ -27,8 +28,6 @@ from reconciler.stores.disk import (
 from reconciler.stores.locks import FOLDER as LOCKS
 from reconciler.stores.locks import WAIT, check_locking, locked
 from reconciler.stores.writes import Sleep
-
-_STALE_SECONDS = 86_400
 
 
 class FolderStore:
@@ -133,18 +132,17 @@ class FolderStore:
                 yield from self._walk((*parents, name), prefix)
 
     def _sweep(self) -> None:
-        """Removes temporary files that are a day old by the file system's own clock.
-
-        A writer needs its own for milliseconds.
-        """
+        """Removes drafts and probes that are stale by the file system's own clock."""
         clock = self._root / LOCKS / "probe"
         clock.touch()
         now = clock.stat().st_mtime
-        with opened_folder(self._root, (TEMPORARY,), create=False) as folder:
-            for name in os.listdir(folder) if folder is not None else ():
-                with contextlib.suppress(OSError):
-                    if now - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime > _STALE_SECONDS:
-                        os.unlink(name, dir_fd=folder)
+        for folder_name in (TEMPORARY, PROBE.rstrip("/")):
+            with opened_folder(self._root, (folder_name,), create=False) as folder:
+                for name in os.listdir(folder) if folder is not None else ():
+                    with contextlib.suppress(OSError):
+                        age = now - os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime
+                        if age >= base.STALE.total_seconds():
+                            os.unlink(name, dir_fd=folder)
 
 
 def _split(key: str) -> tuple[tuple[str, ...], str]:

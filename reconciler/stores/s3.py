@@ -20,6 +20,7 @@ from typing import Final
 from reconciler.accounts.aws import AwsSession
 from reconciler.errors import ReconcilerError, StoreError
 from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
+from reconciler.stores import base
 from reconciler.stores.base import PROBE, probe_preconditions
 from reconciler.stores.s3_objects import S3Objects, S3Place
 from reconciler.stores.writes import Committed, Sleep, commit_create, commit_delete
@@ -69,8 +70,8 @@ class S3Store:
         return [(key, stored) for key, stored in self._objects.fetch(prefix, known) if stored.body != _DELETED]
 
     def probe(self) -> None:
-        """Also: that listing is allowed."""
-        self._objects.list(PROBE)
+        """Also: that listing is allowed, and what killed probes left goes once it is stale."""
+        self._objects.sweep(PROBE, base.STALE)
         probe_preconditions(self, self._sleep)
 
     def _deleted(self, key: str, refusal: ReconcilerError) -> Stored:

@@ -10,6 +10,8 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -119,6 +121,22 @@ class S3Objects:
         anew = dict(zip(stale, in_parallel(self.read, stale, READERS), strict=True))
         found = ((key, anew[key] if key in anew else known[key]) for key, _ in listed)
         return [(key, stored) for key, stored in found if stored is not None]
+
+    def sweep(self, prefix: str, age: timedelta) -> None:
+        """Deletes what is older than `age` by the store's own clock, empty objects too, whatever it is by now: for names that
+        are never used again."""
+        pages = self._reads.get_paginator("list_objects_v2").paginate(**self._common, Prefix=f"{self._base}{prefix}")
+        try:
+            for page in pages:
+                said = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+                if said is None:
+                    return
+                now = parsedate_to_datetime(said)
+                for item in page.get("Contents", ()):
+                    if now - item["LastModified"] >= age:
+                        self._reads.delete_object(**self._common, Key=item["Key"])
+        except (ClientError, BotoCoreError) as error:
+            raise self._for_read(error, "s3:ListBucket") from error
 
     def probe(self) -> None:
         """Nothing of its own: `S3Store` probes."""

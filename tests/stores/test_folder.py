@@ -167,14 +167,16 @@ def test_leftovers_of_killed_writers_are_not_listed_and_go_when_a_day_old(tmp_pa
     store = FolderStore(tmp_path)
     store.create(KEY, body(1))
     old, young = (tmp_path / ".tmp" / name for name in ("old", "young"))
-    for path in (old, young):
+    probes = [tmp_path / "probe" / f"{name}.json" for name in ("old", "young")]
+    probes[0].parent.mkdir()
+    for path in (old, young, *probes):
         path.write_bytes(b'{"half')
-    os.utime(old, (time.time() - 90_000,) * 2)
-    assert [key for key, _ in store.list("")] == [KEY]
+    for path in (old, probes[0]):
+        os.utime(path, (time.time() - 90_000,) * 2)
+    assert [key for key, _ in store.list("flows/")] == [KEY]
     store.probe()
-    assert not old.exists()
-    assert young.exists()
-    assert [key for key, _ in store.list("")] == [KEY]
+    assert [each.exists() for each in (old, young, *probes)] == [False, True, False, True]
+    assert [key for key, _ in store.list("")] == [KEY, "probe/young"]
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from pydantic import TypeAdapter
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 from reconciler.catalog.s3 import S3Encryption
 from reconciler.errors import StoreError
 from reconciler.ledger.store import AmbiguousWrite, Store
+from reconciler.stores import base
 from reconciler.stores.s3 import S3Store
 from reconciler.stores.s3_objects import S3Place
 from tests.conformance.stores import committed, create, delete, document, fields, replace, s3_session
@@ -280,6 +282,27 @@ def test_documents_are_deleted_for_good_where_preconditions_are_honoured(seaweed
     store = opened(seaweed_server, bucket)
     committed(delete(store, KEY, committed(create(store, KEY))))
     assert seaweed_server.client().list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_what_killed_probes_left_goes_once_it_is_stale(
+    seaweed_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Empty objects too, which stand for deleted documents where deletes aren't conditional."""
+    store, client = opened(seaweed_server, bucket), seaweed_server.client()
+    committed(create(store, KEY))
+    prefix = store.url.removeprefix(f"s3://{bucket}/")
+    for name, content in (("dead", b"{}"), ("deleted", b"")):
+        client.put_object(Bucket=bucket, Key=f"{prefix}/probe/{name}.json", Body=content)
+
+    def there() -> list[str]:
+        found = client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/")
+        return [each["Key"].removeprefix(f"{prefix}/") for each in found["Contents"]]
+
+    store.probe()
+    assert there() == [f"{KEY}.json", "probe/dead.json", "probe/deleted.json"]
+    monkeypatch.setattr(base, "STALE", timedelta(0))
+    store.probe()
+    assert there() == [f"{KEY}.json"]
 
 
 def test_other_objects_below_the_prefix_are_not_documents(seaweed_server: S3Server, bucket: str) -> None:
