@@ -125,6 +125,7 @@ class LocalDestination:
     def discard(self, run_id: str) -> int:
         """Removes the run's folder in the staging area. Writers that are still at it find out when they finish."""
         run_segment(run_id)
+        self._needs_root()
         removed = 0
         with explained(self._root, f"discard what run {run_id} staged"):
             for _ in range(_ATTEMPTS):
@@ -147,8 +148,7 @@ class LocalDestination:
     def list(self, prefix: str = "") -> Iterator[Found]:
         """Regular files whose names begin with the prefix."""
         with explained(self._root, "list files"):
-            if not folders.exists(self._root, ()):
-                raise failure("D102", f"{self._root} isn't a folder that is there.")
+            self._needs_root()
             folder = tuple(part for part in prefix.split("/")[:-1])
             if any(part in ("", ".", "..") for part in folder):
                 return
@@ -168,6 +168,7 @@ class LocalDestination:
 
     def delete(self, names: Iterable[str]) -> None:
         """Removes files, and folders that this leaves empty."""
+        self._needs_root()
         for name in names:
             parts = segments(name)
             with explained(self._root, f"delete {name}"):
@@ -220,8 +221,7 @@ class LocalDestination:
                 folders.sync_path(self._root, parts[:-1])  # who published it may have died before
                 return Published.ALREADY
         except FileNotFoundError:
-            if not folders.exists(self._root, ()):
-                raise failure("D102", f"{self._root} isn't a folder that is there.") from None
+            self._needs_root()
             return gone(file, self.location(file.name), self._now())
 
     def _chunks(self, parts: tuple[str, ...]) -> Iterator[bytes]:
@@ -233,6 +233,11 @@ class LocalDestination:
         with suppress(FileNotFoundError), folders.opened(self._root, parts[:-1]) as folder:
             os.unlink(parts[-1], dir_fd=folder)
             folders.sync(folder)
+
+    def _needs_root(self) -> None:
+        """What isn't there may be a file system that isn't mounted: its files are neither gone nor taken."""
+        if not folders.exists(self._root, ()):
+            raise failure("D102", f"{self._root} isn't a folder that is there.")
 
     def _create_root(self) -> None:
         with explained(self._root, "create the folder"):

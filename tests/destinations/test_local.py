@@ -300,3 +300,18 @@ def test_a_full_disk(tmp_path: Path) -> None:
     if allowed.returncode:
         pytest.skip("this machine allows no user namespaces")
     subprocess.run([*mount, "sh", str(disk), sys.executable, "-c", _FULL, str(disk), "disk"], check=True, cwd=ROOT)
+
+
+def test_what_is_on_a_file_system_that_isnt_mounted_is_not_removed(place: LocalDestination, tmp_path: Path) -> None:
+    """To say that it was would be to forget it."""
+    token = staged(place, f"us/{RUN}.csv")
+    staged(place, f"us/2-{RUN}.csv")
+    place.publish(token)
+    (tmp_path / "place").rename(tmp_path / "unmounted")
+    assert code_of(lambda: place.discard(RUN)) == "D102"
+    assert code_of(lambda: place.delete([token.name])) == "D102"
+    assert code_of(lambda: place.publish(token)) == "D102"
+    (tmp_path / "unmounted").rename(tmp_path / "place")
+    assert place.discard(RUN) == 1
+    place.delete([token.name])
+    assert [found.name for found in place.list()] == []
