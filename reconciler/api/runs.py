@@ -121,7 +121,7 @@ def _one(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime)
         if wanted is not None:
             run = run_flow(context, head.flow_id, wanted, now)
             return Exported(head.flow, run) if run else None
-        settle(context, head.flow_id, now)
+        settle(context, head.flow_id, now, insist=True)
         return None
     except ReconcilerError as error:
         return NotExported(head.flow, error)

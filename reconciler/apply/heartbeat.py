@@ -20,7 +20,8 @@ _TRIES: Final = 3
 
 
 class Heartbeat:
-    """While it is entered, the run's lease is renewed. `lost`: the run was ended by another, or by an apply, and may stop."""
+    """While it is entered, the run's lease is renewed. `lost`: the run was ended by another, or by an apply, or a person released its
+    lease; it may stop."""
 
     def __init__(self, context: Context, run: OpenRun) -> None:
         self.lost = False
@@ -58,6 +59,9 @@ class Heartbeat:
         run = head.document.open if head else None
         if head is None or run is None or run.run_id != self._run.run_id or run.phase != "staging":
             self.lost = True
+            return False
+        if run.lease.until <= run.claimed_at:
+            self.lost = True  # released by a person: a renewal would take that back
             return False
         lease = self._context.new_lease()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from reconciler.apply.context import Context
 from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.codec import digest
+from reconciler.ledger.codec import decode
 from reconciler.ledger.records import Condition, FlowHead, LastRun, OpenRun, RunRecord, StagedRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.manifest import ManifestFile
@@ -39,17 +40,19 @@ def roll_forward(context: Context, head: Versioned[FlowHead], now: datetime) -> 
 def _forward(context: Context, head: Versioned[FlowHead], run: OpenRun, now: datetime) -> RunRecord | None:
     key = keys.run(head.document.flow_id, run.slot, run.run_id)
     # In this order: a staged document that is gone was recorded before.
-    staged = context.ledger.read(StagedRecord, keys.staged(run.run_id))
+    stored = context.ledger.store.read(keys.staged(run.run_id))
     recorded = context.ledger.read(RunRecord, key)
     if recorded is not None:
         record = recorded.document
-    elif staged is None or digest(staged.document) != run.staged_digest:
+    # Of the bytes as they are: another version of this tool, which decided, may have written them a little differently.
+    elif stored is None or hashlib.sha256(stored.body).hexdigest() != run.staged_digest:
         _check_closed(context, head.document, run)
         return None
     else:
-        record = _publish(context, head.document, run, staged.document, key)
-    if staged is not None:
-        context.ledger.delete(keys.staged(run.run_id), staged.version)
+        staged = decode(StagedRecord, keys.staged(run.run_id), stored.body)
+        record = _publish(context, head.document, run, staged, key)
+    if stored is not None:
+        context.ledger.delete(keys.staged(run.run_id), stored.version)
     closed = _close(context, head, run, record, now)
     return record if closed and record.outcome == "exported" else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from reconciler.apply.claim import Claimed, Wanted, claim
 from reconciler.apply.context import Context
@@ -26,6 +27,8 @@ from reconciler.values.identity import FlowId
 
 __all__ = ["Wanted", "run_flow", "settle"]
 
+_DECIDE_TRIES: Final = 20
+
 
 def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -> RunRecord | None:
     """Exports once. None where another runner has, or is at it.
@@ -34,7 +37,7 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
     `Interrupted`, `OutcomeUnknown`, `StoreError`.
     """
     head = settle(context, flow_id, now)
-    if head is None or head.document.open is not None or _done(head.document, wanted):
+    if head is None or head.document.open is not None or not _wants(head.document, wanted):
         return None
     try:
         claimed = claim(context, head, wanted, now)
@@ -52,10 +55,10 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
     except OutcomeUnknown:
         raise  # What is on the ledger can't be told, so nothing else is touched; the next call finds out.
     except (ReconcilerError, Interrupted) as error:
-        give_up(context, flow_id, claimed.run, error, now)
-        if isinstance(error, Interrupted) and heart.lost and not context.stop():
-            return None
-        raise
+        ours = give_up(context, flow_id, claimed.run, error, now)
+        if (ours and not heart.lost) or (isinstance(error, Interrupted) and context.stop()):
+            raise
+        return None  # Another has taken over: what we met on the way is no news of the flow any more.
     if decided is None:
         # Ended by another while we staged, perhaps after it discarded: what we staged since is ours to remove.
         context.open_destination(claimed.run.spec.destination).discard(claimed.run.run_id)
@@ -63,8 +66,11 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
     return roll_forward(context, decided, now)
 
 
-def _done(head: FlowHead, wanted: Wanted) -> bool:
-    return not wanted.on_demand and head.last_slot is not None and wanted.slot <= head.last_slot
+def _wants(head: FlowHead, wanted: Wanted) -> bool:
+    """Whether the head still wants it: it may have been suspended, or exported, since somebody saw that it was due."""
+    if wanted.on_demand:
+        return True
+    return head.state == "active" and (head.last_slot is None or wanted.slot > head.last_slot)
 
 
 def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: datetime) -> Versioned[FlowHead] | None:
@@ -89,14 +95,21 @@ def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: da
 
 
 def _decide(context: Context, flow_id: FlowId, run_id: str, staged: str) -> Versioned[FlowHead] | None:
-    """The fence. None where the run isn't ours any more."""
-    head = context.ledger.head(flow_id)
-    try:
+    """The fence. None where the run isn't ours any more; a head that changed otherwise is no reason to lose the work."""
+    for _ in range(_DECIDE_TRIES):
+        head = context.ledger.head(flow_id)
         if head is None:
-            return None
-        return context.ledger.swap(
-            head, transitions.decide(head.document, run_id, staged, nonce=context.ledger.nonce())
-        )
-    except Conflict:
-        forget_staged(context, run_id)
-        return None
+            break
+        mine = head.document.open
+        if mine is not None and (mine.run_id, mine.phase, mine.staged_digest) == (run_id, "publishing", staged):
+            return head
+        try:
+            decided = transitions.decide(head.document, run_id, staged, nonce=context.ledger.nonce())
+        except transitions.NotAllowed:
+            break
+        try:
+            return context.ledger.swap(head, decided)
+        except Conflict:
+            continue
+    forget_staged(context, run_id)
+    return None

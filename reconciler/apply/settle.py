@@ -8,32 +8,34 @@ from typing import Final, Literal
 
 from reconciler.apply.context import Context
 from reconciler.apply.publish import roll_forward
-from reconciler.errors import AccountError, Conflict, DestinationError, ReconcilerError, Refused
+from reconciler.errors import AccountError, Conflict, DestinationError, OutcomeUnknown, ReconcilerError, Refused
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Condition, FlowHead, OpenRun
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
 
 _LOST_SWAP: Final = ("L120", "L121")
-_SETTLE_TRIES: Final = 20
+_TRIES: Final = 20
 
 
-def settle(context: Context, flow_id: FlowId, now: datetime) -> Versioned[FlowHead] | None:
+def settle(context: Context, flow_id: FlowId, now: datetime, *, insist: bool = False) -> Versioned[FlowHead] | None:
     """Deals with what earlier runs left: a decided run is completed, an undecided one whose lease is over is abandoned,
     abandoned ones are discarded. Returns the head afterwards; its `open` is another's live run, if any.
 
+    Where an abandoned run can't be discarded (its bucket is gone, say), the head keeps it in mind for a later call, and the
+    flow goes on. With `insist` the `DestinationError` is raised, for a caller that has nothing else to do.
     Losing a swap here means that another runner did that step: the head is looked at afresh.
     """
-    for _ in range(_SETTLE_TRIES):
+    for _ in range(_TRIES):
         try:
-            return _settle_once(context, flow_id, now)
+            return _settle_once(context, flow_id, now, insist)
         except Conflict as error:
             if error.code not in _LOST_SWAP:
                 raise
-    return _settle_once(context, flow_id, now)
+    return _settle_once(context, flow_id, now, insist)
 
 
-def _settle_once(context: Context, flow_id: FlowId, now: datetime) -> Versioned[FlowHead] | None:
+def _settle_once(context: Context, flow_id: FlowId, now: datetime, insist: bool) -> Versioned[FlowHead] | None:
     head = context.ledger.head(flow_id)
     if head is None:
         return None
@@ -46,30 +48,49 @@ def _settle_once(context: Context, flow_id: FlowId, now: datetime) -> Versioned[
             head.document, run.run_id, "its runner's lease is over", now=now, nonce=context.ledger.nonce()
         )
         head = context.ledger.swap(head, gone)
-    return _discard(context, head) if head else None
+    return _discard(context, head, insist) if head else None
 
 
-def give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, now: datetime) -> None:
-    """Ends our undecided run: noted on the head first, then what it staged is discarded, by a later call if that fails now."""
-    head = context.ledger.head(flow_id)
-    mine = head.document.open if head else None
-    if head is None or mine is None or mine.run_id != run.run_id:
-        clear_up(context, run)
-        return
-    if mine.phase != "staging":
-        return
-    gone = transitions.abandon(
-        head.document,
-        run.run_id,
-        "the run ended early",
-        now=now,
-        nonce=context.ledger.nonce(),
-        condition=_condition(error, run, now),
-    )
+def give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, now: datetime) -> bool:
+    """Ends our undecided run: noted on the head first, then what it staged is discarded, by a later call if that fails now.
+
+    False where it wasn't ours any more: another had ended it.
+    """
+    left = _ended(context, flow_id, run, _condition(error, run, now), now)
+    if left is None:
+        _clear_up(context, run)
+        return False
     try:
-        _discard(context, context.ledger.swap(head, gone))
-    except Conflict:
-        clear_up(context, run)
+        _discard(context, left, insist=False)
+    except OutcomeUnknown:
+        raise
+    except ReconcilerError:
+        return True  # What ended the run is what is told; the head says what is still to be discarded.
+    return True
+
+
+def _ended(
+    context: Context, flow_id: FlowId, run: OpenRun, condition: Condition | None, now: datetime
+) -> Versioned[FlowHead] | None:
+    """The head without our undecided run; None where another had ended it."""
+    for _ in range(_TRIES):
+        head = context.ledger.head(flow_id)
+        if head is None:
+            return None
+        mine = head.document.open
+        if mine is not None and mine.run_id == run.run_id and mine.phase == "publishing":
+            return head  # It was decided after all: nothing of it may be removed any more.
+        nonce = context.ledger.nonce()
+        try:
+            gone = transitions.abandon(
+                head.document, run.run_id, "the run ended early", now=now, nonce=nonce, condition=condition
+            )
+            return context.ledger.swap(head, gone)
+        except transitions.NotAllowed:
+            return None
+        except Conflict:
+            continue
+    return None
 
 
 def _condition(error: Exception, run: OpenRun, now: datetime) -> Condition | None:
@@ -95,7 +116,7 @@ def not_begun(
         context.ledger.swap(head, new)
 
 
-def clear_up(context: Context, run: OpenRun) -> None:
+def _clear_up(context: Context, run: OpenRun) -> None:
     """Another ended our run, perhaps discarding it while we still staged: what came after that is ours to remove."""
     forget_staged(context, run.run_id)
     context.open_destination(run.spec.destination).discard(run.run_id)
@@ -108,15 +129,19 @@ def forget_staged(context: Context, run_id: str) -> None:
         context.ledger.delete(keys.staged(run_id), found.version)
 
 
-def _discard(context: Context, head: Versioned[FlowHead]) -> Versioned[FlowHead]:
+def _discard(context: Context, head: Versioned[FlowHead], insist: bool) -> Versioned[FlowHead]:
     """What can't be discarded now stays listed, and keeps nothing else from being done: its destination may be gone for good."""
+    failed: DestinationError | AccountError | None = None
     for each in head.document.abandoned:
         forget_staged(context, each.run_id)
         try:
             context.open_destination(each.destination).discard(each.run_id)
-        except (DestinationError, AccountError):
+        except (DestinationError, AccountError) as error:
+            failed = failed or error
             continue
         head = context.ledger.swap(
             head, transitions.discarded(head.document, each.run_id, nonce=context.ledger.nonce())
         )
+    if failed is not None and insist:
+        raise failed
     return head
