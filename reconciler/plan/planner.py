@@ -31,7 +31,7 @@ from reconciler.plan.plan import (
     order,
 )
 from reconciler.plan.selection import Selection
-from reconciler.resources.effective import EffectiveDestination, FlowSpec, fingerprint
+from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.values.identity import FlowId
 from reconciler.values.slot import to_utc
 from reconciler.version import __version__
@@ -167,7 +167,7 @@ class _Planner:
             self._add_flow(flow_id, spec, head)
         elif head.owner != self.owner:
             self.refusals.append(guards.foreign("flow", head))
-        elif head.fingerprint == fingerprint(spec):
+        elif head.spec == spec:  # not the fingerprint: one of an older version lacks the fields that are new
             self.settled.append(head)
         else:
             self._update_flow(head, spec)
@@ -291,7 +291,7 @@ class _Planner:
             )
         elif record.owner != self.owner:
             self.refusals.append(guards.foreign("destination", record))
-        elif record.fingerprint != fingerprint(spec) or record.protected != metadata.protect:
+        elif record.spec != spec or record.protected != metadata.protect:
             self.changes.append(
                 UpdateDestination(
                     subject=name,

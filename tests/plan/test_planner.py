@@ -57,6 +57,21 @@ def test_applied_is_nothing_to_do(tmp_path: Path) -> None:
     assert found.unchanged == 1
 
 
+def test_a_ledger_of_a_version_with_fewer_fields_is_nothing_to_do(tmp_path: Path) -> None:
+    """A field that is new has its default there: the same meaning, and another fingerprint."""
+    desired = small(tmp_path)
+    actual = lived(desired)
+    older = {
+        "flows": {name: head.model_copy(update={"fingerprint": "older"}) for name, head in actual.flows.items()},
+        "destinations": {
+            name: record.model_copy(update={"fingerprint": "older"}) for name, record in actual.destinations.items()
+        },
+    }
+    found = plan(desired, actual.model_copy(update=older), NIGHT + timedelta(hours=1))
+    assert found.is_empty
+    assert found.unchanged == 1
+
+
 def test_a_new_flow_exports_a_slot_due_exactly_now(tmp_path: Path) -> None:
     found = plan(small(tmp_path), Actual(), NIGHT)
     export = found.changes[-1]
