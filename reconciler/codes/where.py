@@ -16,7 +16,7 @@ WHERE_CODES = (
         "R202",
         "not allowed in where",
         "Expressions are made of columns and their fields, values, comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS, CASE, CAST, + - * / %, || and a "
-        "list of functions (docs/expressions.md). Nothing in them reads a file, a table, the network, the time or chance.",
+        "list of functions. Nothing in them reads a file, a table, the network, the time or chance.",
         "Use what is allowed, or prepare the column in the dataset.",
     ),
     Code(

@@ -1,4 +1,4 @@
-"""The functions of expressions: their names, what they take and what they mean. docs/expressions.md shows this table.
+"""The functions of expressions: their names, what they take and what they mean.
 
 `arguments`: of which arguments of the SQL parser's node they are made, in order; `least` and `most` of them are given.
 """
@@ -70,7 +70,7 @@ FUNCTIONS = (
         2, 2, "Contains", names=("LIST_CONTAINS", "ARRAY_CONTAINS"),
     ),
     Function(
-        "REGEXP_MATCHES", "text, pattern", "Whether the pattern, written out, matches somewhere: see Regular expressions.",
+        "REGEXP_MATCHES", "text, pattern", "Whether the pattern, written out, matches somewhere.",
         "REGEXP_MATCHES(postcode, '^[0-9]{5}$')", 2, 2, arguments=("expressions",),
     ),
     Function("ABS", "number", "Without its sign.", "ABS(balance) > 100", 1, 1, "Abs"),
