@@ -41,15 +41,15 @@ def _forward(context: Context, head: Versioned[FlowHead], run: OpenRun, now: dat
     key = keys.run(head.document.flow_id, run.slot, run.run_id)
     # In this order: a staged document that is gone was recorded before.
     stored = context.ledger.store.read(keys.staged(run.run_id))
+    staged = decode(StagedRecord, keys.staged(run.run_id), stored.body) if stored else None
     recorded = context.ledger.read(RunRecord, key)
     if recorded is not None:
         record = recorded.document
-    # Of the bytes as they are: another version of this tool, which decided, may have written them a little differently.
-    elif stored is None or hashlib.sha256(stored.body).hexdigest() != run.staged_digest:
+    elif stored is None or staged is None or hashlib.sha256(stored.body).hexdigest() != run.staged_digest:
+        # Of the bytes as they are: another version of this tool, which decided, may have written them a little differently.
         _check_closed(context, head.document, run)
         return None
     else:
-        staged = decode(StagedRecord, keys.staged(run.run_id), stored.body)
         record = _publish(context, head.document, run, staged, key)
     if stored is not None:
         context.ledger.delete(keys.staged(run.run_id), stored.version)

@@ -14,7 +14,7 @@ from reconciler.errors import UsageError
 
 @click.group("ledger")
 def command() -> None:
-    """Look at the ledger, back it up, restore it, end what a person has to end."""
+    """Look at the ledger, back it up, end held runs."""
 
 
 @command.command("show")

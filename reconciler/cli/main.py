@@ -28,7 +28,7 @@ COMMANDS = {
     "history": "The recorded runs, newest first.",
     "export": "Export one flow now, on demand.",
     "init": "Start a small working project.",
-    "ledger": "Look at the ledger, back it up, restore it, end what a person has to end.",
+    "ledger": "Look at the ledger, back it up, end held runs.",
     "list": "The resources of a project.",
     "plan": "Show what would change.",
     "run": "Export what is due, of what is applied.",

@@ -86,6 +86,15 @@ def told(shop: Shop, command: str, capsys: pytest.CaptureFixture[str]) -> tuple[
     return code, out + err
 
 
+HEAD = ".reconcile/ledger/flows/box/audience/us.json"
+
+
+def without_note(head: object) -> object:
+    """A head without its condition and the nonces of the writes that noted it."""
+    assert isinstance(head, bytes)
+    return {key: value for key, value in json.loads(head).items() if key not in ("condition", "nonce", "nonces")}
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_document_is_named_and_left(
@@ -110,6 +119,9 @@ def test_a_damaged_document_is_named_and_left(
             after = contents(shop.root)
             if command == "apply" and kind not in ALWAYS:  # which counts itself before it comes to flows
                 after = {**after, ".reconcile/ledger/project.json": before[".reconcile/ledger/project.json"]}
+            if kind == "staged/":  # its flow's head says why the run isn't completed, and nothing else of it changes
+                after = {**after, HEAD: without_note(after[HEAD])}
+                before = {**before, HEAD: without_note(before[HEAD])}
             assert after == before, command
     path.write_bytes(whole[str(path.relative_to(shop.root))])  # type: ignore[arg-type]
     assert told(shop, "run", capsys)[0] == 0
