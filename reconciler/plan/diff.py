@@ -22,6 +22,8 @@ def _walk(path: str, before: object, after: object) -> Iterator[FieldDiff]:
         return
     if isinstance(before, list) and isinstance(after, list) and _are_columns(before) and _are_columns(after):
         yield from _columns(path, before, after)
+    elif isinstance(before, list) and isinstance(after, list) and _are_named(before) and _are_named(after):
+        yield from _walk(path, *({each["name"]: each for each in items} for items in (before, after)))
     elif isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}):
             inner = f"{path}.{key}" if path else str(key)
@@ -32,6 +34,10 @@ def _walk(path: str, before: object, after: object) -> Iterator[FieldDiff]:
 
 def _are_columns(items: Sequence[object]) -> bool:
     return all(isinstance(item, dict) and item.keys() >= {"name", "type"} for item in items)
+
+
+def _are_named(items: Sequence[object]) -> bool:
+    return all(isinstance(item, dict) and "name" in item for item in items)
 
 
 def _columns(path: str, before: list[dict[str, object]], after: list[dict[str, object]]) -> Iterator[FieldDiff]:
@@ -80,7 +86,12 @@ def folder(spec: FlowSpec, source_id: str) -> tuple[str, ...]:
         pieces = parse_template(template).pieces
     except TemplateError:
         return (template,)
-    known = {"destination": spec.destination.name, "source": spec.source.name, "source_id": source_id}
+    known = {
+        "destination": spec.destination.name,
+        "source": spec.source.name,
+        "source_id": source_id,
+        "feed": spec.feed or "",
+    }
     fixed = ""
     names: tuple[str, ...] = ()
     for piece in pieces:

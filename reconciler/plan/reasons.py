@@ -17,6 +17,8 @@ SUSPENDED = Reason(code="suspended", sentence="Its activation says suspend: true
 RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend: true.")
 
 
+EXCLUSIONS = ("consent", "suppressions", *(f"source.datasetSpec.{each}" for each in ("consent", "expiry", "latestBy")))
+"""Where a flow's spec says who stays out."""
 _PARTS = {"protect": "protection", "onRemove": "onRemove", "suspend": "suspension"}
 
 
@@ -61,6 +63,9 @@ def rebuilds(before: FlowSpec, after: FlowSpec, was_id: str, is_id: str) -> tupl
     if followed(before.source.dataset_spec) != followed(after.source.dataset_spec):
         sentence = "How increments are told from what left before changed, so its cursor means nothing now."
         found.append(Reason(code="strategy-changed", sentence=sentence))
+    if (key := before.source.dataset_spec.primary_key) and key != after.source.dataset_spec.primary_key:
+        sentence = "The primary key changed: what tells one profile from another isn't what earlier exports went by."
+        found.append(Reason(code="key-changed", sentence=sentence))
     if not same_filter(before.source, after.source):
         strategy = after.source.dataset_spec.incremental.strategy
         sentence = f"The filter changed, and strategy {strategy} can't tell who of what is there already is in it now."
@@ -106,6 +111,9 @@ def changed(paths: tuple[str, ...]) -> Reason:
     if any(path.startswith("columns") for path in paths):
         sentence = "The columns changed: exports from now on have the new ones, earlier files stay as they are."
         return Reason(code="columns-changed", sentence=sentence)
+    if any(path.startswith(EXCLUSIONS) for path in paths):
+        sentence = "Who stays out changed: that holds for rows that are read from now on, and rows that were read before aren't again."
+        return Reason(code="exclusions-changed", sentence=sentence)
     parts = sorted({path.partition(".")[0] for path in paths})
     code = "destination-changed" if parts == ["destination"] else "changed"
     named = [_PARTS.get(part, part) for part in parts]

@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.plan.bind import SavedPlan
-from reconciler.plan.plan import AnyChange, Export, Plan, UpdateDestination
+from reconciler.plan.plan import AnyChange, Export, Plan
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.plan_summary import Group, by_destination, summary
-from reconciler.present.plan_text import called, details, headline, mark, moment, nothing_to_do, subject
+from reconciler.present.plan_text import (
+    called,
+    details,
+    headline,
+    mark,
+    moment,
+    nothing_to_do,
+    shown_by_destinations,
+    subject,
+)
 from reconciler.present.words import cut, plural
 from reconciler.values.identity import FlowId
 
@@ -89,10 +98,10 @@ def _row(change: AnyChange) -> str:
 
 
 def _folded(plan: Plan, budget: int) -> list[str]:
-    updated = {each.subject for each in plan.changes if isinstance(each, UpdateDestination)}
+    shown = shown_by_destinations(plan)
     rows = []
     for each in plan.changes:
-        for name, value in details(each, updated):
+        for name, value in details(each, shown):
             rows.append(f"| {code(subject(each))} | {code(cut(name, 80))} | {code(value)} |")
     if not rows:
         return []

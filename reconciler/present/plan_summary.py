@@ -23,6 +23,7 @@ from reconciler.plan.plan import (
     UpdateDestination,
     UpdateFlow,
 )
+from reconciler.plan.reasons import EXCLUSIONS
 from reconciler.present.markdown import code
 from reconciler.present.words import cut, plural
 from reconciler.values.identity import FlowId
@@ -175,6 +176,8 @@ def _counted(flows: Sequence[AnyChange], said: str) -> Iterator[str]:
 
 def _loosened(changed: Sequence[_Changed]) -> Iterator[str]:
     guarded = [each for each in changed if any(field.path.startswith("guards.") for field in each.fields)]
+    if excluded := sum(any(field.path.startswith(EXCLUSIONS) for field in each.fields) for each in changed):
+        yield f"who stays out of {excluded:,} changed"
     if guarded:
         yield f"guards of {len(guarded):,} changed"
     if lifted := sum(map(_unprotects, changed)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
@@ -12,6 +12,7 @@ from reconciler.plan.plan import (
     AnyChange,
     CreateDestination,
     Export,
+    FieldDiff,
     MoveFlow,
     Plan,
     RemoveDestination,
@@ -51,11 +52,11 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
         return "\n".join([nothing_to_do(plan), *_drift(plan, style)]) + "\n"
     width = min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
     lines = [header(plan, ledger), ""]
-    updated = {each.subject for each in plan.changes if isinstance(each, UpdateDestination)}
+    shown = shown_by_destinations(plan)
     for each in plan.changes:
         sign, role, noun = mark(each)
         lines.append(f"  {style(sign, role)} {noun:<12} {inert(subject(each)):<{width}}  {inert(headline(each))}")
-        lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, updated)]
+        lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, shown)]
     lines += ["", counts(plan)] if plan.changes else []
     lines += _drift(plan, style)
     lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
@@ -198,8 +199,13 @@ def _export(change: Export) -> str:
     return " · ".join([slot, kind, *([f"for {plural(change.missed, 'missed slot')} too"] if change.missed else [])])
 
 
-def details(change: AnyChange, updated: set[str]) -> Iterator[tuple[str, str]]:
-    """Lines below a change. A flow leaves out what its destination's own change shows (`updated`: their names)."""
+def shown_by_destinations(plan: Plan) -> Mapping[str, frozenset[FieldDiff]]:
+    """The fields that a destination's own change shows, by its name."""
+    return {each.subject: frozenset(each.fields) for each in plan.changes if isinstance(each, UpdateDestination)}
+
+
+def details(change: AnyChange, shown: Mapping[str, frozenset[FieldDiff]]) -> Iterator[tuple[str, str]]:
+    """Lines below a change. A flow leaves out what its destination's own change shows (see `shown_by_destinations`)."""
     if isinstance(change, AddFlow):
         yield "columns", cut(inert(columns(change.spec)), 300)
         if change.spec.source.where is not None:
@@ -214,7 +220,8 @@ def details(change: AnyChange, updated: set[str]) -> Iterator[tuple[str, str]]:
     for each in change.fields:
         if isinstance(change, SuspendFlow | ResumeFlow) and each.path == "suspend":
             continue
-        if each.path.startswith("destination.") and change.subject.split("/")[0] in updated:
+        of_destination = each.model_copy(update={"path": each.path.removeprefix("destination.")})
+        if of_destination != each and of_destination in shown.get(change.subject.partition("/")[0], ()):
             continue
         before, after = (cut(inert(text)) if text is not None else "(none)" for text in (each.before, each.after))
         yield each.path.removeprefix("source."), f"{before}  →  {after}"

@@ -177,6 +177,35 @@ def test_another_id_is_another_folder(tmp_path: Path) -> None:
     assert (same.cursor, same.rebuild) == ("keep", None)
 
 
+KEYED = DATASET.replace("format: parquet,", "format: parquet, primaryKey: [id],")
+
+
+def test_another_key_is_a_rebuild_and_a_first_one_is_none(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path, dataset=KEYED))
+    for changed in (KEYED.replace("[id]", "[id, country]"), DATASET):
+        (update,) = plan(small(tmp_path, dataset=changed), actual, NIGHT).changes
+        assert isinstance(update, UpdateFlow)
+        assert (update.reason.code, update.cursor) == ("key-changed", "rebuild")
+    (first,) = plan(small(tmp_path, dataset=KEYED), lived(small(tmp_path)), NIGHT).changes
+    assert (first.reason.code, first.cursor) == ("changed", "keep")
+
+
+def suppressed(name: str, days: int) -> str:
+    return f"""{{apiVersion: reconciler/v1, kind: Suppression, metadata: {{name: {name}}},
+      spec: {{dataset: prospects, match: [{{list: id, column: id}}], maxAge: {days}d, unnotified: accept}}}}"""
+
+
+def test_who_stays_out_is_named_and_makes_no_rebuild(tmp_path: Path) -> None:
+    actual = lived(small(tmp_path, suppressed("gone", 2), suppressed("kept", 2)))
+    (update,) = plan(small(tmp_path, suppressed("kept", 3)), actual, NIGHT).changes
+    assert isinstance(update, UpdateFlow)
+    assert (update.reason.code, update.cursor) == ("exclusions-changed", "keep")
+    assert [(each.path, each.after) for each in update.fields] == [
+        ("suppressions.gone", None),
+        ("suppressions.kept.maxAge", "3d"),
+    ]
+
+
 def test_a_rename_that_moves_the_folder_rebuilds(tmp_path: Path) -> None:
     named = OUTBOX.replace("{path: out}", '{path: out}, files: {folder: "{destination}/{source_id}/{slot:%Y%m%d%H%M}"}')
     actual = lived(small(tmp_path, destination=named))
@@ -439,3 +468,11 @@ def test_same_inputs_same_bytes(tmp_path: Path) -> None:
     assert one == two
     found = plan(desired, Actual(), NIGHT)
     assert Plan.model_validate(found.to_json()) == found
+
+
+def test_a_renamed_feed_and_its_folder(tmp_path: Path) -> None:
+    """Another feed is another flow, in a folder of its own."""
+    actual = lived(small(tmp_path, activation=activation("us", more="feed: daily")))
+    assert list(actual.flows) == ["outbox/audience/us/daily"]
+    found = plan(small(tmp_path, activation=activation("us", more="feed: nightly")), actual, NIGHT)
+    assert [each.change for each in found.changes][:2] == ["remove-flow", "add-flow"]

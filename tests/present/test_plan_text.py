@@ -10,7 +10,7 @@ from reconciler.ledger.records import Actual
 from reconciler.plan.planner import plan
 from reconciler.present.plan_text import as_text
 from tests.plan.every_kind import every_kind, kinds
-from tests.plan.planning import NOW, apply, audience, small
+from tests.plan.planning import NOW, OUTBOX, activation, apply, audience, small
 from tests.present.support import first, golden, hostile_configuration, hostile_values, refused
 
 
@@ -56,3 +56,16 @@ def test_text_moves_no_cursor_and_hides_nothing(tmp_path: Path, make: object) ->
     text = as_text(refused(make(tmp_path)))
     assert not set(text) & set("\x1b\x07\r\u202e\u2066\u200b\ufeff")
     assert len([line for line in text.splitlines() if line.startswith("# heading")]) == 0
+
+
+def test_a_flow_shows_what_is_its_own_beside_its_destinations_change(tmp_path: Path) -> None:
+    actual = apply(plan(small(tmp_path), Actual(), NOW), Actual())
+    boxed = OUTBOX.replace("{path: out}", "{path: out}, files: {maxRows: 7}")
+    own = activation("us", more="files: {maxRows: 9}")
+    lines = as_text(plan(small(tmp_path, destination=boxed, activation=own), actual, NOW)).splitlines()
+    assert [line.strip() for line in lines if "maxRows" in line] == [
+        "spec.files.maxRows 5000000  →  7",
+        "destination.spec.files.maxRows 5000000  →  9",
+    ]
+    lines = as_text(plan(small(tmp_path, destination=boxed), actual, NOW)).splitlines()
+    assert [line.strip() for line in lines if "maxRows" in line] == ["spec.files.maxRows 5000000  →  7"]
