@@ -3,46 +3,63 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.faults.place")
+pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests.faults.scenarios")
 
+from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
-from tests.faults.place import Build, Place, furnished  # noqa: E402
+from tests.faults.place import Kind, Place, environment, furnished  # noqa: E402
 from tests.servers.s3 import S3Server  # noqa: E402
 
+Build = Callable[[], Place]
+"""Gives an empty place of its own."""
 
-@pytest.fixture(params=["local", "s3"])
-def kind(request: pytest.FixtureRequest) -> str:
+MEMORY = Path("/dev/shm")
+"""Killing a process loses nothing that it wrote, on a disk or not: so places are in memory where that can be."""
+
+
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module", params=["local", "s3"])
+def kind(request: pytest.FixtureRequest) -> Kind:
     """Where ledger and destination are."""
-    return str(request.param)
-
-
-@pytest.fixture
-def server(kind: str, request: pytest.FixtureRequest) -> S3Server | None:
-    """The store behind `s3`; none is started for `local`."""
-    found: S3Server | None = request.getfixturevalue("seaweed_server") if kind == "s3" else None
+    found: Kind = request.param
     return found
 
 
-@pytest.fixture
-def build(server: S3Server | None, tmp_path: Path) -> Build:
-    """Makes places of their own, each with the flow applied."""
-    bucket = server.create_bucket("faults") if server else ""
+@pytest.fixture(scope="module")
+def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator[Build]:
+    """Makes places. A server is started only for those that need one."""
     numbers = itertools.count(1)
+    server: S3Server | None = None if kind == "local" else request.getfixturevalue("seaweed_server")
+    bucket = server.create_bucket("faults") if server else ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CI", raising=False)
+        for name, value in (environment(server) if server else {}).items():
+            patch.setenv(name, value)
+        share_clients()
 
-    def made() -> Place:
-        name = f"place-{next(numbers)}"
-        return furnished(Place(str(tmp_path / name), bucket, name, server))
+        def made() -> Place:
+            name = f"{kind}-{next(numbers)}"
+            return Place(str(scratch / name), kind, bucket, name, server)
 
-    return made
+        yield made
 
 
-@pytest.fixture
-def driver(server: S3Server | None) -> Iterator[Driver]:
-    """A driver that knows the server's keys."""
-    with Driver(server) as found:
+@pytest.fixture(scope="module")
+def driver(build: Build) -> Iterator[Driver]:
+    """A driver for such places."""
+    with Driver(furnished(build())) as found:
         yield found

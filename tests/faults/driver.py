@@ -1,12 +1,13 @@
-"""Runs one export per forked child, and lets a child kill or stop itself at a numbered effect.
+"""Runs commands in forked children, each of which may kill or stop itself at a numbered effect.
 
 `python -m tests.faults.driver` loads everything once and then obeys lines of JSON on stdin: forking costs a few
-milliseconds where a fresh interpreter costs a second. It never exports itself, so no engine thread exists when it forks.
-Credentials come from the environment. The effects are the ports' own lists, numbered as they happen.
+milliseconds where a fresh interpreter costs a second. It exports nothing itself, so that no thread of an engine exists
+when it forks; what a command imports it learns from a first child.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -14,129 +15,91 @@ import subprocess
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.faults.place import FLOW, SLOT, FaultHouse, Place
-from tests.servers.s3 import S3Server
+from tests.faults.mine import Field, Level, Mine
+from tests.faults.place import APPLIED, SLOTS, Place, environment
 
 
 @dataclass(frozen=True)
 class Order:
-    """One export at `place`. At effect `at` (from 1; 0: never) the child sends itself `signal`, before or after it.
+    """`reconcile -C root arguments…`. At effect `at` (from 1; 0: never) of `level` the child sends itself `signal`;
+    `only`: counting effects of this name alone.
 
-    `go`: the child waits until this file is there. `tick`: its clock, for leases. `report`: where its outcome goes.
+    `report`: where its outcome goes. `go`: the child waits until this file is there. `lease`: whether its leases last;
+    otherwise they are over at once, so that nobody need wait for a dead one's.
     """
 
-    place: Place
+    root: str
+    arguments: tuple[str, ...]
     report: str
     at: int = 0
     before: bool = True
-    signal: int = signal.SIGKILL
-    tick: str = SLOT.isoformat()
+    signal: int = int(signal.SIGKILL)
+    level: Level = "ports"
+    only: str = ""
     go: str = ""
-
-    def line(self) -> str:
-        """As JSON on one line, without secrets."""
-        data = asdict(self)
-        if self.place.server is not None:
-            data["place"]["server"] = {"endpoint": self.place.server.endpoint, "region": self.place.server.region}
-        return json.dumps(data)
+    lease: bool = False
 
 
-def read_order(data: dict[str, Any]) -> Order:
-    """The order of a line; the server's keys come from the environment."""
-    place = data.pop("place")
-    if place["server"] is not None:
-        keys = {"access_key": os.environ["AWS_ACCESS_KEY_ID"], "secret_key": os.environ["AWS_SECRET_ACCESS_KEY"]}
-        place["server"] = S3Server(**place["server"], **keys)
-    return Order(place=Place(**place), **data)
+def obey(order: Order, field: Field) -> dict[str, Any]:
+    """Runs the command; what happened, as JSON."""
+    from reconciler.cli.main import run
+    from tests.faults import clients
 
-
-class Mine:
-    """Numbers effects as they happen; at one of them the process is signalled."""
-
-    def __init__(self, order: Order) -> None:
-        self.order = order
-        self.names: list[str] = []
-
-    def around(self, name: str, effect: Any) -> Any:
-        """The effect, counted."""
-
-        def wrapped(*arguments: Any) -> Any:
-            self.names.append(name)
-            here = len(self.names) == self.order.at
-            if here and self.order.before:
-                os.kill(os.getpid(), self.order.signal)
-            result = effect(*arguments)
-            if here and not self.order.before:
-                os.kill(os.getpid(), self.order.signal)
-            return result
-
-        return wrapped
-
-
-class Mined:
-    """A port whose effects are counted; what `stage` opens has one effect of its own."""
-
-    def __init__(self, port: Any, effects: tuple[str, ...], mine: Mine) -> None:
-        self._port, self._effects, self._mine = port, effects, mine
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
-        if name not in self._effects:
-            return found
-        counted = self._mine.around(name, found)
-        if name == "stage":
-            return lambda *arguments: Mined(counted(*arguments), ("finish",), self._mine)
-        return counted
-
-
-def export(order: Order) -> dict[str, Any]:
-    """Runs the flow once; what happened, as JSON."""
-    from reconciler.apply.runs import Wanted, run_flow
-    from reconciler.destinations.base import DESTINATION_EFFECTS
-    from reconciler.ledger.store import STORE_EFFECTS
-    from reconciler.stores.ledger import Ledger
-
-    mine = Mine(order)
-    house = FaultHouse(order.place, datetime.fromisoformat(order.tick))
-    plain = house.context()
-    context = replace(
-        plain,
-        ledger=Ledger(Mined(house.store, STORE_EFFECTS, mine), house.ledger.nonce, time.sleep),  # type: ignore[arg-type]
-        open_destination=lambda to: Mined(plain.open_destination(to), DESTINATION_EFFECTS, mine),  # type: ignore[arg-type,return-value]
-    )
+    if not order.lease:
+        _leases_are_over()
     while order.go and not Path(order.go).exists():
         time.sleep(0.001)
-    record = run_flow(context, FLOW, Wanted(SLOT), SLOT)
-    return {"effects": mine.names, "exported": record is not None, "run": record.run_id if record else None}
+    field.mine = mine = Mine(order.level, order.at, order.before, order.signal, order.only)
+    code = run(["-C", order.root, *order.arguments])
+    field.mine = Mine()
+    return {"code": code, "effects": mine.names, "modules": sorted(sys.modules), "clients": clients.made}
 
 
-def child(order: Order) -> None:
+def _leases_are_over() -> None:
+    from reconciler.apply.context import Context
+
+    lasting = Context.new_lease
+
+    def over(context: Context) -> Any:
+        lease = lasting(context)
+        return lease.model_copy(update={"until": lease.until - timedelta(days=1)})
+
+    Context.new_lease = over  # type: ignore[method-assign]
+
+
+def child(order: Order, field: Field) -> None:
     """Never returns."""
     status = 1
+    output = os.open(f"{order.report}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
     try:
-        report = export(order)
+        report = obey(order, field)
         status = 0
     except BaseException:
         report = {"error": traceback.format_exc()}
+    sys.stdout.flush()
+    field.mine = Mine()
     Path(order.report).write_text(json.dumps(report))
     os._exit(status)
 
 
 def serve() -> None:
     """Lines: `{"start": order}` answers the child's pid; `{"wait": pid}` answers how it is: exit, signal or stopped.
-    `{"wake": pid}` lets a stopped one go on.
+    `{"wake": pid}` lets a stopped one go on. `{"learn": report}` imports what a child needed, and makes its clients.
     """
-    import reconciler.apply.runs
-    import reconciler.export.polars_engine
-    import reconciler.stores.s3  # noqa: F401
+    field = Field()
+    field.lay()
+    from tests.faults.clients import make_client, share_clients
 
-    warmed: set[str] = set()
+    share_clients()
     for line in sys.stdin:
         command = json.loads(line)
         if "wait" in command:
@@ -146,15 +109,18 @@ def serve() -> None:
         elif "wake" in command:
             os.kill(command["wake"], signal.SIGCONT)
             answer = {}
+        elif "learn" in command:
+            for name in command["learn"]["modules"]:
+                with suppress(Exception):
+                    importlib.import_module(name)
+            for each in command["learn"]["clients"]:
+                make_client(*each)
+            answer = {}
         else:
-            order = read_order(command["start"])
-            if order.place.server is not None and order.place.server.endpoint not in warmed:
-                warmed.add(order.place.server.endpoint)
-                house = FaultHouse(order.place)  # makes the clients, which children then share without a connection
-                house.context().open_destination(house.spec().destination)
+            order = Order(**command["start"])
             pid = os.fork()
             if pid == 0:
-                child(order)
+                child(order, field)
             answer = {"pid": pid}
         print(json.dumps(answer), flush=True)
 
@@ -162,13 +128,16 @@ def serve() -> None:
 class Driver:
     """The driver as its tests see it."""
 
-    def __init__(self, server: S3Server | None = None) -> None:
-        env = {**os.environ, **(server.env() if server else {})}
+    def __init__(self, place: Place) -> None:
+        """`place`: a furnished one, of the kind that it will serve, to learn at."""
+        server = place.server
+        env = {**os.environ, **(environment(server) if server else {})}
         command = [sys.executable, "-m", "tests.faults.driver"]
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(
             command, cwd=root, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._learn(place)
 
     def __enter__(self) -> Driver:
         return self
@@ -182,30 +151,62 @@ class Driver:
 
     def start(self, order: Order) -> int:
         """The child's process id."""
-        return int(self._ask(f'{{"start": {order.line()}}}')["pid"])
+        return int(self._ask({"start": asdict(order)})["pid"])
 
     def wait(self, pid: int) -> dict[str, Any]:
         """`{"stopped": true}`, or `{"code": n}`: its exit code, negative for the signal that ended it."""
-        return self._ask(json.dumps({"wait": pid}))
+        return self._ask({"wait": pid})
 
     def wake(self, pid: int) -> None:
         """Lets a stopped child go on."""
-        self._ask(json.dumps({"wake": pid}))
+        self._ask({"wake": pid})
 
     def run(self, order: Order) -> dict[str, Any]:
         """Starts a child that isn't meant to die, and returns its report."""
         state = self.wait(self.start(order))
-        report: dict[str, Any] = json.loads(Path(order.report).read_text())
-        assert state == {"code": 0}, report
-        return report
+        found = report(order)
+        assert state == {"code": 0}, found
+        return found
 
-    def _ask(self, line: str) -> dict[str, Any]:
+    def _learn(self, place: Place) -> None:
+        for arguments in (("apply", "--yes", "--at", APPLIED), ("run", "--at", SLOTS[0])):
+            found = self.run(Order(place.root, arguments, f"{place.root}/learnt.json"))
+            assert found["code"] == 0, found
+            self._ask({"learn": {"modules": found["modules"], "clients": found["clients"]}})
+
+    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
+
+
+def kill(
+    driver: Driver,
+    place: Place,
+    command: tuple[str, ...],
+    at: int,
+    before: bool,
+    *,
+    only: str = "",
+    level: Level = "ports",
+) -> bool:
+    """Runs a command that kills itself at an effect. False: it ended by itself, without having come so far."""
+    order = Order(place.root, command, f"{place.root}/killed.json", at, before, level=level, only=only)
+    state = driver.wait(driver.start(order))
+    if state == {"code": 0}:
+        return False
+    assert state == {"code": -signal.SIGKILL}, (state, order)
+    return True
+
+
+def report(order: Order) -> dict[str, Any]:
+    """What a child that ended by itself reported: `code` and `effects`, or `error`; and its output as `text`."""
+    found: dict[str, Any] = json.loads(Path(order.report).read_text())
+    found["text"] = Path(f"{order.report}.txt").read_text()
+    return found
 
 
 if __name__ == "__main__":

@@ -1,121 +1,207 @@
-"""Where the fault tests run: a house whose ledger and destination are local folders or places in a bucket.
+"""Where the fault tests run: a project of its own, its ledger and its destination in a folder or in a bucket.
 
-A `Place` is plain text, so that the test, the driver and its children all build the same house from it.
+A `Place` is plain data, so that the test, the driver and its children all mean the same project by it.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import io
-import json
-import secrets
-import time
-from collections.abc import Callable
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
-from reconciler.accounts.aws import AwsSession
-from reconciler.ledger import keys
-from reconciler.resources.effective import EffectiveDestination, FlowSpec
-from reconciler.stores.ledger import Ledger
-from reconciler.stores.open import open_store
-from tests.apply.fixtures_runs import FLOW, SLOT, House
-from tests.conformance.stores import s3_session
+from reconciler.cli.main import run
 from tests.servers.s3 import S3Server
 
-ROWS = [("1", "US"), ("2", "DE"), ("3", "US")]
-EXPORTED = ["1", "3"]
+Kind = Literal["local", "s3", "s3-ledger", "s3-destination"]
+KEY_ID, SECRET_KEY = "FAULTS_KEY_ID", "FAULTS_SECRET_KEY"
+APPLIED = "2026-12-01T00:00Z"
+SLOTS = tuple(f"2026-12-{day:02d}T02:00Z" for day in range(1, 9))
+FIRST = (("1", "US"), ("2", "DE"), ("3", "US"), ("4", "US"))
+LONG_AGO = 1_750_000_000
+"""The time of all data files, in seconds since 1970: before every slot, whatever the clock says."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """`prefix`: of the bucket, for both the ledger and the destination; without a server everything is local."""
+    """`root`: the project's folder. `prefix`: of the bucket, for what is there; only `local` needs neither server nor bucket."""
 
     root: str
+    kind: Kind = "local"
     bucket: str = ""
     prefix: str = ""
     server: S3Server | None = None
 
     @property
-    def ledger_url(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}/ledger" if self.server else "file://ledger"
+    def ledger_in_s3(self) -> bool:
+        return self.kind in ("s3", "s3-ledger")
 
     @property
-    def destination(self) -> dict[str, object]:
-        if self.server is None:
-            return {"type": "local", "connection": {"path": "out"}}
-        return {"type": "s3", "account": "cloud", "connection": {"bucket": self.bucket, "path": f"{self.prefix}/out"}}
+    def destination_in_s3(self) -> bool:
+        return self.kind in ("s3", "s3-destination")
 
-    def session(self) -> AwsSession:
-        assert self.server is not None, "a local place needs no cloud"
-        return s3_session(self.server)
+    @property
+    def project(self) -> Path:
+        """What declares everything."""
+        return Path(self.root, "reconcile.yaml")
 
 
-class FaultHouse(House):
-    """A house at a place. Nonces and run ids are random: several processes write one ledger."""
+@dataclass(frozen=True)
+class Called:
+    """How a call of the command line ended."""
 
-    def __init__(self, place: Place, tick: datetime = SLOT) -> None:
-        self.place = place
-        store = open_store(place.ledger_url, root=Path(place.root), session=place.session)
-        super().__init__(Path(place.root), store=store, tick=tick)
-        self.ledger = Ledger(store, lambda: secrets.token_hex(8), time.sleep)
+    code: int
+    text: str
 
-    def spec(self, **changes: object) -> FlowSpec:
-        local = super().spec(**changes)
-        spec = {**self.place.destination, "format": {"type": "csv", "compression": "none"}}
-        return local.model_copy(
-            update={"destination": EffectiveDestination.model_validate({"name": "box", "spec": spec})}
+
+def call(place: Place, *arguments: str) -> Called:
+    """`reconcile -C place …` in this process."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = run(["-C", place.root, *arguments])
+    return Called(code, text.getvalue())
+
+
+def done(place: Place, *arguments: str) -> str:
+    """`call`, where nothing may go wrong."""
+    called = call(place, *arguments)
+    assert called.code == 0, (arguments, called)
+    return called.text
+
+
+def put(place: Place, name: str, rows: Iterable[tuple[str, str]]) -> None:
+    """A data file of (prospect_id, country)."""
+    path = Path(place.root) / "data" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{prospect},{country}\n" for prospect, country in [("prospect_id", "country"), *rows]))
+    os.utime(path, (LONG_AGO, LONG_AGO))
+
+
+def environment(server: S3Server) -> dict[str, str]:
+    """What the projects' accounts refer to."""
+    return {KEY_ID: server.access_key, SECRET_KEY: server.secret_key}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a project says. `flow`: whether the audience is activated; `was`: the former names of audience and destination."""
+
+    audience: str = "us"
+    destination: str = "box"
+    where: str = "country = 'US'"
+    flow: bool = True
+    on_remove: str = "keep"
+    audience_was: str = ""
+    destination_was: str = ""
+
+
+def declare(place: Place, declared: Declared = Declared()) -> None:
+    """Writes the project."""
+    account = ""
+    if place.server is not None:
+        keys = f"accessKeyId: {{fromEnv: {KEY_ID}}}, secretAccessKey: {{fromEnv: {SECRET_KEY}}}"
+        account = _ACCOUNT.format(region=place.server.region, endpoint=place.server.endpoint, keys=keys)
+    text = _PROJECT.format(
+        ledger=_ledger(place),
+        account=account,
+        connection=_connection(place),
+        destination=declared.destination,
+        destination_was=_was(declared.destination_was),
+        audience=declared.audience,
+        audience_was=_was(declared.audience_was),
+        where=declared.where,
+    )
+    if declared.flow:
+        text += _ACTIVATION.format(
+            destination=declared.destination, audience=declared.audience, on_remove=declared.on_remove
         )
-
-    def context(self, **changes: object):  # type: ignore[no-untyped-def]
-        from reconciler.destinations.open import open_destination
-
-        run_id = f"r{secrets.randbelow(10**16):016d}"
-        fixed: dict[str, object] = {
-            "open_destination": lambda to: open_destination(to, root=self.root, session=self.place.session),
-            "run_id": lambda: run_id,
-            "holder": run_id,
-            "lease": timedelta(seconds=30),
-        }
-        return super().context(**(fixed | changes))
-
-    def visible(self) -> dict[str, bytes]:
-        """Every file that a reader of the destination sees, as the destination lists it."""
-        destination = self.context().open_destination(self.spec().destination)
-        return {each.name: b"".join(destination.read(each.name)) for each in destination.list()}
-
-    def check(self, where: str) -> None:
-        """Every row exactly once under one manifest, and nothing left over anywhere."""
-        files = self.visible()
-        manifests = [name for name in files if "_manifest-" in name]
-        parts = sorted(name for name in files if "/part-" in name)
-        ids = [row["id"] for name in parts for row in csv.DictReader(io.StringIO(files[name].decode()))]
-        assert ids == EXPORTED, where
-        assert len(files) == len(manifests) + len(parts), (where, sorted(files))
-        assert len(manifests) == 1, (where, manifests)
-        folder = manifests[0].rpartition("/")[0]
-        listed = [f"{folder}/{each['path']}" for each in json.loads(files[manifests[0]])["files"]]
-        assert listed == parts, where
-        assert self.staged() == [], where
-        assert list(self.store.list(keys.STAGED)) == [], where
-        head = self.head().document
-        assert (head.open, head.abandoned, head.last_slot) == (None, (), SLOT), where
-        (record,) = [key for key, _ in self.store.list(keys.RUNS)]
-        assert head.last_run is not None
-        assert record.endswith(head.last_run.run_id), where
-
-
-Build = Callable[[], Place]
-"""A new place with the flow applied and its data there."""
+    Path(place.root).mkdir(parents=True, exist_ok=True)
+    place.project.write_text(text)
 
 
 def furnished(place: Place) -> Place:
-    """The place, with data and the applied flow."""
-    house = FaultHouse(place)
-    house.put("a.csv", ROWS)
-    house.apply()
+    """The place with a project and data, nothing applied."""
+    declare(place)
+    put(place, "a.csv", FIRST)
     return place
 
 
-__all__ = ["EXPORTED", "FLOW", "SLOT", "Build", "FaultHouse", "Place", "furnished"]
+def applied(place: Place) -> Place:
+    """The place with its flow applied, nothing exported."""
+    done(furnished(place), "apply", "--yes", "--at", APPLIED)
+    return place
+
+
+def _ledger(place: Place) -> str:
+    if place.ledger_in_s3:
+        return f'url: "s3://{place.bucket}/{place.prefix}/ledger", account: cloud'
+    return 'url: "file://ledger"'
+
+
+def _connection(place: Place) -> str:
+    if place.destination_in_s3:
+        return f'type: s3, account: cloud, connection: {{bucket: {place.bucket}, path: "{place.prefix}/out"}}'
+    return "type: local, connection: {path: out}"
+
+
+def _was(name: str) -> str:
+    return f", renamedFrom: {name}" if name else ""
+
+
+_PROJECT = """\
+apiVersion: reconciler/v1
+kind: Project
+metadata: {{name: shop}}
+spec: {{ledger: {{{ledger}, simulated: true}}, removals: {{maxShare: 100%}}}}
+{account}---
+apiVersion: reconciler/v1
+kind: Destination
+metadata: {{name: {destination}{destination_was}}}
+spec: {{{connection}, format: {{type: csv, compression: none}}, files: {{maxRows: 2}}}}
+---
+apiVersion: reconciler/v1
+kind: Dataset
+metadata: {{name: people}}
+spec:
+  location: data
+  format: csv
+  columns: {{prospect_id: {{type: string}}, country: {{type: string}}}}
+  incremental: {{strategy: files, settle: 0s}}
+---
+apiVersion: reconciler/v1
+kind: Audience
+metadata: {{name: {audience}{audience_was}}}
+spec: {{dataType: prospects, dataset: people, where: "{where}"}}
+---
+apiVersion: reconciler/v1
+kind: Schedule
+metadata: {{name: nightly}}
+spec: {{frequency: daily, time: "02:00"}}
+"""
+_ACTIVATION = """\
+---
+apiVersion: reconciler/v1
+kind: Activation
+metadata: {{name: nightly}}
+spec:
+  destination: {destination}
+  schedule: nightly
+  audiences: [{audience}]
+  backfill: full
+  columns: [{{column: prospect_id, as: id}}]
+  onRemove: {on_remove}
+"""
+_ACCOUNT = """\
+---
+apiVersion: reconciler/v1
+kind: Account
+metadata: {{name: cloud}}
+spec:
+  type: aws
+  region: {region}
+  endpoints: {{s3: "{endpoint}"}}
+  auth: {{accessKey: {{{keys}}}}}
+"""

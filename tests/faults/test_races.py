@@ -1,137 +1,108 @@
-"""Many runners at once, runners that sleep through their lease, and answers that never arrive: exported once."""
+"""Eight processes at once over one ledger, while a reader looks at the destination all the time."""
 
 from __future__ import annotations
 
-import json
-import signal
-from datetime import timedelta
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reconciler.apply.runs import Wanted, run_flow
-from tests.faults.driver import Driver, Order
-from tests.faults.place import FLOW, SLOT, Build, FaultHouse, Place, furnished
-from tests.servers.faultproxy import Answer, Fault, FaultProxy, Lose, Request, Rule
-from tests.servers.s3 import S3Server
+from tests.faults import look
+from tests.faults.conftest import Build
+from tests.faults.driver import Driver, Order, kill, report
+from tests.faults.place import SLOTS, Kind, Place, applied
+from tests.faults.points import ALL, sampled
+from tests.faults.scenarios import BACKFILL, INCREMENT, PURGE, REBUILD, RENAME, RUN, WIDER, Scenario, effects, finish
+from tests.faults.watch import Watch
 
 RUNNERS = 8
-LATER = (SLOT + timedelta(hours=1)).isoformat()
+NIGHT = (*RUN, SLOTS[0])
 
 
-def race(driver: Driver, place: Place, tick: str) -> list[dict[str, object]]:
-    """What eight runners report that begin at the same moment."""
-    go = f"{place.root}/go"
-    orders = [Order(place, f"{place.root}/racer-{n}.json", tick=tick, go=go) for n in range(RUNNERS)]
+def race(driver: Driver, place: Place, commands: list[tuple[str, ...]], *, lease: bool = True) -> list[dict[str, Any]]:
+    """What processes report that begin at the same moment."""
+    go = Path(place.root, "go")
+    go.unlink(missing_ok=True)
+    orders = [
+        Order(place.root, command, f"{place.root}/racer-{n}.json", go=str(go), lease=lease)
+        for n, command in enumerate(commands)
+    ]
     pids = [driver.start(each) for each in orders]
-    Path(go).touch()
-    states = [driver.wait(pid) for pid in pids]
-    reports = [json.loads(Path(each.report).read_text()) for each in orders]
-    assert states == [{"code": 0}] * RUNNERS, reports
+    with Watch(place) as watch:
+        go.touch()
+        states = [driver.wait(pid) for pid in pids]
+    assert watch.looks
+    reports = [report(each) for each in orders]
+    assert states == [{"code": 0}] * len(orders), reports
     return reports
 
 
-def test_eight_runners_export_a_slot_once(driver: Driver, build: Build) -> None:
-    for _ in range(3):
-        place = build()
-        reports = race(driver, place, SLOT.isoformat())
-        assert sum(bool(each["exported"]) for each in reports) == 1
-        FaultHouse(place).check("eight raced")
+@pytest.mark.parametrize("kind", ["local", "s3", "s3-ledger"], indirect=True)
+def test_eight_runners_export_a_slot_once(driver: Driver, build: Build, kind: Kind) -> None:
+    for _ in range(20 if ALL else 4):
+        place = applied(build())
+        reports = race(driver, place, [NIGHT] * RUNNERS)
+        assert [each["code"] for each in reports] == [0] * RUNNERS, reports
+        assert sum("✓ export" in each["text"] for each in reports) == 1, reports
+        finish(place, BACKFILL, "eight raced")
 
 
-def test_eight_runners_complete_what_a_killed_one_left(driver: Driver, build: Build) -> None:
+def test_eight_runners_who_all_think_that_the_others_are_dead(driver: Driver, build: Build) -> None:
+    """Their leases are over at once, so that they take each other's work away: somebody gets through in the end."""
+    for _ in range(10 if ALL else 2):
+        place = applied(build())
+        reports = race(driver, place, [NIGHT] * RUNNERS, lease=False)
+        assert {each["code"] for each in reports} == {0}, reports
+        finish(place, BACKFILL, "eight without leases raced")
+
+
+def test_eight_runners_complete_what_a_killed_one_left(driver: Driver, build: Build, kind: Kind) -> None:
     """Whatever was left: undecided, decided, half published, published and not recorded."""
-    names = driver.run(Order(place := build(), f"{place.root}/report.json"))["effects"]
-    for at in range(1, len(names) + 1):
+    names = effects(driver, build(), BACKFILL)
+    for point in sampled(len(names), 2 if kind == "local" else 5):
+        place = applied(build())
+        where = f"{point.said('killed', names)}, then eight raced"
+        assert kill(driver, place, NIGHT, *point), where
+        reports = race(driver, place, [NIGHT] * RUNNERS)
+        assert {each["code"] for each in reports} == {0}, (where, reports)
+        finish(place, BACKFILL, where)
+
+
+@pytest.mark.parametrize("scenario", [RENAME, PURGE], ids=lambda each: each.name)
+def test_applies_and_runs_at_once(driver: Driver, build: Build, scenario: Scenario) -> None:
+    """Some applies may be told that they came too late; nothing is done twice, or by halves."""
+    for _ in range(10 if ALL else 2):
         place = build()
-        state = driver.wait(driver.start(Order(place, f"{place.root}/killed.json", at, before=False)))
-        assert state == {"code": -signal.SIGKILL}
-        race(driver, place, LATER)
-        # A racer that lost a swap leaves; what it saw half done may wait for the next call.
-        driver.run(Order(place, f"{place.root}/last.json", tick=LATER))
-        FaultHouse(place).check(f"killed after effect {at}, {names[at - 1]}, then eight raced")
+        scenario.prepare(place, driver)
+        reports = race(driver, place, [scenario.command, (*RUN, SLOTS[1])] * (RUNNERS // 2))
+        assert {each["code"] for each in reports} <= {0, 5, 6}, reports
+        look.check_instant(place, scenario.name)
+        finish(place, scenario, f"{scenario.name}: applies and runs raced")
 
 
-def test_a_stopped_runner_wakes_after_another_took_over(driver: Driver, build: Build) -> None:
-    names = driver.run(Order(place := build(), f"{place.root}/report.json"))["effects"]
-    for at, name in enumerate(names, 1):
-        for before in (True, False):
-            place = build()
-            where = f"stopped {'before' if before else 'after'} effect {at}, {name}"
-            sleeper = Order(place, f"{place.root}/sleeper.json", at, before, signal.SIGSTOP)
-            pid = driver.start(sleeper)
-            assert driver.wait(pid) == {"stopped": True}, where
-            driver.run(Order(place, f"{place.root}/other.json", tick=LATER))
-            FaultHouse(place).check(f"{where}; asleep")
-            driver.wake(pid)
-            woken(driver, pid, sleeper, where)
-            driver.run(Order(place, f"{place.root}/last.json", tick=LATER))
-            FaultHouse(place).check(where)
+def test_a_new_filter_and_runs_at_once(driver: Driver, build: Build) -> None:
+    """The night's increment may come before it, as it was declared then: then those rows are in what comes after, too."""
+    for _ in range(10 if ALL else 2):
+        place = build()
+        REBUILD.prepare(place, driver)
+        reports = race(driver, place, [REBUILD.command, (*RUN, SLOTS[1])] * (RUNNERS // 2))
+        assert {each["code"] for each in reports} <= {0, 5, 6}, reports
+        night = replace(REBUILD, expected=_in_either_order)
+        finish(place, night, "rebuild: applies and runs raced")
 
 
-def test_a_runner_that_wakes_and_then_fails_leaves_nothing(driver: Driver, build: Build) -> None:
-    """Its run was discarded while it slept; what it stages afterwards, only it can remove."""
-    names = driver.run(Order(place := build(), f"{place.root}/report.json"))["effects"]
+def _in_either_order(place: Place) -> Counter[str]:
+    all_again = look.matching(place, WIDER)
+    first = look.matching(place, files="a.csv"), look.matching(place, files="[ab].csv")
+    found = look.received(place)
+    return next((each + all_again for each in first if each + all_again == found), first[0] + all_again)
+
+
+def test_increments_of_racing_runners_leave_no_gap(driver: Driver, build: Build) -> None:
     place = build()
-    sleeper = Order(place, f"{place.root}/sleeper.json", names.index("stage") + 1, True, signal.SIGSTOP)
-    pid = driver.start(sleeper)
-    assert driver.wait(pid) == {"stopped": True}
-    driver.run(Order(place, f"{place.root}/other.json", tick=LATER))
-    FaultHouse(place).put("a.csv", [("9", "US")])
-    driver.wake(pid)
-    assert driver.wait(pid) == {"code": 0}  # what it met is no news of a flow that another has taken over
-    FaultHouse(place).check("woken, then failed")
-
-
-def woken(driver: Driver, pid: int, sleeper: Order, where: str) -> None:
-    """It leaves quietly, or says that what it was staging is gone: it was discarded under its hands."""
-    state = driver.wait(pid)
-    report = json.loads(Path(sleeper.report).read_text())
-    assert state == {"code": 0} or "DestinationError: " in report["error"], (where, report)
-
-
-# Answers that never arrive ---------------------------------------------------------------------------------------------
-
-
-def is_conditional_write(request: Request) -> bool:
-    return request.conditional and request.method in ("PUT", "DELETE")
-
-
-def is_completion(request: Request) -> bool:
-    return request.method == "POST" and "uploadId=" in request.path
-
-
-LOST = {"reset": Lose(), "500": Answer(500, after=True), "503": Answer(503, "SlowDown", after=True)}
-
-
-@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
-def test_no_conditional_write_and_no_completion_is_ever_answered(
-    seaweed_server: S3Server, seaweed_proxy: FaultProxy, tmp_path: Path, fault: Fault
-) -> None:
-    place = furnished(Place(str(tmp_path), seaweed_server.create_bucket("faults"), "deaf", seaweed_server))
-    deaf = Place(place.root, place.bucket, place.prefix, seaweed_server.at(seaweed_proxy.endpoint))
-    seaweed_proxy.add(Rule(fault, when=is_conditional_write))
-    seaweed_proxy.add(Rule(fault, when=is_completion))
-    record = run_flow(FaultHouse(deaf).context(), FLOW, Wanted(SLOT), SLOT)
-    assert record is not None
-    assert seaweed_proxy.fired() >= 7
-    assert any(is_completion(each) for each in seaweed_proxy.seen)
-    FaultHouse(place).check("no answers")
-    assert run_flow(FaultHouse(deaf).context(), FLOW, Wanted(SLOT), SLOT) is None
-    FaultHouse(place).check("no answers, again")
-
-
-def test_each_answer_is_lost_once_in_turn(seaweed_server: S3Server, seaweed_proxy: FaultProxy, tmp_path: Path) -> None:
-    bucket = seaweed_server.create_bucket("faults")
-    nth = 0
-    while True:
-        nth += 1
-        place = furnished(Place(str(tmp_path / str(nth)), bucket, f"turn-{nth}", seaweed_server))
-        deaf = Place(place.root, bucket, place.prefix, seaweed_server.at(seaweed_proxy.endpoint))
-        seaweed_proxy.clear()
-        seaweed_proxy.add(Rule(Lose(), when=lambda each: is_conditional_write(each) or is_completion(each), nth=nth))
-        assert run_flow(FaultHouse(deaf).context(), FLOW, Wanted(SLOT), SLOT) is not None
-        FaultHouse(place).check(f"answer {nth} lost")
-        if seaweed_proxy.fired() == 0:
-            break
-    assert nth > 7
+    INCREMENT.prepare(place, driver)
+    reports = race(driver, place, [INCREMENT.command] * RUNNERS)
+    assert sum("✓ export" in each["text"] for each in reports) == 1, reports
+    finish(place, INCREMENT, "eight raced for an increment")

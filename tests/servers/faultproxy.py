@@ -63,6 +63,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Hang:
+    """The server does it; the client hears nothing for so long, then sees the connection reset."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Delay:
     """Waits before passing the request on."""
 
@@ -81,7 +88,7 @@ class Strip:
     headers: tuple[str, ...] = _CONDITIONS
 
 
-Fault = Lose | Drop | Answer | Delay | Tear | Strip
+Fault = Lose | Drop | Answer | Hang | Delay | Tear | Strip
 
 
 @dataclass(frozen=True)
@@ -188,6 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._upstream(request, ())
                 self._reset()
             case Drop():
+                self._reset()
+            case Hang(seconds):
+                self._upstream(request, ())
+                time.sleep(seconds)
                 self._reset()
             case Tear():
                 status, given, content = self._upstream(request, ())

@@ -1,0 +1,45 @@
+"""S3 clients made once a process: botocore takes longer to make one than a whole run does."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+from reconciler.accounts.aws import AwsSession
+from reconciler.accounts.secrets import SecretSource
+from reconciler.resources.account import AwsAccountSpec
+
+_clients: dict[str, Any] = {}
+patience: list[float] = []
+"""Seconds that clients wait for an answer, where that isn't to be what they were asked for."""
+
+made: list[list[Any]] = []
+"""What the clients of this process were made of, as JSON: `make_client` takes it in another process."""
+
+
+@functools.cache
+def share_clients() -> None:
+    """Sessions of the same account share their clients from now on.
+
+    A child of a fork shares them, too, as long as its parent has not connected any.
+    """
+    make = AwsSession._new_s3
+
+    def shared(session: AwsSession, region: str | None, attempts: int, wait: float, connections: int) -> Any:
+        options = (region, attempts, patience[-1] if patience else wait, connections)
+        spec = session._spec.model_dump_json(by_alias=True, exclude_none=True)
+        name = f"{spec} {options}"
+        if name not in _clients:
+            made.append([spec, list(options)])
+            _clients[name] = make(session, *options)
+        return _clients[name]
+
+    AwsSession._new_s3 = shared  # type: ignore[method-assign]
+
+
+def make_client(spec: str, options: list[Any]) -> None:
+    """Makes a client that another process of this environment will want."""
+    session = AwsSession(AwsAccountSpec.model_validate_json(spec), SecretSource(Path("/"), os.environ))
+    session._new_s3(*options)

@@ -1,0 +1,109 @@
+"""Counts effects as they happen, and signals its own process at one of them.
+
+Two kinds of points. `ports`: the methods that the ports themselves name as their effects (`STORE_EFFECTS`,
+`DESTINATION_EFFECTS`), before and after each. `wires`: what these do below, one by one: every request that may change
+something in S3, every call of the operating system that changes a folder or a file; so that a process also dies in the
+middle of an effect. Nothing is listed by hand: a new effect, a new request, another call is met by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reconciler.destinations.base import DESTINATION_EFFECTS
+from reconciler.ledger.store import STORE_EFFECTS
+
+Level = Literal["ports", "wires"]
+SYSTEM_CALLS = ("open", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "link", "fsync", "truncate")
+_READS = ("GET", "HEAD")
+
+
+@dataclass
+class Mine:
+    """`at`: the effect, from 1, at which the process sends itself `signal`; 0: none. `only`: counted are those of this name."""
+
+    level: Level = "ports"
+    at: int = 0
+    before: bool = True
+    signal: int = 0
+    only: str = ""
+    names: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def around(self, level: Level, name: str, effect: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        """Performs an effect, counted where it is of our level."""
+        if level != self.level or self.only not in ("", name):
+            return effect(*arguments, **named)
+        with self._lock:
+            self.names.append(name)
+            here = len(self.names) == self.at
+        if here and self.before:
+            os.kill(os.getpid(), self.signal)
+        result = effect(*arguments, **named)
+        if here and not self.before:
+            os.kill(os.getpid(), self.signal)
+        return result
+
+
+class Mined:
+    """A port whose effects are counted; what `stage` opens has an effect of its own."""
+
+    def __init__(self, port: Any, effects: tuple[str, ...], mine: Mine) -> None:
+        self._port, self._effects, self._mine = port, effects, mine
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name not in self._effects:
+            return found
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            result = self._mine.around("ports", name, found, *arguments, **named)
+            return Mined(result, self._effects, self._mine) if name == "stage" else result
+
+        return counted
+
+
+class Field:
+    """Where mines are laid: once, in a process that has not imported what uses the ports yet. `mine` may change."""
+
+    def __init__(self) -> None:
+        self.mine = Mine()
+
+    def lay(self) -> None:
+        """Wraps the factories of ports, S3's requests, and the system's calls."""
+        import botocore.httpsession
+
+        import reconciler.destinations.open as destinations
+        import reconciler.stores.open as stores
+
+        open_destination, open_store = destinations.open_destination, stores.open_store
+        destinations.open_destination = lambda *a, **n: Mined(  # type: ignore[assignment]
+            open_destination(*a, **n), DESTINATION_EFFECTS, self.mine
+        )
+        stores.open_store = lambda *a, **n: Mined(open_store(*a, **n), STORE_EFFECTS, self.mine)  # type: ignore[assignment]
+        self._lay_requests(botocore.httpsession.URLLib3Session)
+        for name in SYSTEM_CALLS:
+            setattr(os, name, self._system_call(name, getattr(os, name)))
+
+    def _lay_requests(self, session: Any) -> None:
+        send = session.send
+
+        def sent(this: Any, request: Any) -> Any:
+            if request.method in _READS:
+                return send(this, request)
+            query = request.url.partition("?")[2].partition("=")[0]
+            return self.mine.around("wires", f"{request.method} {query}".strip(), send, this, request)
+
+        session.send = sent
+
+    def _system_call(self, name: str, call: Any) -> Any:
+        def called(*arguments: Any, **named: Any) -> Any:
+            if name == "open" and not arguments[1] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                return call(*arguments, **named)
+            return self.mine.around("wires", name, call, *arguments, **named)
+
+        return called
