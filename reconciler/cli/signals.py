@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from reconciler.cli.console import Console
 from reconciler.cli.exits import SIGNALLED
@@ -65,11 +65,16 @@ class _Listening:
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     def __enter__(self) -> _Listening:
+        ignored = [each for each in SIGNALS if signal.getsignal(each) is signal.SIG_IGN]
+        _load_engine()
+        for each in ignored:
+            signal.signal(each, signal.SIG_IGN)
         self._reads, self._writes = os.pipe()
         os.set_blocking(self._writes, False)
         self._wakeup = signal.set_wakeup_fd(self._writes, warn_on_full_buffer=False)
-        taken = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-        self._handlers = {each: signal.signal(each, lambda _number, _frame: None) for each in taken}
+        self._handlers = {
+            each: signal.signal(each, lambda _number, _frame: None) for each in SIGNALS if each not in ignored
+        }
         self._thread.start()
         return self
 
@@ -95,3 +100,10 @@ class _Listening:
                     "warning",
                     signal=signal.Signals(number).name,
                 )
+
+
+def _load_engine() -> None:
+    """Polars, when it is loaded, takes SIGINT over, also where it was ignored, and raises KeyboardInterrupt amid a query: so it is
+    loaded before the signals are ours."""
+    with suppress(ImportError):
+        import polars  # noqa: F401

@@ -157,3 +157,35 @@ def test_where_nothing_needs_finishing_a_signal_ends_at_once(tmp_path: Path) -> 
             assert process.stdout.readline() == "ready\n"
             process.send_signal(number)
             assert process.wait(60) == expected
+
+
+IN_POLARS = """
+import os, signal, sys
+if sys.argv[1] == "ignored":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+from reconciler.cli.console import Console
+from reconciler.cli.signals import stopping
+with stopping(Console(), "reconcile run") as stop:
+    import polars as pl
+    def signalled(rows):
+        os.kill(os.getpid(), signal.SIGINT)
+        return rows
+    rows = pl.DataFrame({"a": range(100_000)}).lazy().map_batches(signalled).sort("a").group_by("a").len().collect()
+    print(rows.height, stop(), flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("given", ["taken", "ignored"])
+def test_polars_leaves_the_signal_to_us(given: str) -> None:
+    """By itself it catches SIGINT even where that is ignored, and raises KeyboardInterrupt amid a query."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_POLARS, given],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        timeout=60,
+    )
+    # Whether the thread that listens has noted it by then is a matter of chance.
+    assert done.stdout in (("100000 True\n", "100000 False\n") if given == "taken" else ("100000 False\n",)), done
