@@ -135,7 +135,7 @@ DATASET_CODES = (
         "Write new data to new files, or start over with everything (reconcile export FLOW --full).",
     ),
     Code(
-        "F120",
+        "F123",
         "not one format",
         "A dataset's files are all Parquet, all CSV or all JSON Lines, told apart by their names. These aren't.",
         "Name a folder that holds one format, or move the other files away; names that begin with _ or . are skipped.",
@@ -152,5 +152,12 @@ DATASET_CODES = (
         "A suppression's list is missing, empty, unreadable, smaller than its `minRows`, or too large to be looked up in memory. "
         "Without it people who must not be exported might leave, so nothing did.",
         "Restore the list. Change `minRows` only if the size is right.",
+    ),
+    Code(
+        "F122",
+        "first line isn't a header",
+        "A name in the first line of a CSV file has the form of an e-mail address, a number or a date: the file seems to have no header, "
+        "so that the line is about somebody. Nothing of it is repeated or written down.",
+        "Write the columns' names as the first line of every file.",
     ),
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from reconciler.datasets.base import Access
+from reconciler.datasets.names import twin
 from reconciler.datasets.problems import named, problem
 from reconciler.datasets.streams import LONGEST_LINE, Text, open_text
 from reconciler.datasets.text import first_misfit, parse
@@ -130,13 +131,15 @@ def _header(file: PinnedFile, line: bytes, reading: CsvReading) -> list[str]:
 
 
 def _check(file: PinnedFile, header: list[str], wanted: Wanted) -> None:
-    seen: set[str] = set()
-    for name in header:
-        if name in seen:
-            raise problem("F108", f"{named(file.path)} has the column {name!r} twice.")
-        seen.add(name)
-    for name in sorted(wanted.required - seen):
+    """What is missing first: in a file without a header, the first line is somebody's, so that no name of it is repeated."""
+    for name in sorted(wanted.required - set(header)):
         raise problem("F106", f"{named(file.path)} has no column {name!r} in its header.")
+    if twice := twin(header):
+        name = header[twice[0]]
+        called = f" {name!r}" if name in wanted.types or name in wanted.required else ""
+        raise problem(
+            "F108", f"{named(file.path)} names a column{called} twice: columns {twice[0] + 1} and {twice[1] + 1}."
+        )
 
 
 def _records(

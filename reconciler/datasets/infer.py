@@ -91,7 +91,7 @@ def _format(opened: Callable[[DataFormat], Files]) -> tuple[DataFormat, Files]:
             refusals.append(error)
             continue
         return form, files
-    raise problem("F120", f"{refusals[0].detail} Nor are all files CSV, or all JSON Lines.")
+    raise problem("F123", f"{refusals[0].detail} Nor are all files CSV, or all JSON Lines.")
 
 
 def _spread(files: tuple[PinnedFile, ...], most: int) -> tuple[PinnedFile, ...]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from reconciler.datasets.infer_text import Texts
+from reconciler.datasets.names import twin
 from reconciler.datasets.problems import named, problem
 from reconciler.values.pin import PinnedFile
 
+_DATA: Final = re.compile(
+    r"[^@\s]+@[^@\s]+\.[^@\s]+|[-+]?[\d., ]*\d[\d., ]*([eE][-+]?\d+)?|\+?[\d ()/-]{6,}|\d{4}-\d\d-\d\d([T ].*)?"
+)
+"""An e-mail address, a number, a telephone number, a date: values, hardly names of columns."""
 DELIMITERS: Final = (",", ";", "\t", "|")
 
 
@@ -29,9 +35,7 @@ class Fields:
         header = next(records, None)
         if header is None:
             raise problem("F105", f"{named(file.path)} is empty: it doesn't even have a header.")
-        for name in header:
-            if header.count(name) > 1:
-                raise problem("F108", f"{named(file.path)} has the column {name!r} twice.")
+        _check(header, file)
         self.files += 1
         for name in header:
             self.headers[name] = self.headers.get(name, 0) + 1
@@ -60,6 +64,15 @@ class Fields:
         if not self.delimiter:
             self.delimiter = _delimiter(text)
         return _Rows(text, self.delimiter, whole, file)
+
+
+def _check(header: list[str], file: PinnedFile) -> None:
+    """Nothing of the line is repeated, nor are its names used: in a file without a header it is about somebody."""
+    for at, name in enumerate(header, 1):
+        if _DATA.fullmatch(name.strip()):
+            raise problem("F122", f"Column {at} of {named(file.path)} is named like a value. Give the file a header.")
+    if twice := twin(header):
+        raise problem("F108", f"{named(file.path)} names a column twice: columns {twice[0] + 1} and {twice[1] + 1}.")
 
 
 class _Rows:

@@ -66,6 +66,16 @@ def partitions(path: str) -> Mapping[str, str | None]:
     return found
 
 
+def twin(header: list[str]) -> tuple[int, int] | None:
+    """The first two columns of one name, from 0."""
+    seen: dict[str, int] = {}
+    for at, name in enumerate(header):
+        if name in seen:
+            return seen[name], at
+        seen[name] = at
+    return None
+
+
 def _split(name: str) -> tuple[str, Compression]:
     for ending, kind in _COMPRESSED.items():
         if name.endswith(ending):

@@ -24,6 +24,12 @@ def test_every_explained_code_is_reported() -> None:
     assert set(CODES) - used() == set()
 
 
+def test_no_code_stands_twice() -> None:
+    tables = (ROOT / "reconciler" / "codes").glob("*.py")
+    codes = [code for each in tables for code in re.findall(r'Code\(\s*"([A-Z][0-9]{3})"', each.read_text("utf-8"))]
+    assert sorted(codes) == sorted(CODES)
+
+
 def test_entries_are_whole_sentences() -> None:
     for code, entry in CODES.items():
         assert entry.code == code

@@ -276,8 +276,8 @@ def test_many_files_are_looked_at_evenly(tmp_path: Path) -> None:
     [
         ({}, "F101"),
         ({"_tmp/a.csv": "id\n1"}, "F101"),
-        ({"a.csv": "id\n1", "b.json": "{}"}, "F120"),
-        ({"a.xlsx": "?"}, "F120"),
+        ({"a.csv": "id\n1", "b.json": "{}"}, "F123"),
+        ({"a.xlsx": "?"}, "F123"),
         ({"a.parquet": "PAR1 not at all"}, "F105"),
         ({"a.csv": ""}, "F105"),
         ({"a.csv": "id,id\n1,2"}, "F108"),
