@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,13 @@ pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests
 from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
 from tests.faults.place import Kind, Place, environment, furnished  # noqa: E402
+from tests.faults.points import tried  # noqa: E402
 from tests.servers.s3 import S3Server  # noqa: E402
 
 Build = Callable[[], Place]
 """Gives an empty place of its own."""
+
+_TALLY = "faults"
 
 MEMORY = Path("/dev/shm")
 """Killing a process loses nothing that it wrote, on a disk or not: so places are in memory where that can be."""
@@ -63,3 +67,23 @@ def driver(build: Build) -> Iterator[Driver]:
     """A driver for such places."""
     with Driver(furnished(build())) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def tally(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Notes what a test broke, in whichever process it runs."""
+    before = Counter(tried)
+    yield
+    request.node.user_properties.append((_TALLY, dict(tried - before)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line: how much was broken in all."""
+    total: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for each in reports:
+            if getattr(each, "when", "") == "teardown":
+                for name, found in each.user_properties:
+                    total += Counter(found if name == _TALLY else {})
+    if total:
+        terminalreporter.write_line("faults: " + ", ".join(f"{n:,} {what}" for what, n in sorted(total.items())))

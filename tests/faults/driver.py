@@ -24,6 +24,7 @@ from typing import Any
 
 from tests.faults.mine import Field, Level, Mine
 from tests.faults.place import APPLIED, SLOTS, Place, environment
+from tests.faults.points import tried
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ def kill(
     level: Level = "ports",
 ) -> bool:
     """Runs a command that kills itself at an effect. False: it ended by itself, without having come so far."""
+    tried["killed"] += 1
     order = Order(place.root, command, f"{place.root}/killed.json", at, before, level=level, only=only)
     state = driver.wait(driver.start(order))
     if state == {"code": 0}:

@@ -65,6 +65,17 @@ def ledger(place: Place) -> dict[str, Any]:
     }
 
 
+def occupy(place: Place, name: str) -> None:
+    """Something else takes a name at the destination."""
+    body = b'{"files": []}'
+    if place.destination_in_s3:
+        _client(place).put_object(Bucket=place.bucket, Key=f"{place.prefix}/out/{name}", Body=body)
+        return
+    path = Path(place.root, "out", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+
+
 def heads(documents: dict[str, Any]) -> dict[str, Any]:
     """Heads by flow id, tombstones too."""
     return {key.removeprefix("flows/"): each for key, each in documents.items() if key.startswith("flows/")}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
+
+tried: Counter[str] = Counter()
+"""How many things were broken in this process, by what was done; said at the end of a test run."""
 
 ALL = os.environ.get("RECONCILER_FAULTS") == "all"
 

@@ -13,7 +13,7 @@ from tests.faults import clients, look
 from tests.faults.conftest import Build
 from tests.faults.driver import Driver
 from tests.faults.place import SLOTS, Place, applied, call, done
-from tests.faults.points import ALL
+from tests.faults.points import ALL, tried
 from tests.faults.scenarios import BACKFILL, CREATE, PURGE, RENAME, RUN, Scenario, finish
 from tests.servers.faultproxy import Answer, Fault, FaultProxy, Hang, Lose, Request, Rule
 from tests.servers.s3 import S3Server
@@ -76,6 +76,7 @@ def test_no_conditional_write_and_no_completion_is_ever_answered(build: Build, p
     with patience(name):
         done(place, *NIGHT)
     assert proxy.fired() >= 10
+    tried["answers lost"] += proxy.fired()
     assert any(is_completion(each) for each in proxy.seen)
     proxy.clear()
     finish(place, BACKFILL, "no answers")
@@ -104,6 +105,7 @@ def test_each_answer_is_lost_once_in_turn(
             proxy.add(Rule(LOST[name], when=changes_something, nth=nth))
             called = call(place, *scenario.command)
             fired = proxy.fired()
+            tried["answers lost"] += fired
             proxy.clear()
         look.check_instant(place, where)
         assert called.code == 0 or fired, (where, called)

@@ -13,7 +13,7 @@ from tests.faults import look
 from tests.faults.conftest import Build
 from tests.faults.driver import Driver, Order, kill, report
 from tests.faults.place import SLOTS, Kind, Place, applied
-from tests.faults.points import ALL, sampled
+from tests.faults.points import ALL, sampled, tried
 from tests.faults.scenarios import BACKFILL, INCREMENT, PURGE, REBUILD, RENAME, RUN, WIDER, Scenario, effects, finish
 from tests.faults.watch import Watch
 
@@ -23,6 +23,7 @@ NIGHT = (*RUN, SLOTS[0])
 
 def race(driver: Driver, place: Place, commands: list[tuple[str, ...]], *, lease: bool = True) -> list[dict[str, Any]]:
     """What processes report that begin at the same moment."""
+    tried["races"] += 1
     go = Path(place.root, "go")
     go.unlink(missing_ok=True)
     orders = [

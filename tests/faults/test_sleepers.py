@@ -10,8 +10,8 @@ import pytest
 from tests.faults import look
 from tests.faults.conftest import Build
 from tests.faults.driver import Driver, Order, report
-from tests.faults.place import FIRST, SLOTS, Declared, Kind, Place, applied, declare, done, put
-from tests.faults.points import Point, sampled
+from tests.faults.place import FIRST, SLOTS, Declared, Kind, Place, applied, call, declare, done, put
+from tests.faults.points import Point, sampled, tried
 from tests.faults.scenarios import APPLY, BACKFILL, PURGE, RENAME, RUN, Scenario, effects, finish
 
 NIGHT = (*RUN, SLOTS[0])
@@ -21,6 +21,7 @@ class Sleeper:
     """A command that was stopped at a point."""
 
     def __init__(self, driver: Driver, place: Place, command: tuple[str, ...], point: Point) -> None:
+        tried["stopped"] += 1
         self._driver = driver
         self._order = Order(
             place.root, command, f"{place.root}/sleeper.json", point.at, point.before, int(signal.SIGSTOP)
@@ -86,6 +87,31 @@ def test_a_purge_wakes_after_the_flow_came_back(driver: Driver, build: Build, ki
         sleeper.wake()
         assert look.received(place) == look.matching(place), where
         look.check_settled(place, where)
+
+
+def test_a_runner_wakes_after_a_person_ended_its_run(driver: Driver, build: Build, kind: Kind) -> None:
+    """Its run was held, since something else had the manifest's name, and was ended by hand: it shows nothing more."""
+    names = effects(driver, build(), BACKFILL)
+    manifest = len(names) - names[::-1].index("publish")
+    for at in range(names.index("publish") + 1, manifest + 1):
+        place = applied(build())
+        where = f"{Point(at, True).said('stopped', names)}, then ended by hand"
+        sleeper = Sleeper(driver, place, NIGHT, Point(at, True))
+        (run,) = [each["open"] for each in look.heads(look.ledger(place)).values()]
+        look.occupy(place, f"{run['folder']}/_manifest-{run['runId']}.json")
+        assert "D120" in call(place, *NIGHT).text, where
+        done(place, "ledger", "abandon", run["runId"])
+        shown = look.destination(place)
+        sleeper.wake()
+        assert look.destination(place) == shown, where
+        assert shown.hidden == [], where
+        documents = look.ledger(place)
+        (record,) = [each for key, each in documents.items() if key.startswith("runs/")]
+        assert (record["outcome"], sorted(each["path"] for each in record["files"])) == ("abandoned", shown.parts), (
+            where
+        )
+        (head,) = look.heads(documents).values()
+        assert (head.get("open"), head["abandoned"], head.get("cursor")) == (None, [], None), where
 
 
 @pytest.mark.parametrize("scenario", [RENAME], ids=lambda each: each.name)
