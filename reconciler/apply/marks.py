@@ -13,7 +13,7 @@ from reconciler.resources.activation import BackfillFrom
 from reconciler.resources.dataset import duration
 from reconciler.values.cursor import MarkCursor
 from reconciler.values.manifest import RunKind
-from reconciler.values.mark import Ordered, Range, at, mark_text, read_mark
+from reconciler.values.mark import Ordered, Range, at, mark_text, rank, read_mark
 from reconciler.values.pin import PinnedFile
 
 
@@ -30,7 +30,7 @@ def by_mark(engine: Engine, head: FlowHead, listing: Listing, access: Access, sl
     tops = list(engine.newest(dataset, access, listing.pin.files, column))
     mark = _next(tops, at(slot - duration(increments.lag or "0s"), kind))
     before = previous(head, kind)
-    reached = max((each for each in (before, mark) if each is not None), default=None, key=_key)
+    reached = max((each for each in (before, mark) if each is not None), default=None, key=rank)
     text = None if reached is None else mark_text(reached)
     if head.spec.mode == "full":
         return Choice("full", listing.pin.files, (), None, text)
@@ -56,10 +56,10 @@ def _kind(head: FlowHead, *, full: bool) -> RunKind:
 
 
 def _next(tops: list[tuple[PinnedFile, Ordered | None]], limit: Ordered | None) -> Ordered | None:
-    greatest = max((top for _, top in tops if top is not None), default=None, key=_key)
+    greatest = max((top for _, top in tops if top is not None), default=None, key=rank)
     if greatest is None or limit is None:
         return greatest
-    return min(greatest, limit, key=_key)
+    return min(greatest, limit, key=rank)
 
 
 def previous(head: FlowHead, kind: str) -> Ordered | None:
@@ -84,7 +84,7 @@ def _after(head: FlowHead, kind: str, before: Ordered | None) -> tuple[Ordered |
 
 
 def _above(value: Ordered, limit: Ordered, including: bool) -> bool:
-    return _key(value) > _key(limit) or (including and value == limit)
+    return rank(value) > rank(limit) or (including and value == limit)
 
 
 def _holds(top: Ordered | None, after: Ordered | None, including: bool) -> bool:
@@ -96,10 +96,3 @@ def _holds(top: Ordered | None, after: Ordered | None, including: bool) -> bool:
 
 def _text(value: Ordered | None) -> str | None:
     return None if value is None else mark_text(value)
-
-
-def _key(value: Ordered) -> tuple[int, int]:
-    """Values of one type compare by this."""
-    if isinstance(value, datetime):
-        return int(value.replace(microsecond=0).timestamp()), value.microsecond
-    return (value if isinstance(value, int) else value.toordinal()), 0

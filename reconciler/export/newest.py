@@ -14,7 +14,7 @@ from reconciler.datasets.columns import column
 from reconciler.datasets.parquet import statistics_of
 from reconciler.export.rows import frames
 from reconciler.export.source import Counts, Source, constants, supplied
-from reconciler.values.mark import Ordered
+from reconciler.values.mark import Ordered, rank
 from reconciler.values.pin import PinnedFile
 
 _AT_ONCE = 8
@@ -39,7 +39,7 @@ def _of(source: Source, file: PinnedFile, name: str) -> Ordered | None:
     alone = replace(source, files=(file,), read=(name,))
     for frame in frames(alone, lambda rows, _: rows.select(column(name).max().alias("max")), Counts()):
         value = _value(frame.item())
-        if value is not None and (best is None or value > best):  # type: ignore[operator]
+        if value is not None and (best is None or rank(value) > rank(best)):
             best = value
     return best
 

@@ -22,7 +22,7 @@ from reconciler.export.parquet_rows import check_parquet
 from reconciler.export.pipeline import ExcludedCounts, Lists, keys_of, pipeline, within
 from reconciler.export.plain import as_text
 from reconciler.export.rows import frames
-from reconciler.export.source import Counts, Source, count_text
+from reconciler.export.source import Choose, Counts, Source, count_text
 from reconciler.export.split import Splitter, limits_of
 from reconciler.export.transforms import Resolve
 from reconciler.export.winners import Winners, winners
@@ -108,9 +108,12 @@ def _listed(job: ExportJob, accesses: Mapping[str, Access]) -> Lists:
             source = _source(each.dataset, accesses[each.name], each.files, (name,))
             kind = source.types[name]
             text = column(name) if kind == pl.String else as_text(column(name), kind)
-            rows = frames(source, lambda rows, _, text=text: rows.select(text.alias("value")), Counts())  # type: ignore[misc]
-            found[each.name, name] = listed(each.name, rows)
+            found[each.name, name] = listed(each.name, frames(source, _only(text), Counts()))
     return found
+
+
+def _only(text: pl.Expr) -> Choose:
+    return lambda rows, _: rows.select(text.alias("value"))
 
 
 def _winners(job: ExportJob, access: Access, stop: Callable[[], bool]) -> Winners | None:

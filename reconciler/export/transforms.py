@@ -6,7 +6,6 @@ Hashes are computed by `polars_hash`, on all cores. A key never becomes part of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 
@@ -14,6 +13,7 @@ from reconciler.accounts.secrets import Secret
 from reconciler.datasets.columns import column
 from reconciler.datasets.types import polars_type
 from reconciler.errors import AccountError
+from reconciler.export.keys import hashes
 from reconciler.export.plain import as_text
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.secrets import SecretRef
@@ -130,10 +130,7 @@ def _time(value: pl.Expr, kind: pl.DataType, about: TimeText) -> pl.Expr:
 
 
 def _sha256(text: pl.Expr) -> pl.Expr:
-    import polars_hash  # noqa: F401 - registers the namespace
-
-    hashes: Any = text
-    hashed: pl.Expr = hashes.chash.sha2_256()
+    hashed: pl.Expr = hashes(text).chash.sha2_256()
     return hashed
 
 
@@ -142,9 +139,7 @@ def _hmac(text: pl.Expr, key: Secret) -> pl.Expr:
         raise AccountError("A107", "a key is too short", f"A key for hmac has at least {SHORTEST_KEY} characters.")
 
     def keyed(values: pl.Series) -> pl.Series:
-        import polars_hash  # noqa: F401 - registers the namespace
-
-        hashes: Any = pl.col(values.name)
-        return values.to_frame().select(hashes.chash.hmac_sha256(key=key.reveal())).to_series()
+        digests = hashes(pl.col(values.name)).chash.hmac_sha256(key=key.reveal())
+        return values.to_frame().select(digests).to_series()
 
     return text.map_batches(keyed, return_dtype=pl.String, is_elementwise=True)

@@ -49,3 +49,10 @@ def at(instant: datetime, kind: str) -> Ordered | None:
             return date.fromordinal(instant.date().toordinal() - 1)
         case _:
             return None
+
+
+def rank(value: Ordered) -> tuple[int, int]:
+    """Values of one type compare by this, to the microsecond."""
+    if isinstance(value, datetime):
+        return int(value.replace(microsecond=0).timestamp()), value.microsecond
+    return (value if isinstance(value, int) else value.toordinal()), 0
