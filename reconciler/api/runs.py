@@ -35,6 +35,15 @@ class NotExported:
     error: ReconcilerError
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Told, and no event of ours: an export that is due and left to the runner that has it open, until its lease is over. That runner
+    may be dead."""
+
+    flow: str
+    until: datetime
+
+
 Event = Exported | NotExported | PurgeEvent
 
 
@@ -58,11 +67,11 @@ def run_due(
     actual: Actual,
     heads: list[FlowHead],
     now: datetime,
-    told: Callable[[Event], None],
+    told: Callable[[Event | Elsewhere], None],
     parallel: int = 1,
 ) -> tuple[Event, ...]:
-    """Exports what is due of `heads`, `parallel` flows at once, and completes what earlier runs left of them. Another runner's exports
-    aren't told of. Where each missed slot is exported by itself, all are.
+    """Exports what is due of `heads`, `parallel` flows at once, and completes what earlier runs left of them. What another runner
+    has exported meanwhile isn't told of. Where each missed slot is exported by itself, all are.
 
     Raises `Interrupted` once asked to stop: what was exported by then has been told.
     """
@@ -84,7 +93,7 @@ def run_due(
 
 
 def _flow(
-    context: Context, head: FlowHead, wanted: Wanted | None, now: datetime, told: Callable[[Event], None]
+    context: Context, head: FlowHead, wanted: Wanted | None, now: datetime, told: Callable[[Event | Elsewhere], None]
 ) -> Iterator[Event]:
     """One flow's exports: one, or under `catchUp: all` one for each missed slot."""
     while True:
@@ -92,6 +101,8 @@ def _flow(
             raise Interrupted
         event = _one(context, head, wanted, now)
         if event is None:
+            if wanted is not None and (other := _elsewhere(context, head)) is not None:
+                told(other)
             return
         told(event)
         yield event
@@ -105,15 +116,22 @@ def _flow(
         wanted = Wanted(found.slot)
 
 
-def _in_turn(told: Callable[[Event], None]) -> Callable[[Event], None]:
+def _in_turn(told: Callable[[Event | Elsewhere], None]) -> Callable[[Event | Elsewhere], None]:
     """One event at a time, whichever thread it comes from."""
     lock = Lock()
 
-    def tell(event: Event) -> None:
+    def tell(event: Event | Elsewhere) -> None:
         with lock:
             told(event)
 
     return tell
+
+
+def _elsewhere(context: Context, head: FlowHead) -> Elsewhere | None:
+    """Who has the flow open now; None where nobody has any more."""
+    fresh = context.ledger.head(head.flow_id)
+    run = fresh.document.open if fresh else None
+    return Elsewhere(head.flow, run.lease.until) if run else None
 
 
 def _one(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:

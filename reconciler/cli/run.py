@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -33,12 +34,20 @@ def command(
     outcome of one is unknown.
     """
     from reconciler.api.purges import NotPurged
-    from reconciler.api.runs import NotExported
+    from reconciler.api.runs import Elsewhere, NotExported
 
     when, part = moment(at), part_of(shard)
+    left: list[Elsewhere] = []
     with working(here, environment, "run") as hooks:
-        events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=hooks)
-    if not events:
+
+        def told(event: object) -> None:
+            if isinstance(event, Elsewhere):
+                left.append(event)
+            hooks.told(event)
+
+        heard = replace(hooks, told=told)
+        events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=heard)
+    if not events and not left:
         here.console.out("Nothing due.")
     elif len(events) > 1:
         here.console.out(_totals(events))

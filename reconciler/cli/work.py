@@ -51,9 +51,9 @@ def _flow(event: object) -> FlowId | None:
 def _tell(console: Console, event: object) -> None:
     from reconciler.api.freeing import NotFreed
     from reconciler.api.purges import NotPurged, Purged
-    from reconciler.api.runs import Exported, NotExported
+    from reconciler.api.runs import Elsewhere, Exported, NotExported
     from reconciler.apply.changes import Done, Failed
-    from reconciler.present.results import export_line, failure_line, purge_line, result_line
+    from reconciler.present.results import elsewhere_line, export_line, failure_line, purge_line, result_line
     from reconciler.present.words import short
 
     match event:
@@ -62,6 +62,9 @@ def _tell(console: Console, event: object) -> None:
             _exported(console, run)
         case NotExported(flow, error):
             console.say(failure_line("export", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case Elsewhere(flow, until):
+            console.out(elsewhere_line(flow, until))
+            console.event("elsewhere", flow=flow, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
         case Purged(flow, files):
             console.out(purge_line(flow, files))
             console.event("purged", flow=flow, files=files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from reconciler.apply.changes import Done, Failed, Result
 from reconciler.errors import ReconcilerError
@@ -50,6 +51,13 @@ def _took(run: RunRecord) -> str:
     if seconds <= 0:
         return ""
     return f" · {seconds:.1f} s" if seconds < 60 else f" · {int(seconds) // 60}:{int(seconds) % 60:02} min"
+
+
+def elsewhere_line(flow: str, until: datetime) -> str:
+    """Who is at it, until when others leave it alone, and what to do if that runner is dead."""
+    name = inert(short(flow))
+    said = f"  … export       {name}  left to another runner, whose lease ends at {until:%Y-%m-%d %H:%M} UTC"
+    return f"{said}\n{_INDENT}If that runner is dead: reconcile ledger release {name}"
 
 
 def failure_line(noun: str, name: str, error: ReconcilerError) -> str:

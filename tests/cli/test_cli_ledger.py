@@ -12,7 +12,7 @@ from reconciler.api.project import Project
 from reconciler.ledger import transitions
 from reconciler.ledger.records import Lease, OpenRun
 from reconciler.values.identity import FlowId
-from tests.cli.support import Reconcile
+from tests.cli.support import Reconcile, simulated_shop
 
 FLOW = FlowId("outbox", "audience", "us-high-intent")
 
@@ -63,3 +63,16 @@ def test_release(applied: Path, reconcile: Reconcile) -> None:
     assert reconcile("-C", applied, "ledger", "release", FLOW.short).code == 0
     found = reconcile("-C", applied, "export", FLOW.short)
     assert (found.code, "90 rows" in found.out) == (0, True)
+
+
+def test_run_says_who_has_what_is_due(tmp_path: Path, reconcile: Reconcile) -> None:
+    shop = simulated_shop(tmp_path / "shop", reconcile)
+    assert reconcile("-C", shop, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    claim_and_die(shop)
+    found = reconcile("-C", shop, "run", "--at", "2026-12-01T02:05Z")
+    assert found.code == 0
+    assert "Nothing due" not in found.out
+    assert f"{FLOW.short}  left to another runner, whose lease ends at " in found.out
+    assert f"reconcile ledger release {FLOW.short}" in found.out
+    assert reconcile("-C", shop, "ledger", "release", FLOW.short).code == 0
+    assert "✓ export" in reconcile("-C", shop, "run", "--at", "2026-12-01T02:06Z").out

@@ -84,7 +84,7 @@ def test_a_second_signal_ends_at_once_and_the_next_run_completes(
     process.communicate(timeout=60)
     assert process.returncode == NUMBERS[number]
     assert visible(project) == []
-    if reconcile("-C", project, "run", *AT).out == "Nothing due.\n":
+    if "left to another runner" in reconcile("-C", project, "run", *AT).out:
         # It ended before it noted that its run is over, and its lease isn't: another runner leaves it alone, unless a person says so.
         assert reconcile("-C", project, "ledger", "release", FLOW).code == 0
         assert reconcile("-C", project, "run", *AT).code == 0
