@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,20 @@ from tests.servers.seaweedfs import seaweedfs
 # A slow machine is no failure: nothing is judged by the clock.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+_OTHERS = frozenset(
+    {"CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "RECONCILER_ACTOR"}
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """What the environment says of CI, of colours or of somebody's cloud account is no part of a test, nor of what a test starts."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [*os.environ]:
+            if name in _OTHERS or name.startswith(("AWS_", "RECONCILE_", "GITHUB_")):
+                patched.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
