@@ -86,12 +86,14 @@ class Console:
     def error(self, error: ReconcilerError) -> None:
         """An error with its detail; every finding of a configuration that isn't valid."""
         from reconciler.config.invalid import NotValid
+        from reconciler.diagnostics import CODES
         from reconciler.present.words import inert
 
         if isinstance(error, NotValid):
             self.findings(error.diagnostics, error.files, revision=error.revision)
             return
-        text = f"{error.code} {error.summary}" + (f"\n  {inert(error.detail)}" if error.detail else "")
+        more = f" · reconcile explain {error.code}" if error.code in CODES else ""
+        text = f"{error.code} {error.summary}{more}" + (f"\n  {inert(error.detail)}" if error.detail else "")
         self.say(text, "error", "error", **error_fields(error))
 
     def findings(self, found: Iterable[Diagnostic], files: Mapping[str, str], *, revision: str | None = None) -> None:
@@ -136,8 +138,11 @@ class Console:
 
 
 def error_fields(error: ReconcilerError) -> dict[str, object]:
-    """An error for machines."""
-    return {"code": error.code, "summary": error.summary, "detail": error.detail, "exitCode": error.exit_code}
+    """An error for machines, with how to mend it as far as its code tells."""
+    from reconciler.diagnostics import CODES
+
+    fields = {"code": error.code, "summary": error.summary, "detail": error.detail, "exitCode": error.exit_code}
+    return fields | ({"mend": CODES[error.code].mend} if error.code in CODES else {})
 
 
 def coloured(stream: IO[str]) -> bool:

@@ -61,9 +61,18 @@ def partitions(path: str) -> Mapping[str, str | None]:
             continue
         column = unquote(key)
         if column in found:
-            raise problem("F113", f"{path!r} names the column {column!r} twice.")
+            raise problem("F113", f"{without(path, column)!r} names the column {column!r} twice.")
         found[column] = None if value == NULL_PARTITION else unquote(value)
     return found
+
+
+def without(path: str, column: str) -> str:
+    """A path for a message without the values that it gives to a column: they aren't what was meant, so they may be anything."""
+    shown = [
+        f"{each.partition('=')[0]}=…" if unquote(each.partition("=")[0]) == column else each
+        for each in path.split("/")[:-1]
+    ]
+    return "/".join([*shown, path.rsplit("/", 1)[-1]])
 
 
 def twin(header: list[str]) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from reconciler.datasets.base import Access
 from reconciler.datasets.columns import column
 from reconciler.datasets.csv import count_records, read_csv
 from reconciler.datasets.json import count_lines, read_json
-from reconciler.datasets.names import partitions
+from reconciler.datasets.names import partitions, without
 from reconciler.datasets.problems import named, problem
 from reconciler.datasets.text import parse
 from reconciler.datasets.wanted import Wanted
@@ -91,9 +91,11 @@ def constants(source: Source, file: PinnedFile, given: Supplied) -> list[pl.Expr
     for name, value in given:
         kind = source.types[name]
         if kind.is_nested():
-            raise problem("F113", f"{named(file.path)}: {name!r} is declared as a nested type, which no path can hold.")
+            where = named(without(file.path, name))
+            raise problem("F113", f"{where}: {name!r} is declared as a nested type, which no path can hold.")
         typed = parse(pl.Series(name, [value], dtype=pl.String), kind)
         if value is not None and typed.null_count():
-            raise problem("F113", f"{named(file.path)}: what the path says of {name!r} isn't of the declared type.")
+            where = named(without(file.path, name))
+            raise problem("F113", f"{where}: what the path says of {name!r} isn't of the declared type.")
         made.append(pl.lit(typed.to_list()[0], dtype=kind).alias(name))
     return made

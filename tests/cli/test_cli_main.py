@@ -109,7 +109,7 @@ def test_errors_end_with_their_classes_code(
     raising(kind("E001", "something is off", "This\x1b[2J is \u202ewhy.\nMend it."), monkeypatch)
     found = reconcile("validate")
     assert found.code == code
-    assert found.err == "E001 something is off\n  This<U+001B>[2J is <U+202E>why. Mend it.\n"
+    assert found.err == "E001 something is off · reconcile explain E001\n  This<U+001B>[2J is <U+202E>why. Mend it.\n"
 
 
 def test_an_unexpected_error_is_shown_without_its_text(reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +118,7 @@ def test_an_unexpected_error_is_shown_without_its_text(reconcile: Reconcile, mon
     assert found.code == 1
     assert "ValueError" in found.err
     assert "ada@example.com" not in found.err
-    assert found.err.startswith("E002 an unexpected failure\n")
+    assert found.err.startswith("E002 an unexpected failure · reconcile explain E002\n")
     assert "reconciler.cli.main:" in found.err
 
 
@@ -137,7 +137,7 @@ def test_an_interrupt_is_130(reconcile: Reconcile, monkeypatch: pytest.MonkeyPat
 def test_outside_of_a_project_it_says_what_to_do(tmp_path: Path) -> None:
     found = in_a_process("validate", folder=tmp_path)
     assert found.code == 3
-    assert found.err.startswith("P109 no project here\n")
+    assert found.err.startswith("P109 no project here · reconcile explain P109\n")
     assert "reconcile init" in found.err
 
 

@@ -73,7 +73,7 @@ def test_a_directory_without_configuration_is_not_valid(sample: Path, reconcile:
     (sample / "empty").mkdir()
     found = reconcile("-C", sample / "empty", "validate")
     assert (found.code, found.out) == (3, "")
-    assert found.err.startswith("P109 no project here\n")
+    assert found.err.startswith("P109 no project here · reconcile explain P109\n")
 
 
 @pytest.mark.parametrize(
