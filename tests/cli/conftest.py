@@ -8,6 +8,12 @@ from tests.cli.support import Reconcile
 from tests.config.support import SAMPLE, write
 
 
+@pytest.fixture(autouse=True)
+def at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever tests run: in CI a new local ledger is warned of, and an apply asks for --yes."""
+    monkeypatch.delenv("CI", raising=False)
+
+
 @pytest.fixture
 def reconcile(capsys: pytest.CaptureFixture[str]) -> Reconcile:
     """The command line, in this process."""
@@ -21,9 +27,8 @@ def sample(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def project(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, reconcile: Reconcile) -> Path:
     """What `init` makes, over a simulated ledger: time may run ahead of the clock."""
-    monkeypatch.delenv("CI", raising=False)
     folder = tmp_path / "shop"
     assert reconcile("init", folder).code == 0
     with (folder / "reconcile.yaml").open("a") as file:
