@@ -46,7 +46,7 @@ class SseKms(Value):
 
 S3Encryption = Annotated[SseS3 | SseKms, Field(discriminator="type")]
 Region = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", description="Such as eu-west-1.")]
-BucketOwner = Annotated[str, Field(pattern=r"^\d{12}$", description="Refuse a bucket of any other account.")]
+BucketOwner = Annotated[str, Field(pattern=r"^[0-9]{12}$", description="Refuse a bucket of any other account.")]
 
 
 def encryption_fields(encryption: S3Encryption | None) -> dict[str, str]:

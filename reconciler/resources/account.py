@@ -11,7 +11,7 @@ from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
 Url = Annotated[
-    str, Field(pattern=r"^https?://[^\s/@]+(:\d+)?/?$", max_length=512, description="A base URL without a path.")
+    str, Field(pattern=r"^https?://[^\s/@]+(:[0-9]+)?/?$", max_length=512, description="A base URL without a path.")
 ]
 
 
@@ -33,12 +33,14 @@ class AssumeRole(Value):
     role_arn: Annotated[
         str,
         Field(
-            pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$", max_length=2048, description="The role's ARN."
+            pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
+            max_length=2048,
+            description="The role's ARN.",
         ),
     ]
     external_id: SecretRef | None = None
     session_name: Annotated[
-        str, Field(pattern=r"^[\w+=,.@-]{2,64}$", description="What the role's owner sees in their logs.")
+        str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$", description="What the role's owner sees in their logs.")
     ] = "reconciler"
 
 

@@ -14,7 +14,7 @@ from reconciler.values.base import Value
 from reconciler.values.slot import Instant
 
 Rows = Annotated[int, Field(ge=0)]
-Percent = Annotated[str, Field(pattern=r"^\d{1,4}(\.\d{1,3})?%$")]
+Percent = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,3})?%$")]
 
 
 class Selector(Value):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from reconciler.resources.metadata import Name
 from reconciler.values.base import Value
 
-DURATION_PATTERN = r"^(0|[1-9]\d{0,5})(s|m|h|d)$"
+DURATION_PATTERN = r"^(0|[1-9][0-9]{0,5})(s|m|h|d)$"
 Duration = Annotated[str, Field(pattern=DURATION_PATTERN, description="A number and s, m, h or d.")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 LOCATION_PATTERN = r"^(?!s3://(?![a-z0-9.-]{3,63}(/|$)))"

@@ -54,7 +54,7 @@ class LedgerSpec(Value):
 class RemovalGuard(Value):
     """How many of the applied flows one apply may remove."""
 
-    max_share: Annotated[str, Field(pattern=r"^(100|\d{1,2})%$", description="Of all applied flows.")] = "25%"
+    max_share: Annotated[str, Field(pattern=r"^(100|[0-9]{1,2})%$", description="Of all applied flows.")] = "25%"
 
 
 class ProjectSpec(Value):

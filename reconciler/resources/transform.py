@@ -25,7 +25,9 @@ class PhoneHash(Value):
     """`rules: e164` hashes `+16505551212`, `meta` the digits alone. `country`: calling code of numbers written without one."""
 
     rules: Literal["e164", "meta"] = "e164"
-    country: Annotated[str, Field(pattern=r"^[1-9]\d{0,2}$", description="A calling code, such as 49.")] | None = None
+    country: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$", description="A calling code, such as 49.")] | None = (
+        None
+    )
 
 
 class Mask(Value):
