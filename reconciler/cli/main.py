@@ -16,6 +16,7 @@ from reconciler.cli import exits
 from reconciler.cli.console import Console, LogForm
 from reconciler.cli.here import Here
 from reconciler.cli.signals import Stopped, Terminated, terminated
+from reconciler.collecting import kept_to_the_end
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGTERM, terminated)
     # Reading a large configuration makes many objects and no garbage; looking for it every 700 takes a third of the time.
     gc.set_threshold(50_000, 20, 20)
+    kept_to_the_end(reads=2)  # the configuration and the ledger
+    # Code of other packages has no say in what is valid, and isn't searched for.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     sys.exit(run(arguments))
 
 

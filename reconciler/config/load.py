@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from reconciler.cache.folder import NO_CACHE, Cache
+from reconciler.collecting import paused
 from reconciler.config import overlay
 from reconciler.config.check import check
 from reconciler.config.desired import Desired
@@ -61,6 +62,7 @@ def _remembered(cache: Cache, project: Path) -> Remembered | None:
     return Remembered(cache, os.path.realpath(project)) if cache.folder is not None else None
 
 
+@paused()
 def load_from(origin: Origin, environment: str | None = None, remembered: Remembered | None = None) -> Loaded:
     """The configuration that an origin holds."""
     names, findings = origin.names(hidden=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, assert_never
 
 from reconciler.cache.folder import NO_CACHE, Cache
+from reconciler.collecting import paused
 from reconciler.errors import Conflict, StoreError
 from reconciler.ledger import keys
 from reconciler.ledger.codec import decode, encode
@@ -110,6 +111,7 @@ class Ledger:
             )
         return found.document.pin
 
+    @paused()
     def actual(self) -> Actual:
         """All heads and destinations, for the plan. Raises `StoreError` L114 where there are some and no ledger they belong to."""
         project = self.read(ProjectRecord, keys.PROJECT)
