@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from reconciler.resources.activation import Guards
+from reconciler.resources.override import Override
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,25 @@ def needs_audience(guards: Guards) -> bool:
     """Whether the audience's size must be known."""
     audience = guards.audience
     return any(each is not None for each in (audience.min_rows, audience.max_rows, audience.max_change))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`breaches` stop the run; `lifted` would, but for an override: said with its reason."""
+
+    breaches: tuple[Breach, ...] = ()
+    lifted: tuple[str, ...] = ()
+
+
+def judged(guards: Guards, override: Override | None, counts: Counts, now: datetime) -> Judgement:
+    """Every guard that the counts breach, those that an override lifts at `now` (aware) apart."""
+    found = judge(guards, counts)
+    lifted = [each for each in found if override is not None and override.lifts(each.guard, now)]
+    why = f"lifted through {override.until}: {override.reason}" if override else ""
+    return Judgement(
+        tuple(each for each in found if each not in lifted),
+        tuple(f"{each.guard}: {each.sentence}; {why}" for each in lifted),
+    )
 
 
 def judge(guards: Guards, counts: Counts) -> tuple[Breach, ...]:

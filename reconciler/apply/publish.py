@@ -165,6 +165,7 @@ def run_record(context: Context, head: FlowHead, run: OpenRun, staged: StagedRec
         read=staged.read,
         matched=staged.matched,
         excluded=staged.excluded,
+        lifted=staged.lifted,
         rows=sum(each.rows for each in staged.files),
         size=sum(each.size for each in staged.files),
         cursor_before=run.cursor_before,

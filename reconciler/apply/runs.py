@@ -13,7 +13,7 @@ from typing import Final
 from reconciler.apply.claim import Claimed, Wanted, claim
 from reconciler.apply.context import Context
 from reconciler.apply.heartbeat import Heartbeat
-from reconciler.apply.judge import judge
+from reconciler.apply.judge import judged
 from reconciler.apply.publish import roll_forward
 from reconciler.apply.settle import forget_staged, give_up, not_begun, settle
 from reconciler.apply.stage import stage
@@ -86,10 +86,11 @@ def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: da
     except KeyboardInterrupt as error:
         # Polars raises it by itself where a SIGINT meets it, whoever handles the signal. Nothing is decided yet, so it's safe to give up.
         raise Interrupted from error
-    breaches = judge(run.spec.guards, counts)
-    if breaches:
-        detail = "; ".join(f"{each.guard}: {each.sentence}" for each in breaches)
+    found = judged(run.spec.guards, run.spec.override, counts, now)
+    if found.breaches:
+        detail = "; ".join(f"{each.guard}: {each.sentence}" for each in found.breaches)
         raise Refused("H101", "a guard holds this export", f"{run.spec.flow_id}: {detail}. Nothing was published.")
+    record = record.model_copy(update={"lifted": found.lifted})
     context.ledger.create(keys.staged(run.run_id), record)
     return _decide(context, run.spec.flow_id, run.run_id, digest(record))
 

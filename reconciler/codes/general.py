@@ -46,7 +46,8 @@ GENERAL_CODES = (
         "H101",
         "a guard holds this export",
         "The true counts breach a guard of the activation. What was staged has been discarded; nobody has seen anything.",
-        "Look at the data; when the counts are right, change the guard in a reviewed pull request and apply it.",
+        "Look at the data; when the counts are right, change the guard in a reviewed pull request and apply it, or lift it for a while with "
+        "`metadata.override` of the activation.",
     ),
     Code(
         "L123",

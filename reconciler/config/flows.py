@@ -188,6 +188,7 @@ class Flows:
             consent=consent,
             suppressions=held_back,
             guards=spec.guards,
+            override=activation.metadata.override,
             on_remove=spec.on_remove,
             suspend=spec.suspend,
             protect=any(each.protect for each in metadata),

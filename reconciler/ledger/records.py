@@ -212,7 +212,7 @@ class FlowHead(Document):
 
 
 class StagedRecord(Document):
-    """Everything that publishing and recording a decided run need."""
+    """Everything that publishing and recording a decided run need. `lifted`: breaches that an override let pass, as sentences."""
 
     run_id: str
     files: tuple[StagedFile, ...]
@@ -221,6 +221,7 @@ class StagedRecord(Document):
     read: int
     matched: int
     excluded: dict[Excluded, int] = {}
+    lifted: tuple[str, ...] = ()
     staged_at: Instant
 
 
@@ -246,6 +247,7 @@ class RunRecord(Document):
     read: int
     matched: int
     excluded: dict[Excluded, int] = {}
+    lifted: tuple[str, ...] = ()
     rows: int
     size: int
     cursor_before: Cursor | None = None

@@ -175,7 +175,7 @@ def _counted(flows: Sequence[AnyChange], said: str) -> Iterator[str]:
 
 
 def _loosened(changed: Sequence[_Changed]) -> Iterator[str]:
-    guarded = [each for each in changed if any(field.path.startswith("guards.") for field in each.fields)]
+    guarded = [each for each in changed if any(field.path.startswith(("guards.", "override")) for field in each.fields)]
     if excluded := sum(any(field.path.startswith(EXCLUSIONS) for field in each.fields) for each in changed):
         yield f"who stays out of {excluded:,} changed"
     if guarded:

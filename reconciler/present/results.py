@@ -42,6 +42,7 @@ def export_line(run: RunRecord) -> str:
     line = f"  ✓ export       {inert(name)}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
     line += excluded(run.excluded)
     line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}{_took(run)}"
+    line += "".join(f"\n{_INDENT}let pass: {inert(each)}" for each in run.lifted)
     return f"{line}\n{_INDENT}{inert(run.location)}"
 
 

@@ -121,7 +121,10 @@ def guards(spec: FlowSpec) -> str:
     limits = (("≥", export.min_rows), ("≤", export.max_rows))
     of_export = [f"{sign} {rows:,} rows" for sign, rows in limits if rows is not None]
     groups = (("audience", of_audience), ("export", of_export))
-    return " · ".join(f"{name} {', '.join(found)}" for name, found in groups if found)
+    said = [f"{name} {', '.join(found)}" for name, found in groups if found]
+    if spec.override is not None:
+        said.append(f"{spec.override.guard} LIFTED through {spec.override.until}: {spec.override.reason}")
+    return " · ".join(said)
 
 
 def excluded(counts: Mapping[Excluded, int]) -> str:

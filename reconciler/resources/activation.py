@@ -84,6 +84,11 @@ class Guards(Value):
     audience: AudienceGuard = AudienceGuard()
     export: ExportGuard = ExportGuard()
 
+    def names(self) -> tuple[str, ...]:
+        """Those that are set, as in configuration: `audience.minRows`."""
+        parts = (("audience", self.audience.to_json()), ("export", self.export.to_json()))
+        return tuple(f"{part}.{key}" for part, limits in parts for key in limits)
+
 
 class ActivationSpec(Value):
     """At least one of `audiences`, `datasets`, `audienceSelector`, `datasetSelector`.

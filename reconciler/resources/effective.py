@@ -14,6 +14,7 @@ from reconciler.resources.activation import Backfill, Guards
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import DestinationSpec
 from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
+from reconciler.resources.override import Override
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.resources.transform import OneTransform, named
 from reconciler.values.base import Value
@@ -75,6 +76,7 @@ class FlowSpec(Value):
     consent: ConsentRule | None = None
     suppressions: tuple[EffectiveSuppression, ...] = ()
     guards: Guards
+    override: Override | None = None
     on_remove: Literal["keep", "purge"]
     suspend: bool
     protect: bool

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reconciler.resources.override import Override
 from reconciler.values.base import Value
 from reconciler.values.identity import NAME_PATTERN
 
@@ -26,6 +27,12 @@ class ProtectedMetadata(Metadata):
     """`protect: true`: the object and its flows can't be removed by leaving the document out."""
 
     protect: Annotated[bool, Field(description="Removing it takes a reviewed `protect: false` first.")] = False
+
+
+class ActivationMetadata(ProtectedMetadata):
+    """`override` lifts one of the activation's guards for a while."""
+
+    override: Override | None = None
 
 
 class RenamableMetadata(ProtectedMetadata):

@@ -11,7 +11,7 @@ from reconciler.resources.activation import ActivationSpec
 from reconciler.resources.audience import AudienceSpec
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import DestinationSpec
-from reconciler.resources.metadata import Metadata, ProtectedMetadata, RenamableMetadata, SourceMetadata
+from reconciler.resources.metadata import ActivationMetadata, Metadata, RenamableMetadata, SourceMetadata
 from reconciler.resources.project import ProjectSpec
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.resources.suppression import SuppressionSpec
@@ -76,7 +76,7 @@ class Activation(_Envelope):
     """The binding."""
 
     kind: Literal["Activation"]
-    metadata: ProtectedMetadata
+    metadata: ActivationMetadata
     spec: ActivationSpec
 
 
