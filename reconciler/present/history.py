@@ -64,4 +64,5 @@ def as_data(run: RunRecord) -> dict[str, object]:
         **{name: kept.get(name) for name in (*names, *sizes)},
         "files": len(run.files),
         "durationSeconds": _seconds(run),
+        "lifted": list(run.lifted),
     }

@@ -11,7 +11,7 @@ from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
 from reconciler.present.commands import HERE, Shell
-from reconciler.present.words import cut, excluded, inert, location, plural, schedule
+from reconciler.present.words import cut, excluded, guards, inert, location, override, plural, schedule
 from reconciler.values.slot import slot_text
 
 State = Literal["failed", "held", "late", "due", "running", "suspended", "ready"]
@@ -29,7 +29,9 @@ def plain(text: str, role: str) -> str:
 class FlowStatus:
     """One flow at one time. `next_slot`: the due one, or else the one to come. `missed`: other slots without an export.
 
-    `age`: since the last export. `note`: why, in words. `next_commands`: what a person would do next, each as arguments of `reconcile`.
+    `age`: since the last export. `lifted`: whether an override lifts a guard now.
+
+    `note`: why, in words. `next_commands`: what a person would do next, each as arguments of `reconcile`.
     """
 
     head: FlowHead
@@ -37,6 +39,7 @@ class FlowStatus:
     next_slot: datetime | None
     missed: int
     age: timedelta | None
+    lifted: bool
     note: str
     next_commands: tuple[tuple[str, ...], ...]
 
@@ -59,6 +62,7 @@ def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
         next_slot=None if state == "suspended" else upcoming,
         missed=waiting.missed,
         age=now - head.last_run.finished_at if head.last_run else None,
+        lifted=head.spec.override is not None and head.spec.override.in_force(now),
         note=note,
         next_commands=_next_commands(head, state),
     )
@@ -119,6 +123,8 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
         cells = "  ".join(f"{inert(cell):<{width}}" for cell, width in zip(row, widths, strict=True))
         shown = cut(cells.rstrip(), max(width - 11, 20)) if width else cells.rstrip()
         lines.append(f"{style(f'{each.state:<9}', each.state)}  {shown}".rstrip())
+        if each.lifted:
+            lines.append(f"{'':11}{inert(override(each.head.spec))}")
         if each.note:
             lines.append(f"{'':11}{inert(each.note)}")
         lines += [f"{'':11}{command}" for command in each.commands(shell)]
@@ -138,6 +144,7 @@ def details(status: FlowStatus) -> str:
         "applied": f"{by} · generation {head.generation}",
         "schedule": schedule(head.spec.schedule) + (" (suspended)" if head.state == "suspended" else ""),
         "cursor": _cursor_text(head),
+        "guards": guards(head.spec),
         "goes to": folder,
         "last run": f"{head.last_run.run_id} · {head.last_run.kind} · {head.last_run.location}"
         if head.last_run
@@ -191,7 +198,7 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
     """One flow as JSON data: stable keys, null where there is nothing. `ageSeconds` is since the last export."""
     head, run = status.head, status.head.last_run
     commands = status.commands(shell)
-    cursor = head.cursor
+    cursor, lifting = head.cursor, head.spec.override
     return {
         "flow": head.flow,
         "condition": status.state,
@@ -206,6 +213,7 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
         "appliedAt": f"{head.applied.at:%Y-%m-%dT%H:%M:%SZ}",
         "cursor": {"strategy": cursor.strategy, "location": cursor.location, "files": cursor.files} if cursor else None,
         "rebuild": head.rebuild,
+        "override": {**lifting.to_json(), "inForce": status.lifted} if lifting else None,
         "nextCommand": commands[0] if commands else None,
         "nextCommands": commands,
     }

@@ -123,8 +123,14 @@ def guards(spec: FlowSpec) -> str:
     groups = (("audience", of_audience), ("export", of_export))
     said = [f"{name} {', '.join(found)}" for name, found in groups if found]
     if spec.override is not None:
-        said.append(f"{spec.override.guard} LIFTED through {spec.override.until}: {spec.override.reason}")
+        said.append(override(spec))
     return " · ".join(said)
+
+
+def override(spec: FlowSpec) -> str:
+    """The guard that is lifted, until when and why, or nothing."""
+    lifted = spec.override
+    return f"{lifted.guard} LIFTED through {lifted.until}: {lifted.reason}" if lifted else ""
 
 
 def excluded(counts: Mapping[Excluded, int]) -> str:

@@ -20,6 +20,10 @@ class Override(Value):
     until: Day
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
+    def in_force(self, now: dt.datetime) -> bool:
+        """Whether its last day isn't over at a moment (aware)."""
+        return now.astimezone(dt.UTC).date() <= self.until
+
     def lifts(self, guard: str, now: dt.datetime) -> bool:
         """Whether it lifts this guard at a moment (aware)."""
-        return guard == self.guard and now.astimezone(dt.UTC).date() <= self.until
+        return guard == self.guard and self.in_force(now)

@@ -9,7 +9,9 @@ import pytest
 
 from reconciler.apply.runs import Wanted, run_flow
 from reconciler.errors import Refused
+from reconciler.present import history
 from reconciler.present.results import export_line
+from reconciler.present.status import as_data, as_text, details, flow_status
 from reconciler.resources.activation import ExportGuard, Guards
 from reconciler.resources.override import Override
 from tests.apply.fixtures_runs import FLOW, SLOT, House
@@ -32,6 +34,7 @@ def test_a_lifted_guard_lets_pass_and_the_run_keeps_why(tmp_path: Path) -> None:
     said = "export.maxRows: 2 rows; at most 1 are allowed; lifted through 2026-12-02: a campaign begins"
     assert run.lifted == (said,)
     assert f"let pass: {said}" in export_line(run)
+    assert history.as_data(run)["lifted"] == [said]
 
 
 def test_it_says_nothing_where_nothing_was_breached(tmp_path: Path) -> None:
@@ -66,3 +69,15 @@ def test_it_lifts_no_other_guard(tmp_path: Path) -> None:
 def test_its_last_day_is_whole_and_in_utc(now: datetime, lifts: bool) -> None:
     assert LIFT.lifts("export.maxRows", now) is lifts
     assert not LIFT.lifts("export.minRows", now)
+
+
+def test_status_says_so_while_it_lasts(tmp_path: Path) -> None:
+    head = house_with(tmp_path, Guards(export=ExportGuard(max_rows=1)), LIFT).head().document
+    live, over = flow_status(head, SLOT), flow_status(head, SLOT + timedelta(days=1))
+    said = "export.maxRows LIFTED through 2026-12-02: a campaign begins"
+    assert said in as_text([live])
+    assert said not in as_text([over])
+    assert said in details(over)
+    kept = {"guard": "export.maxRows", "until": "2026-12-02", "reason": "a campaign begins"}
+    assert as_data(live)["override"] == {**kept, "inForce": True}
+    assert as_data(over)["override"] == {**kept, "inForce": False}
