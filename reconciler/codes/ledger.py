@@ -104,6 +104,19 @@ STORE_CODES = (
         "Correct `encryption.keyId` in the Project's `ledger`, enable the key, or allow kms:GenerateDataKey and kms:Decrypt on it.",
     ),
     Code(
+        "L143",
+        "a snapshot of the ledger is missing or damaged",
+        "Under strategy `diff` a snapshot beside a flow's head holds what its reader has: without it nobody can tell what changed, nor "
+        "who left. Backups of a ledger hold no snapshots.",
+        "Restore the store's object version, or begin again with a full export, which makes a new one.",
+    ),
+    Code(
+        "L144",
+        "a snapshot is too large for the ledger",
+        "What strategy `diff` keeps of a flow is one object, and S3 takes no larger one at once.",
+        "Split the audience, or leave `changes.removed` out, so that no keys are kept.",
+    ),
+    Code(
         "L112",
         "a pin of the ledger is missing",
         "A flow's cursor names which files its reader has; that list is gone from the ledger, so what is new can't be told.",

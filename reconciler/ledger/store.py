@@ -9,17 +9,19 @@ Obligations of every store, checked by one conformance suite (`tests/conformance
 - A body is never empty: a store may keep an empty object where a document was deleted.
 - No implementation retries a conditional write by itself: a lost answer is reported as `AmbiguousWrite`, and
   `reconciler.stores.writes` reads back and classifies by the document's nonce.
+- A blob is whole or not there, and never written twice: its key is used once. It is a file, and no document: `list` doesn't show it.
 - `STORE_EFFECTS` names the methods that change something, so that crash tests enumerate them from the code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from reconciler.errors import ReconcilerError
 
-STORE_EFFECTS = ("create", "replace", "delete")
+STORE_EFFECTS = ("create", "replace", "delete", "write_blob", "delete_blob")
 
 
 class Stored(NamedTuple):
@@ -43,8 +45,10 @@ class AmbiguousWrite(ReconcilerError):
         super().__init__("L102", "a ledger write was not answered", f"{key}: {why}")
 
 
-class Store(Protocol):
-    """Keys are POSIX paths of `[A-Za-z0-9._:@+-]` segments, none of them beginning with a dot; bodies are at most a few MiB.
+class Documents(Protocol):
+    """Small documents under compare-and-swap.
+
+    Keys are POSIX paths of `[A-Za-z0-9._:@+-]` segments, none of them beginning with a dot; bodies are at most a few MiB.
 
     A method raises `StoreError` only where it surely changed nothing. `probe/` is the store's own: a probe that was
     killed may leave a document there, which means nothing.
@@ -81,6 +85,26 @@ class Store(Protocol):
         What is `known`, by key, may be given back where the list shows its version, instead of being read again. A document that is
         changed meanwhile is given as it was or as it is; one that is made or deleted meanwhile may be missing. Raises as `read` does.
         """
+        ...
+
+
+class Store(Documents, Protocol):
+    """A ledger's place: its documents, and blobs beside them."""
+
+    def write_blob(self, key: str, path: Path) -> None:
+        """Keeps a file's bytes under a new key. Raises as `create` does."""
+        ...
+
+    def read_blob(self, key: str, into: Path) -> bool:
+        """Writes a blob to a new file that only its owner may read; False where there is none. Raises as `read` does."""
+        ...
+
+    def delete_blob(self, key: str) -> None:
+        """Removes a blob, if it is there. May be repeated at any time. Raises `StoreError`, `OutcomeUnknown`."""
+        ...
+
+    def blobs(self, prefix: str) -> Iterable[tuple[str, int]]:
+        """(key, size in bytes) of every blob whose key starts with `prefix`, sorted by key."""
         ...
 
     def probe(self) -> None:

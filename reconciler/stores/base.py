@@ -16,6 +16,9 @@ from reconciler.stores.writes import Committed, Sleep, commit_create, commit_del
 SUFFIX: Final = ".json"
 """Appended to keys where a store keeps files: a key may also be the folder of longer ones."""
 
+BLOB: Final = ".blob"
+"""The same of blobs."""
+
 PROBE: Final = "probe/"
 
 STALE: Final = timedelta(days=1)

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from reconciler.errors import OutcomeUnknown, StoreError
 
@@ -21,6 +24,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 TEMPORARY = ".tmp"
 """The folder of files that aren't documents yet, below the root: one folder, so that leftovers are found without a search."""
+_CHUNK = 2**20
 LARGEST = 64 * 2**20
 """Bytes of a document, as in S3."""
 
@@ -65,6 +69,13 @@ def read_file(folder: int, name: str, path: Path | str) -> bytes | None:
 
 @contextlib.contextmanager
 def prepared_file(folder: int, body: bytes, path: Path) -> Iterator[str]:
+    """As `prepared_copy`, of bytes."""
+    with prepared_copy(folder, io.BytesIO(body), path) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def prepared_copy(folder: int, source: IO[bytes], path: Path) -> Iterator[str]:
     """A durable file of a new name in `folder`; the name is given, and it is removed afterwards if it is still there.
 
     Raises `StoreError`.
@@ -76,7 +87,7 @@ def prepared_file(folder: int, body: bytes, path: Path) -> Iterator[str]:
                 name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
             )
             with open(descriptor, "wb") as file:
-                file.write(body)
+                shutil.copyfileobj(source, file, _CHUNK)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

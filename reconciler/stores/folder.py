@@ -25,6 +25,7 @@ from reconciler.stores.disk import (
     remove_file,
     unusable,
 )
+from reconciler.stores.folder_blobs import FolderBlobs
 from reconciler.stores.locks import FOLDER as LOCKS
 from reconciler.stores.locks import WAIT, check_locking, locked
 from reconciler.stores.writes import Sleep
@@ -40,6 +41,7 @@ class FolderStore:
         self._root = root.absolute()
         self._sleep = sleep
         self._wait = lock_wait
+        self._blobs = FolderBlobs(self._root, sleep, lock_wait)
 
     @property
     def url(self) -> str:
@@ -74,6 +76,18 @@ class FolderStore:
         if parents:
             check_key("/".join(parents))
         return sorted(self._walk(parents, prefix))
+
+    def write_blob(self, key: str, path: Path) -> None:
+        self._blobs.write(key, path)
+
+    def read_blob(self, key: str, into: Path) -> bool:
+        return self._blobs.read(key, into)
+
+    def delete_blob(self, key: str) -> None:
+        self._blobs.delete(key)
+
+    def blobs(self, prefix: str) -> Iterable[tuple[str, int]]:
+        return self._blobs.list(prefix)
 
     def probe(self) -> None:
         """Also: locks keep apart, and leftovers of killed writers go."""

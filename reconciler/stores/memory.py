@@ -6,9 +6,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from reconciler.ledger.store import PreconditionFailed, Stored
 from reconciler.stores.base import check_key, probe_preconditions
+from reconciler.stores.blobs import new_file
 from reconciler.stores.writes import Sleep
 
 
@@ -20,6 +22,7 @@ class MemoryStore:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._bodies: dict[str, bytes] = {}
+        self._blobs: dict[str, bytes] = {}
 
     @property
     def url(self) -> str:
@@ -53,6 +56,29 @@ class MemoryStore:
         with self._lock:
             keys = sorted(key for key in self._bodies if key.startswith(prefix))
             return [(key, Stored(self._bodies[key], _digest(self._bodies[key]))) for key in keys]
+
+    def write_blob(self, key: str, path: Path) -> None:
+        body = path.read_bytes()
+        with self._lock:
+            if check_key(key) in self._blobs:
+                raise PreconditionFailed(key)
+            self._blobs[key] = body
+
+    def read_blob(self, key: str, into: Path) -> bool:
+        with self._lock:
+            body = self._blobs.get(check_key(key))
+        if body is not None:
+            with new_file(into) as file:
+                file.write(body)
+        return body is not None
+
+    def delete_blob(self, key: str) -> None:
+        with self._lock:
+            self._blobs.pop(check_key(key), None)
+
+    def blobs(self, prefix: str) -> Iterable[tuple[str, int]]:
+        with self._lock:
+            return sorted((key, len(body)) for key, body in self._blobs.items() if key.startswith(prefix))
 
     def probe(self) -> None:
         probe_preconditions(self, self._sleep)

@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from reconciler.accounts.aws import AwsSession
@@ -22,6 +23,7 @@ from reconciler.errors import ReconcilerError, StoreError
 from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
 from reconciler.stores import base
 from reconciler.stores.base import PROBE, probe_preconditions
+from reconciler.stores.s3_blobs import S3Blobs
 from reconciler.stores.s3_objects import S3Objects, S3Place
 from reconciler.stores.writes import Committed, Sleep, commit_create, commit_delete
 
@@ -31,10 +33,11 @@ _TRIES: Final = 3
 
 
 class S3Store:
-    """Keys are `<prefix>/<key>.json`. Threads may share a store."""
+    """Keys are `<prefix>/<key>.json`, blobs `<prefix>/<key>.blob`. Threads may share a store."""
 
     def __init__(self, place: S3Place, session: AwsSession, sleep: Sleep = time.sleep) -> None:
         self._objects = S3Objects(place, session)
+        self._blobs = S3Blobs(self._objects)
         self._sleep = sleep
         self._lock = threading.Lock()
         self._conditional_delete: bool | None = None
@@ -68,6 +71,18 @@ class S3Store:
 
     def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
         return [(key, stored) for key, stored in self._objects.fetch(prefix, known) if stored.body != _DELETED]
+
+    def write_blob(self, key: str, path: Path) -> None:
+        self._blobs.write(key, path)
+
+    def read_blob(self, key: str, into: Path) -> bool:
+        return self._blobs.read(key, into)
+
+    def delete_blob(self, key: str) -> None:
+        self._blobs.delete(key)
+
+    def blobs(self, prefix: str) -> Iterable[tuple[str, int]]:
+        return self._blobs.list(prefix)
 
     def probe(self) -> None:
         """Also: that listing is allowed, and what killed probes left goes once it is stale."""

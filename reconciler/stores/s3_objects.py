@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,6 +21,7 @@ from reconciler.catalog.s3 import S3Encryption, encryption_fields
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
 from reconciler.stores.base import SUFFIX, check_key
+from reconciler.stores.blobs import CHUNK
 from reconciler.stores.parallel import in_parallel
 from reconciler.stores.s3_answers import TRANSPORT, Absent, Denied, Unsure, meaning, refused, unreachable
 
@@ -102,17 +103,47 @@ class S3Objects:
 
     def list(self, prefix: str) -> Iterable[tuple[str, str]]:
         """Without empty objects."""
+        return [(key, version) for key, version, size in self.listed(prefix, SUFFIX) if size > 0]
+
+    def listed(self, prefix: str, suffix: str) -> Iterable[tuple[str, str, int]]:
+        """Key, version and size of all objects whose key starts and whose name ends so, sorted."""
         pages = self._reads.get_paginator("list_objects_v2")
         try:
             found = [
-                (item["Key"].removeprefix(self._base).removesuffix(SUFFIX), item["ETag"])
+                (item["Key"].removeprefix(self._base).removesuffix(suffix), item["ETag"], item["Size"])
                 for page in pages.paginate(**self._common, Prefix=f"{self._base}{prefix}")
                 for item in page.get("Contents", ())
-                if item["Key"].endswith(SUFFIX) and item["Size"] > 0
+                if item["Key"].endswith(suffix)
             ]
         except (ClientError, BotoCoreError) as error:
             raise self._for_read(error, "s3:ListBucket") from error
         return sorted(found)  # some stores sort by folder
+
+    def put_file(self, key: str, suffix: str, file: IO[bytes], sha256: bytes) -> None:
+        """A new object of an open file's bytes, whose digest is known. Sent once."""
+        request = self._request(key, suffix, "application/octet-stream", sha256)
+        self._sent(key, "s3:PutObject", lambda: self._writes.put_object(**request, Body=file, IfNoneMatch="*"))
+
+    def get_file(self, key: str, suffix: str, write: Callable[[bytes], object]) -> bool:
+        """An object's bytes, a chunk at a time; False where there is none. Raises `TRANSPORT` errors where the body breaks off."""
+        name = f"{self._base}{check_key(key)}{suffix}"
+        try:
+            response = self._reads.get_object(**self._common, Key=name, ChecksumMode="ENABLED")
+        except (ClientError, BotoCoreError) as error:
+            if self._is_absent(error):
+                return False
+            raise self._for_read(error, "s3:GetObject") from error
+        for chunk in response["Body"].iter_chunks(CHUNK):
+            write(chunk)
+        return True
+
+    def remove_file(self, key: str, suffix: str) -> None:
+        """Whether it is there or not, as often as it takes."""
+        name = f"{self._base}{check_key(key)}{suffix}"
+        try:
+            self._reads.delete_object(**self._common, Key=name)
+        except (ClientError, BotoCoreError) as error:
+            raise self._for_read(error, "s3:DeleteObject") from error
 
     def fetch(self, prefix: str, known: Mapping[str, Stored]) -> Iterable[tuple[str, Stored]]:
         """What was emptied since it was listed is given empty."""
@@ -138,18 +169,22 @@ class S3Objects:
         except (ClientError, BotoCoreError) as error:
             raise self._for_read(error, "s3:ListBucket") from error
 
-    def probe(self) -> None:
-        """Nothing of its own: `S3Store` probes."""
-
     def _name(self, key: str) -> str:
         return f"{self._base}{check_key(key)}{SUFFIX}"
 
     def _put(self, key: str, body: bytes, **condition: str) -> str:
-        request: dict[str, Any] = {**self._common, **condition, "Key": self._name(key), "Body": body}
-        request["ContentType"] = "application/json"
-        request["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        request |= encryption_fields(self._place.encryption)
+        request = self._request(key, SUFFIX, "application/json", hashlib.sha256(body).digest()) | condition
+        request["Body"] = body
         return self._sent(key, "s3:PutObject", lambda: self._writes.put_object(**request))["ETag"]
+
+    def _request(self, key: str, suffix: str, content_type: str, sha256: bytes) -> dict[str, Any]:
+        return {
+            **self._common,
+            "Key": f"{self._base}{check_key(key)}{suffix}",
+            "ContentType": content_type,
+            "ChecksumSHA256": base64.b64encode(sha256).decode(),
+            **encryption_fields(self._place.encryption),
+        }
 
     def _sent(self, key: str, action: str, request: Callable[[], T]) -> T:
         """Sends a conditional write once.
@@ -169,6 +204,10 @@ class S3Objects:
 
     def _is_absent(self, error: Exception) -> bool:
         return isinstance(meaning(error, bucket=self._place.bucket, action="s3:GetObject"), Absent)
+
+    def unreadable(self, error: Exception) -> ReconcilerError:
+        """What a body that breaks off every time means."""
+        return self._for_read(error, "s3:GetObject")
 
     def _for_read(self, error: Exception, action: str) -> ReconcilerError:
         match meaning(error, bucket=self._place.bucket, action=action, owner=self._place.expected_owner):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import OutcomeUnknown, ReconcilerError
-from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Store, Stored
+from reconciler.ledger.store import AmbiguousWrite, Documents, PreconditionFailed, Stored
 
 Sleep = Callable[[float], None]
 
@@ -70,7 +70,7 @@ PATIENCE = Patience()
 
 
 def commit_create(
-    store: Store, key: str, body: bytes, nonce: str, *, sleep: Sleep = time.sleep, patience: Patience = PATIENCE
+    store: Documents, key: str, body: bytes, nonce: str, *, sleep: Sleep = time.sleep, patience: Patience = PATIENCE
 ) -> Outcome:
     """Creates a document that carries `nonce`. Raises `StoreError` (surely not written) and `OutcomeUnknown`."""
 
@@ -84,7 +84,7 @@ def commit_create(
 
 
 def commit_replace(
-    store: Store,
+    store: Documents,
     key: str,
     body: bytes,
     version: str,
@@ -110,7 +110,7 @@ def commit_replace(
 
 
 def commit_delete(
-    store: Store, key: str, version: str, *, sleep: Sleep = time.sleep, patience: Patience = PATIENCE
+    store: Documents, key: str, version: str, *, sleep: Sleep = time.sleep, patience: Patience = PATIENCE
 ) -> Outcome:
     """Removes the document at `version`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from reconciler.errors import StoreError
 from reconciler.ledger.store import STORE_EFFECTS, PreconditionFailed, Store
+from reconciler.stores.blobs import commit_blob, fetch_blob, sha256_of
 from reconciler.stores.folder import FolderStore
 from reconciler.stores.memory import MemoryStore
 from reconciler.stores.writes import SUPERSEDED, Committed, Lost, Outcome
 from tests.conformance.stores import (
+    PATIENT,
     StoreCase,
     committed,
     count_up,
@@ -343,6 +346,61 @@ def test_the_probe_accepts_a_store_that_honours_preconditions_and_leaves_nothing
     assert list(store.list("")) == []
 
 
+def blob(tmp_path: Path, body: bytes) -> Path:
+    path = tmp_path / secrets.token_hex(6)
+    path.write_bytes(body)
+    return path
+
+
+def test_a_blob_is_read_as_it_was_written_and_is_no_document(case: StoreCase, tmp_path: Path) -> None:
+    body, key = secrets.token_bytes(3 * 2**20 + 17), "snapshots/r0000000000000000"
+    commit_blob(case.open(), key, blob(tmp_path, body), patience=PATIENT)
+    other = case.open()
+    assert other.read_blob(key, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == body
+    assert (tmp_path / "back").stat().st_mode & 0o777 == 0o600
+    assert list(other.blobs("snapshots/")) == [(key, len(body))]
+    assert list(other.blobs("pins/")) == []
+    assert list(other.list("")) == []
+    assert other.read(key) is None
+
+
+def test_an_empty_blob_is_one(store: Store, tmp_path: Path) -> None:
+    commit_blob(store, "snapshots/r1", blob(tmp_path, b""), patience=PATIENT)
+    assert list(store.blobs("")) == [("snapshots/r1", 0)]
+    assert store.read_blob("snapshots/r1", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b""
+
+
+def test_a_blob_is_never_written_over(store: Store, answering: Store, tmp_path: Path) -> None:
+    answering.write_blob("snapshots/r1", blob(tmp_path, b"first"))
+    with pytest.raises(PreconditionFailed):
+        answering.write_blob("snapshots/r1", blob(tmp_path, b"second"))
+    assert answering.read_blob("snapshots/r1", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"first"
+
+
+def test_a_blob_is_deleted_as_often_as_one_likes(store: Store, tmp_path: Path) -> None:
+    for key in ("snapshots/r1", "snapshots/r2"):
+        commit_blob(store, key, blob(tmp_path, b"body"), patience=PATIENT)
+    for _ in range(2):
+        store.delete_blob("snapshots/r1")
+    assert not store.read_blob("snapshots/r1", tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()
+    assert [key for key, _ in store.blobs("snapshots/")] == ["snapshots/r2"]
+    assert not store.read_blob("never/was", tmp_path / "gone")
+
+
+def test_a_blob_that_is_not_what_it_was_is_found_out(store: Store, tmp_path: Path) -> None:
+    path = blob(tmp_path, b"body")
+    commit_blob(store, "snapshots/r1", path, patience=PATIENT)
+    fetch_blob(store, "snapshots/r1", tmp_path / "right", sha256_of(path))
+    with pytest.raises(StoreError, match="L143"):
+        fetch_blob(store, "snapshots/r1", tmp_path / "other", "0" * 64)
+    with pytest.raises(StoreError, match="L143"):
+        fetch_blob(store, "snapshots/r2", tmp_path / "none", "0" * 64)
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -360,8 +418,16 @@ def test_the_probe_accepts_a_store_that_honours_preconditions_and_leaves_nothing
         "a/" + "b" * 201,
     ],
 )
-def test_a_key_is_never_a_way_out(store: Store, key: str) -> None:
-    for act in (lambda: store.read(key), lambda: store.create(key, b"{}"), lambda: store.delete(key, "v")):
+def test_a_key_is_never_a_way_out(store: Store, key: str, tmp_path: Path) -> None:
+    acts = (
+        lambda: store.read(key),
+        lambda: store.create(key, b"{}"),
+        lambda: store.delete(key, "v"),
+        lambda: store.write_blob(key, Path(__file__)),
+        lambda: store.read_blob(key, tmp_path / "blob"),
+        lambda: store.delete_blob(key),
+    )
+    for act in acts:
         with pytest.raises(StoreError, match="L140"):
             act()
 
