@@ -20,7 +20,8 @@ from reconciler.values.pin import Pin, PinnedFile
 class Choice:
     """`files` are read; `left_out` belong to the pin but not to this run (before a backfill's limit, or read earlier).
 
-    Strategy `cursor`: `within` holds the rows that are read, `mark` is where the cursor stands afterwards.
+    Strategy `cursor`: `within` holds the rows that are read, `mark` is where the cursor stands afterwards. `whole`: where `files` came
+    with versions of a table: all of its data files, which aren't those that came earlier and now once they were compacted.
     """
 
     kind: RunKind
@@ -28,6 +29,7 @@ class Choice:
     left_out: tuple[PinnedFile, ...]
     within: Range | None = None
     mark: str | None = None
+    whole: tuple[PinnedFile, ...] | None = None
 
 
 def choose(
@@ -43,8 +45,8 @@ def choose(
         return Choice("full", files, ())
     if before is None:
         kind: RunKind = "rebuild" if head.rebuild else "full"
-        limit = _limit(head)
-        chosen = files if limit is None else tuple(each for each in files if listing.modified[each.path] >= limit)
+        begin = limit(head)
+        chosen = files if begin is None else tuple(each for each in files if listing.modified[each.path] >= begin)
         taken = {each.path for each in chosen}
         return Choice(kind, chosen, tuple(each for each in files if each.path not in taken))
     now = {each.path: each.version for each in files}
@@ -67,7 +69,8 @@ def _expired(file: PinnedFile, dataset: DatasetSpec, at: datetime | None) -> boo
     return file.modified + duration(dataset.expiry.after) <= at
 
 
-def _limit(head: FlowHead) -> datetime | None:
+def limit(head: FlowHead) -> datetime | None:
+    """What came before isn't exported by a backfill; None: everything is."""
     match head.spec.backfill:
         case "full":
             return None

@@ -10,6 +10,7 @@ from reconciler.apply.choose import Choice, choose
 from reconciler.apply.context import Context
 from reconciler.apply.marks import by_mark
 from reconciler.apply.stage import names
+from reconciler.apply.versions import by_version
 from reconciler.datasets.base import Files, Listing
 from reconciler.ledger import transitions
 from reconciler.ledger.records import FlowHead, OpenRun, Resendable
@@ -106,6 +107,8 @@ def _reading(
         found = by_mark(context.engine, head, listing, files.access(), wanted.slot, full=wanted.full)
         left_out = Pin(location=listing.pin.location, files=found.left_out) if found.left_out else None
         return found, listing.pin, left_out
+    if listing.history is not None:
+        return by_version(context.ledger, head, listing, listing.history, full=wanted.full)
     if head.cursor is not None and head.spec.mode == "incremental" and not wanted.full:
         before = context.ledger.pin(head.cursor.pin)
         return choose(head, listing, before, at=wanted.slot), listing.pin, before

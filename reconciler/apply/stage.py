@@ -97,7 +97,9 @@ def _cursor(run: OpenRun, pin: Pin, audience: int | None) -> Cursor:
     increments = run.spec.source.dataset_spec.incremental
     match increments.strategy:
         case "files":
-            return FilesCursor(pin=run.pin, location=pin.location, files=len(pin.files), audience_rows=audience)
+            return FilesCursor(
+                pin=run.pin, location=pin.location, files=len(pin.files), table=pin.table, audience_rows=audience
+            )
         case "cursor":
             return MarkCursor(
                 pin=run.pin,
@@ -105,6 +107,7 @@ def _cursor(run: OpenRun, pin: Pin, audience: int | None) -> Cursor:
                 files=len(pin.files),
                 column=increments.column or "",
                 mark=run.mark,
+                table=pin.table,
                 audience_rows=audience,
             )
         case _:
@@ -121,7 +124,7 @@ def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> 
         if choice.files:
             context.engine.inspect(dataset, access, choice.files)
         return
-    everything = choice.files + choice.left_out
+    everything = choice.files + choice.left_out if choice.whole is None else choice.whole
     rows = context.engine.inspect(dataset, access, everything) if everything else 0
     if rows < dataset.min_rows:
         raise too_small(rows, dataset.min_rows)
@@ -155,6 +158,8 @@ def _audience(context: Context, run: OpenRun, choice: Choice, access: Access, re
     if known is not None:
         return known + result.matched
     source = run.spec.source
+    if choice.whole is not None:
+        return context.engine.count(source.dataset_spec, access, choice.whole, source.where)[1] if choice.whole else 0
     left = (
         context.engine.count(source.dataset_spec, access, choice.left_out, source.where) if choice.left_out else (0, 0)
     )

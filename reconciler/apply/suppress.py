@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.apply.context import Context
-from reconciler.datasets.base import Access, Files
+from reconciler.datasets.base import Access, Files, Listing
 from reconciler.datasets.problems import changed_meanwhile, problem
 from reconciler.errors import SourceError
 from reconciler.export.job import SuppressionList
@@ -50,13 +50,25 @@ def _pinned(context: Context, each: EffectiveSuppression, files: Files, now: dat
     listing = files.listing(now)
     pinned: tuple[PinnedFile, ...] = listing.pin.files
     if each.max_age is not None and pinned:
-        newest = max(listing.modified[file.path] for file in pinned)
+        newest = _newest(each, listing)
         if now - newest > duration(each.max_age):
             raise problem(
                 "F120",
-                f"The newest file of suppression {each.name} is from {newest:%Y-%m-%d %H:%M} UTC; maxAge is {each.max_age}.",
+                f"The newest {'version' if listing.history else 'file'} of suppression {each.name} is from "
+                f"{newest:%Y-%m-%d %H:%M} UTC; maxAge is {each.max_age}.",
             )
     rows = context.engine.inspect(each.dataset_spec, files.access(), pinned) if pinned else 0
     if rows < each.min_rows:
         raise problem("F121", f"Suppression {each.name} has {rows:,} rows; minRows is {each.min_rows:,}.")
     return SuppressionList(name=each.name, match=each.match, dataset=each.dataset_spec, files=pinned)
+
+
+def _newest(each: EffectiveSuppression, listing: Listing) -> datetime:
+    """When the list was last changed. Of a table, not when its files were written: a compaction adds nobody."""
+    if listing.history is None:
+        return max(listing.modified[file.path] for file in listing.pin.files)
+    found = listing.history.changed_at()
+    if found is None:
+        detail = f"The table of suppression {each.name} doesn't tell any more when it was last changed; maxAge is {each.max_age}."
+        raise problem("F120", detail)
+    return found

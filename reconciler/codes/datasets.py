@@ -160,4 +160,39 @@ DATASET_CODES = (
         "so that the line is about somebody. Nothing of it is repeated or written down.",
         "Write the columns' names as the first line of every file.",
     ),
+    Code(
+        "F131",
+        "table can't be read by this version",
+        "The table uses something that this version doesn't read: deletion vectors, columns mapped to other names, files outside of the "
+        "table's folder, or a feature of a newer format. Reading on regardless might export rows that are deleted, or the wrong columns.",
+        "Do what the detail says, or read the table through what writes it and export that.",
+    ),
+    Code(
+        "F132",
+        "rows of the table were changed or deleted",
+        "Under the `files` strategy what is new is what was appended. A delete, an update, a merge or an overwrite since the last export "
+        "rewrites files, and the strategy can't tell which of their rows had left. Nothing was exported. Compaction is fine.",
+        "Start over with everything (reconcile export FLOW --full), write by appending alone, or use `mode: full`.",
+    ),
+    Code(
+        "F133",
+        "table doesn't tell what is new any more",
+        "Vacuum, the expiry of snapshots or the clean-up of the log removed what says, or holds, the rows since the last export. Nothing "
+        "was exported.",
+        "Keep history for longer than the time between two exports, and start over with everything (reconcile export FLOW --full).",
+    ),
+    Code(
+        "F134",
+        "another table than the one read before",
+        "The table at the location has another identity, or an older version, than when the flow last read it: it was made anew. "
+        "Nothing was exported.",
+        "Start over with everything (reconcile export FLOW --full) if the new table is meant.",
+    ),
+    Code(
+        "F135",
+        "a table, declared as plain files",
+        "The location is a table's folder. It holds files that the table's metadata doesn't count any more, whose rows were deleted or "
+        "written again elsewhere. Reading every file would export them.",
+        "Declare the table's format, or export the rows to a folder of plain files.",
+    ),
 )

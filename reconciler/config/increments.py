@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
 from reconciler.diagnostics import did_you_mean
-from reconciler.resources.dataset import DatasetSpec, Incremental
+from reconciler.resources.dataset import TABLE_FORMATS, DatasetSpec, Incremental
 from reconciler.resources.resource import Activation, Dataset
 from reconciler.resources.schedule import ScheduleSpec
 
@@ -16,7 +16,7 @@ _ORDERED = (*_TIMES, "int", "long")
 def check_increments(index: Index) -> None:
     """The strategy of every dataset."""
     for entry, dataset in index.all(Dataset):
-        _column(index, entry, ("spec", "incremental"), dataset.spec, dataset.spec.incremental, entry.name)
+        _check(index, entry, dataset.spec, dataset.spec.incremental, entry.name)
 
 
 def flow_dataset(
@@ -25,7 +25,7 @@ def flow_dataset(
     """The dataset as a flow reads it: with the activation's `incremental`, where it has one. Reports what doesn't go together."""
     own = activation.spec.incremental
     if own is not None:
-        _column(index, entry, ("spec", "incremental"), spec, own, name)
+        _check(index, entry, spec, own, name)
         spec = spec.model_copy(update={"incremental": own})
     increments = spec.incremental
     by_time = increments.strategy == "cursor" and _kind(spec, increments.column or "") in _TIMES
@@ -39,6 +39,14 @@ def flow_dataset(
         detail = f"Column {increments.column} holds no times, so a backfill can't begin at one. Write backfill: full."
         index.report("R126", entry, ("spec", "backfill"), detail)
     return spec
+
+
+def _check(index: Index, entry: Entry, spec: DatasetSpec, increments: Incremental, dataset: str) -> None:
+    path = ("spec", "incremental")
+    _column(index, entry, path, spec, increments, dataset)
+    if spec.format in TABLE_FORMATS and "settle" in increments.model_fields_set:
+        detail = f"settle lets young files wait, and a version of a {spec.format} table is whole once it is there. Remove it."
+        index.report("C109", entry, (*path, "settle"), detail, key=True)
 
 
 def _column(index: Index, entry: Entry, path: Path, spec: DatasetSpec, increments: Incremental, dataset: str) -> None:

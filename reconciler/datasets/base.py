@@ -7,7 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from reconciler.values.pin import Pin, PinnedFile
+from reconciler.values.pin import Pin, PinnedFile, TableState
+
+
+class History(Protocol):
+    """What happened to a table up to the listed state."""
+
+    def added(self, since: TableState | datetime) -> tuple[PinnedFile, ...]:
+        """Files with rows that came after a state, or at or after a time (aware UTC), in the order they came.
+
+        Rewriting without a change of rows (compaction) adds nothing. Raises `SourceError`: F132 rows were changed or deleted since,
+        F133 the table doesn't tell any more, F134 it isn't the same table.
+        """
+        ...
+
+    def changed_at(self) -> datetime | None:
+        """When rows were last added, changed or deleted; None where the table doesn't tell any more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +31,13 @@ class Listing:
     """What a dataset holds at one moment.
 
     `pin`: the settled data files. `unsettled`: names of younger files that wait. `modified`: when each pinned path
-    was last modified, aware UTC (`backfill: {from: …}` needs it; it isn't part of a pin).
+    was last modified, aware UTC (`backfill: {from: …}` needs it; it isn't part of a pin). `history`: of a table.
     """
 
     pin: Pin
     unsettled: tuple[str, ...] = ()
     modified: Mapping[str, datetime] = field(default_factory=dict)
+    history: History | None = None
 
 
 def _none() -> Mapping[str, str]:

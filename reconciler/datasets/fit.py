@@ -30,20 +30,23 @@ class Unfit(Exception):
         self.found = found
 
 
-def fit(found: pa.DataType, declared: pl.DataType, path: str) -> Step | None:
-    """What makes a column of the type `found` one of the declared type; None: it is already. Raises `Unfit`."""
+def fit(found: pa.DataType, declared: pl.DataType, path: str, *, lacking: bool = False) -> Step | None:
+    """What makes a column of the type `found` one of the declared type; None: it is already. Raises `Unfit`.
+
+    `lacking`: a field that a struct lacks is null.
+    """
     import pyarrow.types as pat
 
     if pat.is_dictionary(found):
-        fit(found.value_type, declared, path)
+        fit(found.value_type, declared, path, lacking=lacking)
         return _cast(declared)
     if pat.is_null(found):
         return _cast(declared)
     match declared:
         case pl.List():
-            return _list(found, declared, path)
+            return _list(found, declared, path, lacking)
         case pl.Struct():
-            return _struct(found, declared, path)
+            return _struct(found, declared, path, lacking)
         case pl.Datetime():
             if pat.is_timestamp(found):
                 return _utc(found.tz, found.unit)
@@ -127,7 +130,7 @@ def _widens(found: pa.DataType, declared: pl.DataType) -> bool:
             return False
 
 
-def _list(found: pa.DataType, declared: pl.List, path: str) -> Step | None:
+def _list(found: pa.DataType, declared: pl.List, path: str, lacking: bool) -> Step | None:
     import pyarrow.types as pat
 
     fixed = pat.is_fixed_size_list(found)
@@ -135,30 +138,41 @@ def _list(found: pa.DataType, declared: pl.List, path: str) -> Step | None:
         raise Unfit(path, str(found))
     inner = declared.inner
     assert isinstance(inner, pl.DataType)
-    step = fit(found.value_type, inner, f"{path}[]")
+    step = fit(found.value_type, inner, f"{path}[]", lacking=lacking)
     if step is None:
         return (lambda column: column.arr.to_list()) if fixed else None
     plain: Step = (lambda column: column.arr.to_list()) if fixed else (lambda column: column)
     return lambda column: plain(column).list.eval(step(pl.element()))
 
 
-def _struct(found: pa.DataType, declared: pl.Struct, path: str) -> Step | None:
+def _struct(found: pa.DataType, declared: pl.Struct, path: str, lacking: bool) -> Step | None:
     import pyarrow.types as pat
 
     if not pat.is_struct(found):
         raise Unfit(path, str(found))
     steps: dict[str, Step | None] = {}
+    absent: dict[str, pl.DataType] = {}
     for field in declared.fields:
         index = found.get_field_index(field.name)
-        if index < 0:
-            raise Unfit(f"{path}.{field.name}", None)
         assert isinstance(field.dtype, pl.DataType)
-        steps[field.name] = fit(found.field(index).type, field.dtype, f"{path}.{field.name}")
+        if index < 0 and not lacking:
+            raise Unfit(f"{path}.{field.name}", None)
+        if index < 0:
+            absent[field.name], steps[field.name] = field.dtype, None
+            continue
+        steps[field.name] = fit(found.field(index).type, field.dtype, f"{path}.{field.name}", lacking=lacking)
     if not any(steps.values()) and [found.field(index).name for index in range(found.num_fields)] == list(steps):
         return None
 
     def rebuild(column: pl.Expr) -> pl.Expr:
-        fields = [_stepped(column.struct.field(literal(name)), step).alias(name) for name, step in steps.items()]
+        fields = [
+            (
+                pl.lit(None, dtype=absent[name])
+                if name in absent
+                else _stepped(column.struct.field(literal(name)), step)
+            ).alias(name)
+            for name, step in steps.items()
+        ]
         return pl.when(column.is_not_null()).then(pl.struct(fields))
 
     return rebuild

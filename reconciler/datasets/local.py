@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.datasets.base import Access, Listing
-from reconciler.datasets.names import DataFormat, check_name, visible
+from reconciler.datasets.names import DELTA_LOG, DataFormat, check_name, no_table, visible
 from reconciler.datasets.problems import named, problem
 from reconciler.errors import SourceError
 from reconciler.values.pin import Pin, PinnedFile
@@ -26,8 +26,10 @@ class LocalFiles:
     settle: timedelta
 
     def listing(self, now: datetime) -> Listing:
-        """All settled data files. Raises `SourceError` F101-F104."""
+        """All settled data files. Raises `SourceError` F101-F104, F135."""
         settled, waiting, modified = [], [], {}
+        if (self.root / DELTA_LOG).is_dir():
+            raise no_table(self.location)
         for path, found in sorted(self._found()):
             check_name(path or self.root.name, self.format)
             changed = datetime.fromtimestamp(found.st_mtime_ns // 1000 / 1_000_000, UTC)
@@ -41,6 +43,19 @@ class LocalFiles:
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
         """Paths that aren't what was pinned, looked up one by one."""
         return tuple(file.path or self.root.name for file in files if not file.same(self._now(file.path)))
+
+    def found(self, paths: Iterable[str]) -> Mapping[str, PinnedFile | None]:
+        """What is at each path by now."""
+        return {path: self._now(path) for path in paths}
+
+    def read(self, path: str) -> bytes | None:
+        """A small file's content; None where there is none. Raises `SourceError` F104."""
+        try:
+            return (self.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise problem("F104", f"{self.root / path} can't be read: {error.strerror}.") from error
 
     def access(self) -> Access:
         """Absolute paths."""

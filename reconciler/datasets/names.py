@@ -8,10 +8,12 @@ from typing import Literal
 from urllib.parse import unquote
 
 from reconciler.datasets.problems import problem
+from reconciler.errors import SourceError
 
 DataFormat = Literal["parquet", "csv", "json"]
 Compression = Literal["none", "gzip", "zstd"]
 
+DELTA_LOG = "_delta_log"
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _ENDINGS: Mapping[DataFormat, tuple[str, ...]] = MappingProxyType(
     {"parquet": (".parquet",), "csv": (".csv",), "json": (".json", ".jsonl", ".ndjson")}
@@ -22,6 +24,12 @@ _COMPRESSED: Mapping[str, Compression] = MappingProxyType({".gz": "gzip", ".zst"
 def visible(path: str) -> bool:
     """False where the name, or a folder on the way, begins with `_` or `.`: markers and files being written."""
     return not any(part.startswith(("_", ".")) for part in path.split("/"))
+
+
+def no_table(location: str) -> SourceError:
+    """The error of a table that is declared as plain files."""
+    detail = f"{location} has a {DELTA_LOG} folder: a Delta Lake table, with files in it that don't count any more. Write format: delta."
+    return problem("F135", detail)
 
 
 def check_name(path: str, fmt: DataFormat) -> None:

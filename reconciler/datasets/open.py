@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.datasets.base import Files
 from reconciler.datasets.local import LocalFiles
@@ -15,18 +15,30 @@ from reconciler.resources.dataset import DatasetSpec, duration
 
 if TYPE_CHECKING:
     from reconciler.accounts.aws import AwsSession
+    from reconciler.datasets.s3 import S3Files
 
 S3_SCHEME = "s3://"
+_AT_ONCE = timedelta(0)
+"""A table's version is whole once it is there."""
 
 
 def open_dataset(spec: DatasetSpec, *, root: Path, session: Callable[[], AwsSession]) -> Files:
-    """The files of a declared dataset; see `open_files`."""
-    return open_files(spec.location, spec.format, duration(spec.incremental.settle), root=root, session=session)
+    """The files of a declared dataset, or of a table; see `open_files`."""
+    match spec.format:
+        case "delta":
+            from reconciler.datasets.delta import DeltaFiles
+
+            return DeltaFiles(open_files(spec.location, "parquet", _AT_ONCE, root=root, session=session), spec.columns)
+        case "parquet" | "csv" | "json":
+            settle = duration(spec.incremental.settle)
+            return open_files(spec.location, spec.format, settle, root=root, session=session)
+        case _:
+            assert_never(spec.format)
 
 
 def open_files(
     location: str, form: DataFormat, settle: timedelta, *, root: Path, session: Callable[[], AwsSession]
-) -> Files:
+) -> LocalFiles | S3Files:
     """The files at `s3://BUCKET/PREFIX`, or at a local path, relative ones below `root`.
 
     Touches nothing yet; `session` is called for S3 only. Raises `MissingExtra`, `AccountError`.

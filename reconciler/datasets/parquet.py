@@ -61,8 +61,12 @@ def footers(access: Access, files: Iterable[PinnedFile], read: frozenset[str]) -
         yield from pool.map(partial(_footer, access, read), files)
 
 
-def steps(footer: Footer, columns: Mapping[str, pl.DataType], optional: frozenset[str]) -> dict[str, Step | None]:
+def steps(
+    footer: Footer, columns: Mapping[str, pl.DataType], optional: frozenset[str], *, lacking: bool = False
+) -> dict[str, Step | None]:
     """How each column is made from the file; a column that isn't in it and may be missing isn't in the answer.
+
+    `lacking`: fields of structs may be missing too, and are null.
 
     Raises `SourceError` F106, F107.
     """
@@ -74,7 +78,7 @@ def steps(footer: Footer, columns: Mapping[str, pl.DataType], optional: frozense
                 continue
             raise problem("F106", f"{where} has no column {name!r}.")
         try:
-            found[name] = fit(footer.types[name], declared, name)
+            found[name] = fit(footer.types[name], declared, name, lacking=lacking)
         except Unfit as unfit:
             if unfit.found is None:
                 raise problem("F106", f"{where} has no field {unfit.path!r}.") from None

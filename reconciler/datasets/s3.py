@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from reconciler.accounts.aws_errors import plain_error
 from reconciler.datasets.base import Access, Listing
-from reconciler.datasets.names import DataFormat, check_name, visible
+from reconciler.datasets.names import DELTA_LOG, DataFormat, check_name, no_table, visible
 from reconciler.datasets.problems import problem
 from reconciler.errors import SourceError
 from reconciler.values.pin import Pin, PinnedFile
@@ -39,7 +39,7 @@ class S3Files:
     session: AwsSession
 
     def listing(self, now: datetime) -> Listing:
-        """All settled data objects. Raises `SourceError` F101, F102, F104."""
+        """All settled data objects. Raises `SourceError` F101, F102, F104, F135."""
         settled, waiting, modified = [], [], {}
         for file, changed in self._objects():
             name = file.path or self.prefix
@@ -55,12 +55,24 @@ class S3Files:
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
         """Paths that aren't what was pinned: a few are looked up, many are listed."""
         pinned = tuple(files)
-        current: Mapping[str, PinnedFile | None]
-        if len(pinned) <= _LOOKED_UP:
-            current = {file.path: found and found[0] for file in pinned for found in (self._head(file.path),)}
-        else:
-            current = {file.path: file for file, _ in self._listed(self._folder)}
+        current = self.found(file.path for file in pinned)
         return tuple(file.path or self.prefix for file in pinned if not file.same(current.get(file.path)))
+
+    def found(self, paths: Iterable[str]) -> Mapping[str, PinnedFile | None]:
+        """What is at each path by now."""
+        wanted = tuple(paths)
+        if len(wanted) <= _LOOKED_UP:
+            return {path: found and found[0] for path in wanted for found in (self._head(path),)}
+        current = {file.path: file for file, _ in self._listed(self._folder)}
+        return {path: current.get(path) for path in wanted}
+
+    def read(self, path: str) -> bytes | None:
+        """A small object's content; None where there is none. Raises `SourceError` F101, F104."""
+        try:
+            with self._said("s3:GetObject"):
+                return self._client.get_object(Bucket=self.bucket, Key=f"{self._folder}{path}")["Body"].read()
+        except _Gone:
+            return None
 
     def access(self) -> Access:
         """`s3://` addresses, and what is needed to sign requests at any time."""
@@ -103,6 +115,8 @@ class S3Files:
         objects = []
         for file, changed in self._listed(self._folder):
             anything = True
+            if file.path.startswith(f"{DELTA_LOG}/"):
+                raise no_table(self.location)
             # What consoles make for a folder: an object without content whose key ends in a slash.
             if file.path and not file.path.endswith("/") and visible(file.path):
                 objects.append((file, changed))

@@ -20,6 +20,17 @@ def s3_filesystem(access: Access) -> pafs.S3FileSystem:
     return _client(tuple(sorted(access.s3.items())))
 
 
+def object_store(access: Access) -> dict[str, str] | None:
+    """The settings in the words of Rust's object stores (Polars, Delta Lake), with the credentials of now: good for minutes."""
+    settings = access.s3
+    if not settings:
+        return None
+    options = {f"aws_{name}": value for name, value in settings.items()}
+    if settings.get("endpoint_url", "").startswith("http://"):
+        options["aws_allow_http"] = "true"
+    return options
+
+
 class S3Input(io.RawIOBase):
     """An object, read anywhere. Arrow's files keep their credentials; so it is opened again when these change."""
 

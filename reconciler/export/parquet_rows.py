@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from reconciler.datasets.base import Access
 from reconciler.datasets.columns import column
 from reconciler.datasets.parquet import Footer, footers, large_batches, steps, torn
+from reconciler.datasets.s3_input import object_store
 from reconciler.export.source import Choose, Counts, Source, Supplied, constants, supplied
 
 _PART = 48 * 2**20
@@ -52,7 +52,7 @@ def check_parquet(source: Source) -> Iterator[_Entry]:
     for footer in footers(source.access, source.files, frozenset(source.read)):
         given = supplied(source, footer.file)
         inside = {name: kind for name, kind in source.types.items() if name not in given}
-        steps(footer, inside, source.optional)
+        steps(footer, inside, source.optional, lacking=source.table)
         constants(source, footer.file, tuple(given.items()))
         yield footer, tuple(given.items())
 
@@ -152,7 +152,7 @@ def _scan(source: Source, entries: tuple[_Entry, ...]) -> pl.LazyFrame:
         hive_partitioning=False,
         extra_columns="ignore",
         cache=False,
-        storage_options=_storage(source.access),
+        storage_options=object_store(source.access),
         credential_provider=None,
     )
 
@@ -173,7 +173,7 @@ def _as_declared(source: Source, entry: _Entry, scan: pl.LazyFrame) -> pl.LazyFr
     """The columns to read, with the declared names and types, in their order."""
     footer, given = entry
     inside = {name: source.types[name] for name in source.read if name not in dict(given)}
-    made = steps(footer, inside, source.optional)
+    made = steps(footer, inside, source.optional, lacking=source.table)
     columns = {name: (step(column(name)) if step else column(name)).alias(name) for name, step in made.items()}
     fixed = {value.meta.output_name(): value for value in constants(source, footer.file, given)}
     absent = {name: pl.lit(None, dtype=source.types[name]).alias(name) for name in inside if name not in made}
@@ -196,19 +196,3 @@ def _blamed(source: Source, part: _Part, error: BaseException) -> Exception:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as found:
             return torn(entry[0].file, found if isinstance(found, Exception) else ValueError("panic"))
     return error if isinstance(error, Exception) else RuntimeError(str(error))
-
-
-def _storage(access: Access) -> dict[str, str] | None:
-    """The engine-neutral settings in Polars' words, with the credentials of now: good for one part."""
-    settings = access.s3
-    if not settings:
-        return None
-    names = {
-        "access_key_id": "aws_access_key_id",
-        "secret_access_key": "aws_secret_access_key",
-        "session_token": "aws_session_token",
-    }
-    options = {names.get(name, f"aws_{name}"): value for name, value in settings.items()}
-    if settings.get("endpoint_url", "").startswith("http://"):
-        options["aws_allow_http"] = "true"
-    return options

@@ -27,7 +27,7 @@ from reconciler.export.split import Splitter, limits_of
 from reconciler.export.transforms import Resolve
 from reconciler.export.winners import Winners, winners
 from reconciler.export.writers import check_types, write
-from reconciler.resources.dataset import CsvReading, DatasetSpec
+from reconciler.resources.dataset import TABLE_FORMATS, CsvReading, DatasetSpec
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.mark import Ordered
 from reconciler.values.pin import PinnedFile
@@ -64,12 +64,12 @@ class PolarsEngine:
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
     ) -> tuple[int, int]:
         """(rows read, rows that match)."""
-        if where is None and dataset.format == "parquet":
-            rows = self.inspect(dataset, access, files)
-            return rows, rows
         chosen = compiled(where, _declared(dataset))
         counts = Counts()
         source = _source(dataset, access, files, tuple(chosen.columns))
+        if where is None and source.format == "parquet":
+            rows = self.inspect(dataset, access, files)
+            return rows, rows
         matched = sum(frame.height for frame in frames(source, lambda rows, _: _filtered(rows, chosen), counts))
         return counts.rows, matched
 
@@ -199,8 +199,10 @@ def _filtered(rows: pl.LazyFrame, chosen: Filter) -> pl.LazyFrame:
 
 def _source(dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], read: tuple[str, ...]) -> Source:
     types = {name: polars_type(declared.type) for name, declared in dataset.columns.items()}
-    optional = frozenset(name for name, declared in dataset.columns.items() if declared.optional)
-    return Source(dataset.format, access, files, types, optional, read or _cheapest(types), dataset.csv or CsvReading())
+    table = dataset.format in TABLE_FORMATS
+    optional = frozenset(name for name, declared in dataset.columns.items() if declared.optional or table)
+    form = "parquet" if table else dataset.format
+    return Source(form, access, files, types, optional, read or _cheapest(types), dataset.csv or CsvReading(), table)
 
 
 def _cheapest(types: dict[str, pl.DataType]) -> tuple[str, ...]:

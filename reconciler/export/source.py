@@ -26,7 +26,8 @@ Supplied = tuple[tuple[str, str | None], ...]
 class Source:
     """What is read.
 
-    `types`: all declared columns; `optional`: those that a file may lack; `read`: those that are needed, at least one.
+    `format`: of the files. `types`: all declared columns; `optional`: those that a file may lack; `read`: those that are needed, at
+    least one. `table`: the files are a table's, whose schema was checked; what an older one lacks is null.
     """
 
     format: str
@@ -36,6 +37,7 @@ class Source:
     optional: frozenset[str]
     read: tuple[str, ...]
     csv: CsvReading
+    table: bool = False
 
 
 @dataclass(slots=True)
@@ -82,7 +84,8 @@ def _wanted(source: Source, given: Mapping[str, str | None]) -> Wanted:
 
 
 def supplied(source: Source, file: PinnedFile) -> Mapping[str, str | None]:
-    return {name: value for name, value in partitions(file.path).items() if name in source.types}
+    given = partitions(file.path) if file.partitions is None else file.partitions
+    return {name: value for name, value in given.items() if name in source.types}
 
 
 def constants(source: Source, file: PinnedFile, given: Supplied) -> list[pl.Expr]:

@@ -12,6 +12,7 @@ from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
 from reconciler.present.commands import HERE, Shell
 from reconciler.present.words import cut, excluded, guards, inert, location, override, plural, schedule
+from reconciler.values.cursor import Cursor
 from reconciler.values.slot import slot_text
 
 State = Literal["failed", "held", "late", "due", "running", "suspended", "ready"]
@@ -158,7 +159,13 @@ def _cursor_text(head: FlowHead) -> str:
         return f"the next export is full: {head.rebuild}"
     if head.cursor is None:
         return "none: the next export is the first"
-    return f"{plural(head.cursor.files, 'file')} of {head.cursor.location} done with ({head.cursor.strategy})"
+    what = plural(head.cursor.files, "file") if head.cursor.table is None else str(head.cursor.table)
+    return f"{what} of {head.cursor.location} done with ({head.cursor.strategy})"
+
+
+def _cursor(cursor: Cursor) -> dict[str, object]:
+    told: dict[str, object] = {"strategy": cursor.strategy, "location": cursor.location, "files": cursor.files}
+    return told | ({"table": cursor.table.to_json()} if cursor.table else {})
 
 
 def last_text(head: FlowHead) -> str:
@@ -211,7 +218,7 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
         "ageSeconds": int(status.age.total_seconds()) if status.age is not None else None,
         "revision": head.applied.revision,
         "appliedAt": f"{head.applied.at:%Y-%m-%dT%H:%M:%SZ}",
-        "cursor": {"strategy": cursor.strategy, "location": cursor.location, "files": cursor.files} if cursor else None,
+        "cursor": _cursor(cursor) if cursor else None,
         "rebuild": head.rebuild,
         "override": {**lifting.to_json(), "inForce": status.lifted} if lifting else None,
         "nextCommand": commands[0] if commands else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.config.text import displayed
+from reconciler.resources.dataset import TABLE_FORMATS
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
@@ -79,13 +80,16 @@ def _column(each: ExportColumn) -> str:
 def backfill(spec: FlowSpec) -> str:
     """What a flow's first export holds."""
     whole = "everything that matches" if spec.source.kind == "audience" else "the whole dataset"
+    table = spec.source.dataset_spec.format in TABLE_FORMATS
     match spec.backfill:
         case "full":
             return whole
         case "none":
-            return "nothing; only files that are new from then on" if spec.mode == "incremental" else whole
+            new = "only what is appended from then on" if table else "only files that are new from then on"
+            return f"nothing; {new}" if spec.mode == "incremental" else whole
         case since:
-            return f"files modified since {since.from_:%Y-%m-%d %H:%M} UTC"
+            what = "what was appended since" if table else "files modified since"
+            return f"{what} {since.from_:%Y-%m-%d %H:%M} UTC"
 
 
 def increments(spec: FlowSpec) -> str:

@@ -39,6 +39,8 @@ Location = Annotated[
         }
     ),
 ]
+TABLE_FORMATS = ("delta",)
+"""Formats that are tables: Parquet files, and metadata that says which of them count."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -100,13 +102,13 @@ class Consent(Value):
 
 
 class DatasetSpec(Value):
-    """`location`: a folder or file, local or `s3://`. `minRows`: a smaller source fails closed.
+    """`location`: a folder or file, local or `s3://`; of a table, its folder. `minRows`: a smaller source fails closed.
 
     `primaryKey`: of several rows with one key, one leaves. `latestBy`: the newest of them is the only one that `where` sees.
     """
 
     location: Location
-    format: Literal["parquet", "csv", "json"]
+    format: Literal["parquet", "csv", "json", "delta"]
     account: Name | None = None
     columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1, max_length=10_000)]
     csv: CsvReading | None = None

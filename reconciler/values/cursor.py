@@ -7,18 +7,21 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reconciler.values.base import Value
+from reconciler.values.pin import TableState
 
 
 class FilesCursor(Value):
     """The `files` strategy: every file of the pin with this digest is done with, exported or left out by `backfill`.
 
-    `audience_rows`: rows that match in the whole pin, where a guard asked for it. In `full` mode the cursor only documents.
+    `table`: the state of a table that has been read; `files` then counts those of the last run. `audience_rows`: rows that
+    match in the whole pin, where a guard asked for it. In `full` mode the cursor only documents.
     """
 
     strategy: Literal["files"] = "files"
     pin: str
     location: str
     files: int
+    table: TableState | None = None
     audience_rows: int | None = None
 
 
@@ -31,6 +34,7 @@ class MarkCursor(Value):
     files: int
     column: str
     mark: str | None = None
+    table: TableState | None = None
     audience_rows: int | None = None
 
 

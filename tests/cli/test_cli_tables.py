@@ -1,0 +1,180 @@
+"""Nights over a table, through the command line: what is appended leaves once, whatever compaction does, and what is taken away is said."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from tests.cli.support import Outcome, Reconcile
+
+PROJECT = """
+apiVersion: reconciler/v1
+kind: Project
+metadata: {name: tables}
+spec: {ledger: {url: "file://ledger", simulated: true}}
+---
+apiVersion: reconciler/v1
+kind: Destination
+metadata: {name: box}
+spec: {type: local, connection: {path: out}, format: {type: csv, compression: none}}
+---
+apiVersion: reconciler/v1
+kind: Dataset
+metadata: {name: people}
+spec:
+  location: lake/people
+  format: delta
+  columns: {id: {type: string}, country: {type: string}}
+---
+apiVersion: reconciler/v1
+kind: Audience
+metadata: {name: german}
+spec: {dataType: prospects, dataset: people, where: country = 'DE'}
+---
+apiVersion: reconciler/v1
+kind: Schedule
+metadata: {name: nightly}
+spec: {frequency: daily, time: "02:00"}
+---
+apiVersion: reconciler/v1
+kind: Activation
+metadata: {name: nights}
+spec: {destination: box, schedule: nightly, audiences: [german], columns: [id]}
+"""
+
+
+class Nights:
+    """A project over a table, night by night in a December that is yet to come."""
+
+    def __init__(self, folder: Path, reconcile: Reconcile, text: str = PROJECT) -> None:
+        self.folder = folder
+        self.table = folder / "lake/people"
+        self._reconcile = reconcile
+        self._night = 1
+        (folder / "project.yaml").write_text(text)
+
+    def append(self, german: str, others: str = "") -> None:
+        people = [*german, *others]
+        countries = ["DE"] * len(german) + ["FR"] * len(others)
+        write_deltalake(str(self.table), pa.table({"id": people, "country": countries}), mode="append")
+
+    def delta(self) -> DeltaTable:
+        return DeltaTable(str(self.table))
+
+    def __call__(self, *arguments: str) -> Outcome:
+        return self._reconcile("-C", self.folder, *arguments)
+
+    def apply(self) -> Outcome:
+        return self("apply", "--yes", "--at", "2126-12-01T00:00Z")
+
+    def night(self) -> str:
+        """What the next night's run sent: ids, sorted; its failure's code and detail otherwise."""
+        self._night += 1
+        done = self("run", "--at", f"2126-12-{self._night:02}T02:30Z")
+        if done.code:
+            return done.err
+        return self.sent(f"212612{self._night:02}0200")
+
+    def sent(self, slot: str) -> str:
+        found = sorted((self.folder / "out/german").glob(f"exportTime={slot}*/part-*.csv"))
+        return "".join(sorted("".join(line.strip() for path in found for line in path.read_text().splitlines()[1:])))
+
+
+@pytest.fixture
+def nights(tmp_path: Path, reconcile: Reconcile) -> Nights:
+    return Nights(tmp_path, reconcile)
+
+
+def test_nights_over_a_delta_table(nights: Nights) -> None:
+    nights.append("ab", "x")
+    assert nights.apply().code == 0
+    assert nights.night() == "ab"
+    nights.append("c")
+    nights.append("d", "y")
+    nights.delta().optimize.compact()
+    assert nights.night() == "cd"
+    nights.delta().optimize.compact()
+    assert nights.night() == "", "a compaction brings nobody"
+    nights.append("e")
+    nights.delta().vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    assert nights.night() == "e"
+    assert re.search(r"version \d+ of lake/people done with", nights("status", "box/audience/german").out)
+    nights.delta().delete("id = 'a'")
+    nights.append("f")
+    failed = nights.night()
+    assert "F132" in failed
+    assert "DELETE" in failed
+    assert nights("export", "box/audience/german", "--full", "--at", "2126-12-06T12:00Z").code == 0
+    assert nights.sent("212612061200") == "bcdef"
+    nights.append("g")
+    assert nights.night() == "g", "the full export is where increments go on"
+    again = nights("export", "box/audience/german", "--again", "2126-12-03T02:00Z", "--at", "2126-12-07T12:00Z")
+    assert "H111" in again.err, "vacuumed: another run's rows would leave"
+    again = nights("export", "box/audience/german", "--again", "2126-12-05T02:00Z", "--at", "2126-12-07T12:00Z")
+    assert again.code == 0, again.err
+
+
+def test_a_backfill_of_nothing_and_the_size_of_an_audience(nights: Nights, tmp_path: Path) -> None:
+    text = PROJECT.replace(
+        "columns: [id]}", "columns: [id], backfill: none, guards: {audience: {minRows: 3, maxRows: 5}}}"
+    )
+    (tmp_path / "project.yaml").write_text(text)
+    nights.append("abc", "xyz")
+    assert nights.apply().code == 0
+    nights.delta().optimize.compact()
+    assert nights.night() == ""
+    nights.append("d")
+    nights.delta().optimize.compact()
+    assert nights.night() == "d"
+    nights.append("ef")
+    assert "H101" in nights.night(), "six match in the whole table by now"
+
+
+def test_a_suppression_and_a_cursor_over_tables(nights: Nights, tmp_path: Path) -> None:
+    more = """---
+apiVersion: reconciler/v1
+kind: Dataset
+metadata: {name: gone}
+spec: {location: lake/gone, format: delta, columns: {id: {type: string}}}
+---
+apiVersion: reconciler/v1
+kind: Suppression
+metadata: {name: gone}
+spec: {dataset: gone, match: [{list: id, column: id}], unnotified: accept, maxAge: 99999d}
+"""
+    cursor = (
+        "columns: {id: {type: string}, country: {type: string}}\n  incremental: {strategy: cursor, column: id_number}"
+    )
+    text = PROJECT.replace("columns: {id: {type: string}, country: {type: string}}", cursor)
+    text = text.replace("country: {type: string}}", "country: {type: string}, id_number: {type: long}}")
+    (tmp_path / "project.yaml").write_text(text + more)
+    write_deltalake(str(tmp_path / "lake/gone"), pa.table({"id": ["b"]}))
+
+    def rows(first: int, last: int) -> None:
+        made = range(first, last + 1)
+        columns = {"id": [chr(96 + each) for each in made], "country": ["DE"] * len(made), "id_number": list(made)}
+        write_deltalake(str(nights.table), pa.table(columns), mode="append")
+
+    rows(1, 3)
+    assert nights.apply().code == 0
+    assert nights.night() == "ac"
+    rows(4, 5)
+    nights.delta().optimize.compact()
+    assert nights.night() == "de"
+    nights.delta().delete("id_number = 1")
+    assert nights.night() == ""
+
+
+def test_settling_is_for_files(nights: Nights, tmp_path: Path) -> None:
+    for before, after in (
+        ("format: delta\n", "format: delta\n  incremental: {settle: 5m}\n"),
+        ("columns: [id]}", "columns: [id], incremental: {settle: 1m}}"),
+    ):
+        (tmp_path / "project.yaml").write_text(PROJECT.replace(before, after))
+        done = nights("validate")
+        assert done.code == 3
+        assert "settle" in done.out + done.err
