@@ -65,7 +65,7 @@ def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
         age=now - head.last_run.finished_at if head.last_run else None,
         lifted=head.spec.override is not None and head.spec.override.in_force(now),
         note=note,
-        next_commands=_next_commands(head, state),
+        next_commands=_next_commands(head, state, waiting),
     )
 
 
@@ -96,10 +96,11 @@ def _state(head: FlowHead, waiting: Due, now: datetime) -> tuple[State, str]:
     return "due", ""
 
 
-def _next_commands(head: FlowHead, state: State) -> tuple[tuple[str, ...], ...]:
+def _next_commands(head: FlowHead, state: State, waiting: Due) -> tuple[tuple[str, ...], ...]:
     match state:
         case "failed" | "held":
-            again = ("run", "--select", head.flow)
+            nothing_for_a_run = head.open is None and waiting.slot is None
+            again = ("export", head.flow_id.short) if nothing_for_a_run else ("run", "--select", head.flow)
             return (("explain", head.condition.code), again) if head.condition else (again,)
         case "late" | "due":
             return (("run", "--select", head.flow),)

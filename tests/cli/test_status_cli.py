@@ -21,7 +21,7 @@ from reconciler.destinations.base import Capabilities
 from reconciler.destinations.local import LocalDestination
 from reconciler.errors import Refused
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import FORMAT_VERSION, Applied, Lease, OpenRun, ProjectRecord, RunRecord
+from reconciler.ledger.records import FORMAT_VERSION, Applied, Condition, Lease, OpenRun, ProjectRecord, RunRecord
 from reconciler.present.commands import Shell
 from reconciler.present.status import as_text, duration, flow_status
 from reconciler.resources.activation import ExportGuard, Guards
@@ -287,6 +287,16 @@ def test_a_watch_of_nothing_is_an_error(tmp_path: Path, reconcile: Reconcile) ->
     write(tmp_path, {"project.yaml": document("Project", "test", "{ledger: {url: 'file://ledger'}}")})
     assert reconcile("-C", tmp_path, "status", "--watch").code == 5
     assert reconcile("-C", tmp_path, "status", "--watch", "--at", AT).code == 64
+
+
+def test_what_failed_on_demand_is_tried_again_on_demand(house: House) -> None:
+    export(house)
+    gone = Condition(type="failed", code="F118", sentence="a file that was exported is gone", at=SLOT, slot=SLOT)
+    head = transitions.conditioned(house.head().document, gone, nonce="n")
+    idle, due = (flow_status(head, SLOT + hours * timedelta(hours=1)) for hours in (1, 25))
+    # While nothing is due, a run would do nothing.
+    assert idle.next_commands == (("explain", "F118"), ("export", "box/us"))
+    assert due.next_commands == (("explain", "F118"), ("run", "--select", str(FLOW)))
 
 
 # history --------------------------------------------------------------------------------------------------------------
