@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
+from reconciler.stores.own_file import own_file
 
 if TYPE_CHECKING:
     from reconciler.plan.bind import SavedPlan
     from reconciler.plan.plan import Plan
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def write_plan(plan: Plan | SavedPlan, path: str | os.PathLike[str]) -> SavedPlan:
@@ -26,18 +25,11 @@ def write_plan(plan: Plan | SavedPlan, path: str | os.PathLike[str]) -> SavedPla
 
     saved = plan if isinstance(plan, SavedPlan) else save(plan)
     text = saved_text(saved)
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with os.fdopen(os.open(beside, _NEW, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
+        with own_file(Path(path)) as file:
+            file.write(text.encode())
     except OSError as error:
         raise _unusable(path, error) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return saved
 
 

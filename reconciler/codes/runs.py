@@ -49,6 +49,12 @@ RUN_CODES = (
         "Restore the documents that the detail names, then back up again. A folder or bucket can be copied as it is meanwhile.",
     ),
     Code(
+        "L119",
+        "the backup can't be written",
+        "A backup takes its name once it is whole and on disk. Where that fails, nothing is left, and an earlier backup of that name stays.",
+        "Name a file in a folder that is there, that you may write to, and that has room.",
+    ),
+    Code(
         "L115",
         "the backup isn't whole",
         "A backup ends with the number of its documents and a digest, and every document is what its key says. This one isn't so.",

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -22,6 +20,7 @@ from reconciler.ledger.codec import encode
 from reconciler.ledger.records import Document, ProjectRecord, RunRecord, StagedRecord
 from reconciler.stores.base import PROBE
 from reconciler.stores.ledger import Ledger
+from reconciler.stores.own_file import own_file
 
 FILE_FORMAT: Final = 1
 _KIND: Final = "reconciler-ledger"
@@ -35,29 +34,38 @@ _ORDER: Final = (keys.PROJECT, keys.FLOWS, keys.DESTINATIONS, keys.PINS, keys.ST
 def save(ledger: Ledger, path: Path) -> int:
     """Writes a ledger to a file that only its owner may read, whole or not at all; returns how many documents.
 
-    Raises `Conflict` L151: there is no ledger; `StoreError` L118: documents are damaged or missing, all of them named; OSError.
+    Raises `Conflict` L151: there is no ledger; `StoreError` L118: documents are damaged or missing, all of them named; L119: the file
+    can't be written.
     """
     project = ledger.read(ProjectRecord, keys.PROJECT)
     if project is None:
         raise Conflict("L151", "there is no ledger yet", f"There is nothing at {ledger.store.url} to back up.")
-    with _private(path) as file:
-        lines = _Lines(file)
-        lines.write({"kind": _KIND, "formatVersion": FILE_FORMAT, "lineage": project.document.lineage})
-        documents = 0
-        damaged: list[str] = []
-        references = References()
-        for key, document in _all(ledger, damaged):
-            references.add(key, document)
-            lines.write({"key": key, "document": document.to_json()})
-            documents += 1
-        if wrong := damaged + [f"{key} (missing)" for key in references.missing()]:
-            raise StoreError(
-                "L118",
-                "the ledger can't be backed up whole",
-                f"Damaged or missing: {_some(wrong)}. Nothing was written. Restore them from an earlier backup or the store's object "
-                "versions.",
-            )
-        lines.write({"documents": documents, "sha256": lines.sha256()})
+    try:
+        with own_file(path) as file:
+            return _saved(ledger, project.document, file)
+    except OSError as error:
+        why = error.strerror or "unknown error"
+        raise StoreError("L119", "the backup can't be written", f"{path}: {why}. Nothing was left there.") from error
+
+
+def _saved(ledger: Ledger, project: ProjectRecord, file: IO[bytes]) -> int:
+    lines = _Lines(file)
+    lines.write({"kind": _KIND, "formatVersion": FILE_FORMAT, "lineage": project.lineage})
+    documents = 0
+    damaged: list[str] = []
+    references = References()
+    for key, document in _all(ledger, damaged):
+        references.add(key, document)
+        lines.write({"key": key, "document": document.to_json()})
+        documents += 1
+    if wrong := damaged + [f"{key} (missing)" for key in references.missing()]:
+        raise StoreError(
+            "L118",
+            "the ledger can't be backed up whole",
+            f"Damaged or missing: {_some(wrong)}. Nothing was written. Restore them from an earlier backup or the store's object "
+            "versions.",
+        )
+    lines.write({"documents": documents, "sha256": lines.sha256()})
     return documents
 
 
@@ -90,20 +98,6 @@ class _Lines:
 
     def sha256(self) -> str:
         return self._hash.hexdigest()
-
-
-@contextmanager
-def _private(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name once it is whole and on disk; on any error, what had the name stays."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # Restoring --------------------------------------------------------------------------------------------------------------

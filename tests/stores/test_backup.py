@@ -54,6 +54,14 @@ def content(of: Ledger) -> dict[str, Any]:
     return found
 
 
+def test_where_it_cannot_be_written(house: House, tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere" / "backup", tmp_path / "house" / "data", tmp_path / "house" / "data" / "0.csv" / "x"):
+        with pytest.raises(StoreError, match="L119") as caught:
+            save(house.ledger, path)
+        assert str(path) in caught.value.detail
+    assert [each.name for each in (tmp_path / "house" / "data").iterdir() if each.name.startswith(".")] == []
+
+
 def test_there_and_back(house: House, tmp_path: Path) -> None:
     file = tmp_path / "backup.jsonl"
     assert save(house.ledger, file) == len(list(house.store.list("")))

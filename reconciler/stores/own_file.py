@@ -1,0 +1,41 @@
+"""A file beside the ledger that a person asked for, a backup or a saved plan: for its owner alone, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def own_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file (0600) that takes the name once it is whole and on disk; on any error, what had the name stays.
+
+    Nobody can have it open from before: it is made under a name that nobody knows, and a link at `path` is replaced, not followed.
+    Raises OSError.
+    """
+    beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+    descriptor = os.open(beside, _NEW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Makes the new name last."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
