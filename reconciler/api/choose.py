@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from reconciler.diagnostics import did_you_mean
 from reconciler.errors import UsageError
 from reconciler.ledger.records import Actual, FlowHead
 
@@ -58,13 +59,14 @@ def applied_flow(actual: Actual, name: str) -> FlowHead:
 
 def named(heads: Iterable[FlowHead], name: str) -> FlowHead:
     """By full id, else by the short form: flows that are there before those that are gone."""
+    heads = list(heads)
     fit = [head for head in heads if name in (head.flow, head.flow_id.short)]
     exact = [head for head in fit if head.flow == name]
     here = exact or [head for head in fit if head.state not in GONE] or fit
     if len(here) == 1:
         return here[0]
     if not here:
-        raise _nothing_fits(f"No applied flow is named {name}.")
+        raise _nothing_fits(f"No applied flow is named {name}.{_near(name, heads)}")
     raise UsageError(
         "U121", "several flows fit", f"Write one of them in full: {', '.join(head.flow for head in here)}."
     )
@@ -73,6 +75,13 @@ def named(heads: Iterable[FlowHead], name: str) -> FlowHead:
 def _matches(head: FlowHead, pattern: str) -> bool:
     names = (head.flow, head.flow_id.short, head.flow_id.destination)
     return any(fnmatchcase(name, pattern) for name in names)
+
+
+def _near(name: str, heads: list[FlowHead]) -> str:
+    """The flow that was probably meant: its name without the destination, or a mistyped one."""
+    shown = {head.flow_id.short for head in heads if head.state not in GONE}
+    ends = sorted(each for each in shown if each.partition("/")[2] == name)
+    return f" Did you mean {' or '.join(ends[:3])}?" if ends else did_you_mean(name, shown)
 
 
 def _nothing_fits(what: str) -> UsageError:

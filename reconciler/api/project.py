@@ -202,7 +202,11 @@ class Project:
         from reconciler.apply.runs import Wanted, run_flow
 
         if full and again is not None:
-            raise UsageError("U111", "a run is sent again, or everything is", "Leave --again or --full out.")
+            raise UsageError(
+                "U111",
+                "--again and --full exclude each other",
+                "Leave one of them out: --again SLOT repeats one run, --full sends all that matches now.",
+            )
 
         wiring = self._wiring()
         ledger = wiring.ledger()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from reconciler.catalog.base import DataType, DestinationType
     from reconciler.config.fields import Field
 
+_READABLE = 60
+"""Characters of a pattern that says more to people than its description; JSON has them all."""
+
 Json = dict[str, object]
 Connections = dict[str, dict[str, "tuple[DataType, ...]"]]
 """Destination type to destinations and what they accept."""
@@ -163,7 +166,7 @@ def _table(parameters: list[Json], *, full: bool) -> Iterator[str]:
         if "default" in each:
             words.append(f"Default: {each['default']}.")
         if full:
-            words.append(f"Pattern: {each['pattern']}" if each["pattern"] else "")
+            words.append(f"Pattern: {each['pattern']}" if 0 < len(str(each["pattern"] or "")) <= _READABLE else "")
         about = " ".join(word for word in (f"{str(each['value']).replace('`', '')}.", *words) if word)
         yield f"    {each['name']:<{width}}  {need}  {about}"
 

@@ -54,6 +54,15 @@ class LazyGroup(click.Group):
         command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; an unknown name with the one that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(f"No such command '{args[0]}'.{_near(args[0])}", ctx) from error
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Names with what they do, without importing a command's module, and options."""
         from click.shell_completion import CompletionItem
@@ -65,6 +74,12 @@ class LazyGroup(click.Group):
         """The list in `--help`, from the table above."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def _near(name: str) -> str:
+    from reconciler.diagnostics import did_you_mean
+
+    return did_you_mean(name, COMMANDS)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,7 +100,7 @@ class LazyGroup(click.Group):
 )
 @click.pass_context
 def reconcile(ctx: click.Context, directory: str | None, log_format: LogForm) -> None:
-    """Audience exports as code: declared in YAML, validated offline."""
+    """Prospect-audience exports as code: declared in YAML, reviewed as a plan, exported when due, each slot once."""
     console = ctx.obj if isinstance(ctx.obj, Console) else Console(log_format)
     ctx.obj = Here(directory, console)
 

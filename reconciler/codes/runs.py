@@ -32,7 +32,7 @@ RUN_CODES = (
     ),
     Code(
         "U111",
-        "a run is sent again, or everything is",
+        "--again and --full exclude each other",
         "--again repeats the rows of one recorded run; --full exports everything that matches today.",
         "Leave one of them out.",
     ),

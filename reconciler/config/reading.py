@@ -85,15 +85,18 @@ def overlays(origin: Origin, environment: str | None, texts: Texts, diagnostics:
     if environment is None:
         return []
     if not re.fullmatch(NAME_PATTERN[1:-1], environment):
-        diagnostics.append(diagnose("R116", Source("."), "An environment's name has a-z, 0-9 and hyphens, at most 63."))
+        diagnostics.append(
+            diagnose("R116", Source(ENVIRONMENTS), "An environment's name has a-z, 0-9 and hyphens, at most 63.")
+        )
         return []
     names = [f"{ENVIRONMENTS}/{environment}{suffix}" for suffix in SUFFIXES]
     known = origin.environments()
     present = [name for name in names if name in known]
     if not present:
         stems = sorted({name.rpartition("/")[2].rpartition(".")[0] for name in known})
-        hint = did_you_mean(environment, stems) or (f" There are: {', '.join(stems[:10])}." if stems else "")
-        diagnostics.append(diagnose("R116", Source("."), f"There is no {names[0]}.{hint}"))
+        there = f" There are: {', '.join(stems[:10])}." if stems else " The project has no environments."
+        hint = did_you_mean(environment, stems) or there
+        diagnostics.append(diagnose("R116", Source(ENVIRONMENTS), f"There is no {names[0]}.{hint}"))
     texts.read(origin, present)
     return present
 

@@ -45,7 +45,8 @@ def as_text(
     split: dict[str, list[str]] = {}
     for each in diagnostics[:limit]:
         source = each.source
-        place = f"{_inert(source.path)}:{source.line}:{source.column}"
+        known = source.path in texts or (source.line, source.column) != (1, 1)
+        place = f"{_inert(source.path)}:{source.line}:{source.column}" if known else _inert(source.path)
         lines.append(f"{style(place, 'place')}  {style(each.code, each.severity)}  {style(each.summary, 'summary')}")
         if (source.path, source.line) not in secret_lines and source.path in texts:
             if source.path not in split:

@@ -99,6 +99,9 @@ def test_errors_have_codes_and_exit_codes(project: reconciler.Project, tmp_path:
     with pytest.raises(reconciler.UsageError, match="U120") as wrong:
         project.status("outbox/nope")
     assert wrong.value.exit_code == 64
+    for near in ("us-high-intent", "outbox/us-high-intant"):
+        with pytest.raises(reconciler.UsageError, match=r"Did you mean outbox/us-high-intent\?"):
+            project.status(near)
     with pytest.raises(reconciler.UsageError, match="U101"):
         project.run(at=datetime(2026, 12, 1))
     (project.root / "audiences" / "more.yaml").write_text("apiVersion: reconciler/v1\nkind: Audience\n")

@@ -82,6 +82,7 @@ def test_catalog_says_what_each_parameter_takes(reconcile: Reconcile) -> None:
     for each in (*found, *account):
         assert f"    {each} " in text
     assert r"^\d{12}$" in text
+    assert str(found["bucket"]["pattern"]) not in text, "the description says it better"
 
 
 def test_catalog_shows_connections_and_the_control_that_applies(sample: Path, reconcile: Reconcile) -> None:

@@ -77,6 +77,13 @@ def test_the_list_of_commands_says_what_their_help_says(name: str, reconcile: Re
     assert main.COMMANDS[name] in reconcile("--help").out
 
 
+def test_a_mistyped_command_is_named(reconcile: Reconcile) -> None:
+    for wrong, meant in (("staus", " Did you mean status?"), ("plann", " Did you mean plan?"), ("destroy", "")):
+        found = reconcile(wrong)
+        assert found.code == 64
+        assert f"No such command '{wrong}'.{meant}\n" in found.err
+
+
 def test_every_command_is_in_the_list() -> None:
     files = {path.stem for path in Path(main.__file__).parent.glob("*.py")}
     shared = {"__init__", "main", "here", "console", "options", "exits", "signals", "work", "progress"}

@@ -55,7 +55,11 @@ def content(of: Ledger) -> dict[str, Any]:
 
 
 def test_where_it_cannot_be_written(house: House, tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere" / "backup", tmp_path / "house" / "data", tmp_path / "house" / "data" / "0.csv" / "x"):
+    for path in (
+        tmp_path / "nowhere" / "backup",
+        tmp_path / "house" / "data",
+        tmp_path / "house" / "data" / "0.csv" / "x",
+    ):
         with pytest.raises(StoreError, match="L119") as caught:
             save(house.ledger, path)
         assert str(path) in caught.value.detail
