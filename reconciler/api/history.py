@@ -17,6 +17,11 @@ class History:
     runs: tuple[RunRecord, ...]
     total: int
 
+    @property
+    def replaced(self) -> dict[str, str]:
+        """Of these runs, those whose file gave way, and the run that it gave way to; by run id."""
+        return {old: run.run_id for run in self.runs for old in run.replaced or ()}
+
 
 def newest(ledger: Ledger, heads: list[FlowHead], limit: int) -> History:
     """At most `limit` runs. Keys hold the slot, so that only the documents that are returned are read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.apply.verify import Finding, Open, Verified, leftovers, recorded, unknown, verify_run
+from reconciler.apply.verify import Finding, Open, Verified, given_way, leftovers, recorded, unknown, verify_run
 from reconciler.destinations.base import Destination
 from reconciler.ledger.records import FlowHead, RunRecord
 from reconciler.resources.effective import EffectiveDestination, fingerprint
@@ -13,11 +13,13 @@ from reconciler.stores.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was looked at. `others`: findings of no single run. `purged`: flows whose files were deleted on purpose."""
+    """What was looked at. `others`: findings of no single run. `purged`: flows whose files were deleted on purpose. `replaced`: runs whose
+    file gave way to a later one's."""
 
     verified: tuple[Verified, ...]
     others: tuple[Finding, ...]
     purged: tuple[str, ...]
+    replaced: tuple[RunRecord, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -36,15 +38,20 @@ def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Rep
     verified: list[Verified] = []
     purged: list[str] = []
     runs: list[RunRecord] = []
+    replaced: list[RunRecord] = []
     seen: set[str] = set()
     for head in heads:
         if head.state == "removed" and head.spec.on_remove == "purge":
             purged.append(head.flow)
             continue
+        gone = given_way(ledger, head) if head.standing is not None else frozenset()
         for run in recorded(ledger, head):
             if run.run_id in seen:
                 continue  # of a flow that was renamed: its old head leads to it as well
             seen.add(run.run_id)
+            if run.run_id in gone:
+                replaced.append(run)
+                continue
             verified.append(verify_run(run, connect))
             runs.append(run)
     others = list(unknown(ledger, runs, connect))
@@ -52,7 +59,7 @@ def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Rep
     places |= {connect(run.spec.destination).location(): run.spec.destination for run in runs}
     for place in places.values():
         others += leftovers(ledger, place, connect)
-    return Report(tuple(verified), tuple(others), tuple(purged))
+    return Report(tuple(verified), tuple(others), tuple(purged), tuple(replaced))
 
 
 def _kept(open_destination: Open) -> Open:

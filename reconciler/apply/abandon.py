@@ -12,6 +12,7 @@ from datetime import datetime
 from reconciler.apply.context import Context
 from reconciler.apply.publish import record_once, roll_forward, run_record
 from reconciler.apply.settle import settle
+from reconciler.apply.standing import replaced
 from reconciler.destinations.base import Destination
 from reconciler.errors import AccountError, Conflict, DestinationError, StoreError
 from reconciler.ledger import keys, transitions
@@ -53,6 +54,7 @@ def end_decided(context: Context, head: Versioned[FlowHead], by: str, now: datet
             "rows": sum(each.rows for each in found.files),
             "size": sum(each.size for each in found.files),
             "cursor_after": None,
+            "replaced": replaced(run, [each.path for each in found.files]),
         }
     )
     stands = record_once(context, keys.run(document.flow_id, run.slot, run.run_id), record)
@@ -83,6 +85,9 @@ def _published(context: Context, run: OpenRun, staged: StagedRecord | None) -> _
         destination = context.open_destination(run.spec.destination)
         if destination.capabilities.readable:
             sizes = {each.name: each.size for each in destination.list(f"{run.folder}/")}
+            if run.spec.destination.spec.files.replace:
+                # What has the name may be an earlier run's, of the same size: ours isn't there as long as it waits.
+                sizes = {name: size for name, size in sizes.items() if name not in set(destination.staged(run.run_id))}
             return _listed(sizes, run, staged)
         return _no_longer_staged(destination, run, staged)
     except (DestinationError, AccountError) as error:

@@ -78,6 +78,7 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
         cursor_before=None if wanted.repeats else document.cursor,
         within=choice.within,
         mark=choice.mark,
+        standing=document.standing if document.spec.destination.spec.files.replace else None,
         lease=context.new_lease(),
         claimed_at=context.clock(),
     )

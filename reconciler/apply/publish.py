@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from reconciler.apply.context import Context
+from reconciler.apply.standing import after, outdated, replaced
 from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.codec import decode
@@ -60,6 +61,8 @@ def _forward(context: Context, head: Versioned[FlowHead], run: OpenRun, now: dat
 def _publish(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, key: str) -> RunRecord:
     destination = context.open_destination(run.spec.destination)
     for file in staged.files:
+        if old := outdated(run, file.name):
+            destination.delete(old)
         destination.publish(file)
     if staged.manifest is not None:
         ended = context.ledger.read(RunRecord, key)
@@ -118,7 +121,13 @@ def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: Ru
     while current and current.document.open and current.document.open.run_id == run.run_id:
         nonce = context.ledger.nonce()
         new = transitions.record(
-            current.document, run.run_id, cursor=record.cursor_after, last=last, now=now, nonce=nonce
+            current.document,
+            run.run_id,
+            cursor=record.cursor_after,
+            last=last,
+            now=now,
+            nonce=nonce,
+            standing=after(run, record),
         )
         try:
             context.ledger.swap(current, new)
@@ -171,6 +180,7 @@ def run_record(context: Context, head: FlowHead, run: OpenRun, staged: StagedRec
         cursor_before=run.cursor_before,
         cursor_after=staged.cursor_after,
         within=run.within,
+        replaced=replaced(run, [each.name for each in staged.files]),
         claimed_at=run.claimed_at,
         staged_at=staged.staged_at,
         finished_at=context.clock(),

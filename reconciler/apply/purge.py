@@ -23,12 +23,13 @@ def purge(context: Context, flow_id: FlowId) -> int | None:
     head = context.ledger.head(flow_id)
     if head is None or not head.document.purge:
         return None
-    deleted, runs, failed = 0, 0, list[ReconcilerError]()
+    runs, failed = 0, list[ReconcilerError]()
+    deleted: set[tuple[str, str]] = set()
     for run in runs_of(context.ledger, head.document):
         runs += 1
         try:
             _delete(context, run)
-            deleted += len(run.files)
+            deleted |= {(run.spec.destination.name, each.path) for each in run.files}
         except OutcomeUnknown:
             raise
         except ReconcilerError as error:
@@ -36,7 +37,7 @@ def purge(context: Context, flow_id: FlowId) -> int | None:
     if failed:
         raise _left(failed, runs)
     context.ledger.swap(head, transitions.purged(head.document, nonce=context.ledger.nonce()))
-    return deleted
+    return len(deleted)
 
 
 def _delete(context: Context, run: RunRecord) -> None:

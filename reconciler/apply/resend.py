@@ -46,8 +46,16 @@ def find(head: FlowHead, text: str) -> Resendable:
 def reading(ledger: Ledger, head: FlowHead, run: Resendable, files: Files) -> tuple[Choice, Pin, Pin | None]:
     """What the run read: its files, its pin, and the pin of what it left out.
 
-    Raises `Refused`: H110 the flow was changed since, H111 the data was; `StoreError` where the ledger lacks what it must have.
+    Raises `Refused`: H110 the flow was changed since, H111 the data was, H112 it replaces its file; `StoreError` where the
+    ledger lacks what it must have.
     """
+    if head.spec.destination.spec.files.replace:
+        raise Refused(
+            "H112",
+            "the newest export alone is kept",
+            f"{head.flow} has files.replace: the rows of an earlier run would take the place of today's. Nothing was sent. What matches "
+            f"today is sent by: reconcile export {head.flow} --full",
+        )
     record = find_run(ledger, head, run.slot, run.run_id)
     differing = _differing(record.spec, head.spec)
     if differing:

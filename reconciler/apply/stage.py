@@ -9,6 +9,7 @@ from typing import assert_never
 from reconciler.apply.choose import Choice
 from reconciler.apply.context import Context
 from reconciler.apply.judge import Counts, needs_audience
+from reconciler.apply.standing import replaceable
 from reconciler.apply.suppress import HeldBack, held_back
 from reconciler.datasets.base import Access, Files
 from reconciler.datasets.problems import changed_meanwhile, too_small
@@ -54,7 +55,7 @@ def stage(
     job = _job(run, choice, excluded, now)
 
     def open_file(part: int) -> FileSink:
-        return destination.stage(run.run_id, place.path(part))
+        return destination.stage(run.run_id, place.path(part), replaceable(run, place.path(part)))
 
     result = ExportResult(0, 0, ())
     if choice.files:
@@ -68,13 +69,12 @@ def stage(
         raise changed_meanwhile(changed)
     excluded.check()
     staged = result.files
-    when_empty = job.output.when_empty
-    if not staged and when_empty == "file":
+    if not staged and job.output.empty_file:
         from reconciler.export.polars_engine import write_empty
 
         staged = (write_empty(job, open_file(0)),)
     manifest = None
-    if staged or when_empty != "skip":
+    if staged or job.output.when_empty != "skip":
         manifest = _stage_manifest(context, run, staged, result, place, destination, now)
     after = None if choice.kind == "resend" else _cursor(run, pin, audience)
     record = StagedRecord(

@@ -47,6 +47,11 @@ def recorded(ledger: Ledger, head: FlowHead) -> Iterator[RunRecord]:
     return (run for run in runs_of(ledger, head) if run.outcome == "exported")
 
 
+def given_way(ledger: Ledger, head: FlowHead) -> frozenset[str]:
+    """Ids of a flow's runs whose file a later run replaced."""
+    return frozenset(each for run in runs_of(ledger, head) for each in run.replaced or ())
+
+
 def verify_run(run: RunRecord, connect: Open) -> Verified:
     """Reads every file of a run back, at the destination as it was claimed. Raises `DestinationError` where that can't be
     told, as without permission or network: that is no finding."""

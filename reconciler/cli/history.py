@@ -33,10 +33,12 @@ def command(
     project = here.project(environment)
     found = project.history(flow, destinations=destinations, select=select, limit=limit)
     if form == "json":
-        here.console.out_json({"runs": [as_data(each) for each in found.runs], "total": found.total})
+        here.console.out_json({"runs": [as_data(each, found.replaced) for each in found.runs], "total": found.total})
     else:
         again = ["history", *([flow] if flow else [])]
         for name, values in (("--destination", destinations), ("--select", select)):
             again += [word for value in values for word in (name, value)]
         everything = here.shell(environment).command(*again, "-n", str(found.total))
-        here.console.out(as_text(found.runs, found.total, everything=everything, width=width(sys.stdout)))
+        here.console.out(
+            as_text(found.runs, found.total, everything=everything, width=width(sys.stdout), replaced=found.replaced)
+        )

@@ -52,6 +52,8 @@ def _text(report: Report, shell: Shell) -> Iterator[str]:
         yield f"unread    {inert(name)} can only be written to, so its files can't be verified"
     for flow in report.purged:
         yield f"skipped   {flow} was removed and its files were to be deleted (onRemove: purge)"
+    if report.replaced:
+        yield f"skipped   {plural(len(report.replaced), 'run')} of which later runs replaced the file (files.replace)"
     read = [each for each in report.verified if each.checked is not None]
     files = sum(each.checked or 0 for each in read)
     wrong = len(report.findings)
@@ -92,4 +94,5 @@ def _data(report: Report) -> dict[str, object]:
         ],
         "unverifiable": list(report.unverifiable),
         "purged": list(report.purged),
+        "replaced": [{"flow": each.flow, "runId": each.run_id} for each in report.replaced],
     }

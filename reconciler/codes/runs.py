@@ -19,6 +19,12 @@ RUN_CODES = (
         "Put the files back as they were, or send what matches today with `reconcile export FLOW --full`.",
     ),
     Code(
+        "H112",
+        "the newest export alone is kept",
+        "Under `files.replace` every run overwrites the file of the one before, so that an earlier run's rows have no place of their own.",
+        "Send what matches today with `reconcile export FLOW --full`, or take `replace` out.",
+    ),
+    Code(
         "U109",
         "no such run to send again",
         "A slot is named as 2026-12-02T02:00Z, and a run by its id. Only a flow's newest runs are kept for sending again.",

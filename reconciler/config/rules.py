@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
 from reconciler.resources.account import AwsAuth
+from reconciler.resources.destination import S3DestinationSpec
 from reconciler.resources.formats import Files
 from reconciler.resources.project import LedgerSpec
 from reconciler.resources.resource import (
@@ -35,6 +37,7 @@ def check_rules(index: Index) -> None:
         _auth(index, entry, account.spec.auth)
     for entry, destination in index.all(Destination):
         _templates(index, entry, destination.spec.files)
+        _kept(index, entry, destination.spec.files, destination)
     for entry, dataset in index.all(Dataset):
         if dataset.spec.csv is not None and dataset.spec.format != "csv":
             detail = f"csv says how CSV files are read, and this dataset's format is {dataset.spec.format}. Remove one."
@@ -49,8 +52,15 @@ def check_rules(index: Index) -> None:
     for entry, activation in index.all(Activation):
         _guards(index, entry, activation)
         to = index.get(Destination, activation.spec.destination)
-        if activation.spec.files is not None and to is not None:
-            _templates(index, entry, activation.spec.files.over(to.spec.files))
+        if to is not None:
+            own = activation.spec.files
+            files = own.over(to.spec.files) if own is not None else to.spec.files
+            if own is not None:
+                _templates(index, entry, files)
+                _kept(index, entry, files, to)
+            if files.replace and activation.spec.mode != "full":
+                detail = "files.replace keeps the newest export alone, so that an increment would be all that is left. Write mode: full."
+                index.report("C109", entry, ("spec", "mode"), detail, key=True)
     _renames(index)
 
 
@@ -106,9 +116,38 @@ def _secrets(auth: AwsAuth) -> Iterator[tuple[Path, SecretRef | None]]:
         yield ("assumeRole", "externalId"), auth.assume_role.external_id
 
 
+def _kept(index: Index, entry: Entry, files: Files, destination: Destination) -> None:
+    """What takes away what was exported earlier needs a destination where that can be done."""
+    path: Path = ("spec", "files", "replace")
+    if not files.replace:
+        return
+    if "when_empty" in files.model_fields_set and files.when_empty != "file":
+        detail = (
+            f"Under replace an export without rows is an empty file, and whenEmpty says {files.when_empty}. Remove one."
+        )
+        index.report("C109", entry, path, detail, key=True)
+    if "single" in files.model_fields_set and not files.single:
+        index.report(
+            "C109", entry, path, "Under replace there is one file, and single says false. Remove one.", key=True
+        )
+    if not _deletes(destination):
+        detail = f"Destination {destination.metadata.name} can only be written to, so that nothing there can be looked at or replaced."
+        index.report("C109", entry, path, detail, key=True)
+
+
+def _deletes(destination: Destination) -> bool:
+    spec = destination.spec
+    return not isinstance(spec, S3DestinationSpec) or spec.connection.access == "read-write"
+
+
 def _templates(index: Index, entry: Entry, files: Files) -> None:
     parsed = []
-    for key, text, check in (("folder", files.folder, check_folder), ("name", files.name, check_name)):
+    fixed = bool(files.replace)
+    checks = (
+        ("folder", files.folder, check_folder),
+        ("name", files.name, partial(check_name, fixed=fixed)),
+    )
+    for key, text, check in checks:
         try:
             template = parse_template(text)
             check(template)
@@ -117,7 +156,7 @@ def _templates(index: Index, entry: Entry, files: Files) -> None:
             index.report(error.code, entry, ("spec", "files", key), str(error))
     if len(parsed) == 2:
         try:
-            check_pair(*parsed)
+            check_pair(*parsed, fixed=fixed)
         except TemplateError as error:
             index.report(error.code, entry, ("spec", "files"), str(error), key=True)
 

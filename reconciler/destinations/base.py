@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from reconciler.values.staged import StagedFile
+from reconciler.values.staged import Content, StagedFile
 
 DESTINATION_EFFECTS = ("claim_owner", "stage", "finish", "publish", "discard", "delete")
 OWNER_MARKER = ".reconciler-owner.json"
@@ -97,14 +97,19 @@ class Destination(Protocol):
         untouched."""
         ...
 
-    def stage(self, run_id: str, name: str) -> FileSink:
-        """Opens a file for a run. `name` is its final name and contains `run_id` somewhere."""
+    def stage(self, run_id: str, name: str, replaces: tuple[Content, ...] | None = None) -> FileSink:
+        """Opens a file for a run. `name` is its final name and contains `run_id` somewhere.
+
+        `replaces`: the name is the same for all runs of a flow, and this is what earlier ones put there. Needs `readable` and
+        `deletable`; raises DestinationError D114 elsewhere.
+        """
         ...
 
     def publish(self, file: StagedFile) -> Published:
         """Makes a staged file visible at its name, whole, consuming what was staged. Idempotent.
 
-        A different file at the name is an error (`DestinationError`, permanent), never overwritten. Neither staged
+        A different file at the name is an error (`DestinationError`, permanent), never overwritten; but one that the token
+        `replaces` gives way in one step, so that a reader finds either of them whole. Neither staged
         nor there: `COLLECTED` before the token's expiry, `DestinationError` (permanent, code D130) after it. A
         connection that can't read says `ALREADY` for `COLLECTED`. Only for files of decided runs: what was discarded
         looks like collected.

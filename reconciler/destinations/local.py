@@ -33,7 +33,7 @@ from reconciler.destinations.names import (
     segments,
 )
 from reconciler.destinations.placing import place
-from reconciler.values.staged import StagedFile
+from reconciler.values.staged import Content, StagedFile
 
 _FOLDER_MODE = 0o750
 _CHUNK = 1 << 20
@@ -109,12 +109,12 @@ class LocalDestination:
             raise failure("D112", f"{self.location(OWNER_MARKER)} vanished while it was written.", permanent=False)
         refuse_other_owner(found, lineage, self._root)
 
-    def stage(self, run_id: str, name: str) -> LocalSink:
+    def stage(self, run_id: str, name: str, replaces: tuple[Content, ...] | None = None) -> LocalSink:
         """A sink in the staging area."""
         segments(name)
         run_segment(run_id)
         with explained(self._root, f"stage {name}"):
-            return LocalSink(self._root, run_id, name)
+            return LocalSink(self._root, run_id, name, replaces)
 
     def publish(self, file: StagedFile) -> Published:
         """Gives the file its name, which consumes the staged one."""
@@ -201,9 +201,17 @@ class LocalDestination:
         try:
             place(source, staged, target, parts[-1])
         except FileExistsError:
-            if not _same(target, parts[-1], file, source, staged):
+            # What gives way is looked for first: another runner may put ours in its place at any time, and never the other way round.
+            if any(_same(target, parts[-1], each) for each in file.replaces or ()):
+                # In one step: a reader opens either file, whole. Only strangers can come between looking and this.
+                os.rename(staged, parts[-1], src_dir_fd=source, dst_dir_fd=target)
+            elif _same(target, parts[-1], file, source, staged):
+                outcome = Published.ALREADY
+            else:
+                os.stat(
+                    staged, dir_fd=source, follow_symlinks=False
+                )  # gone: it was published, and what is there came after it
                 raise failure("D120", f"{self.location(file.name)} holds something else than this export.") from None
-            outcome = Published.ALREADY
         folders.sync(target)
         with suppress(FileNotFoundError):  # the recipient may have taken it, and its folder, already
             folders.sync_path(self._root, parts[:-1])
@@ -217,6 +225,8 @@ class LocalDestination:
             with folders.opened(self._root, parts[:-1]) as target:
                 os.stat(parts[-1], dir_fd=target, follow_symlinks=False)
                 if not _same(target, parts[-1], file):
+                    if file.replaces is not None:  # a later run's, or a stranger's: ours was there and is gone
+                        return gone(file, self.location(file.name), self._now())
                     raise failure("D120", f"{self.location(file.name)} holds something else than this export.")
                 folders.sync_path(self._root, parts[:-1])  # who published it may have died before
                 return Published.ALREADY
@@ -247,7 +257,7 @@ class LocalDestination:
                     folder.mkdir(_FOLDER_MODE, exist_ok=True)
 
 
-def _same(target: int, name: str, file: StagedFile, source: int | None = None, staged: str = "") -> bool:
+def _same(target: int, name: str, file: StagedFile | Content, source: int | None = None, staged: str = "") -> bool:
     """Whether what has the name is the staged file: the same inode, or the same size and SHA-256."""
     try:
         descriptor = os.open(name, _READ, dir_fd=target)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from reconciler.destinations import folders
 from reconciler.destinations.errors import failure
 from reconciler.destinations.names import segments
-from reconciler.values.staged import StagedFile
+from reconciler.values.staged import Content, StagedFile
 
 STAGING = ".reconciler-staging"
 SUFFIX = ".staged"
@@ -62,9 +62,10 @@ def staged_segments(staged: str) -> tuple[str, ...]:
 class LocalSink:
     """One file in the staging area; hashed as it is written."""
 
-    def __init__(self, root: str, run_id: str, name: str) -> None:
+    def __init__(self, root: str, run_id: str, name: str, replaces: tuple[Content, ...] | None = None) -> None:
         """Opens it. Raises OSError, DestinationError."""
         self._root = root
+        self._replaces = replaces
         self._name = name
         self._staged = f"{STAGING}/{run_id}/{name}{SUFFIX}"
         self._segments = staged_segments(self._staged)
@@ -109,7 +110,12 @@ class LocalSink:
         except FileNotFoundError:
             raise lost from None
         return StagedFile(
-            name=self._name, staged=self._staged, rows=rows, size=self._size, sha256=self._hash.hexdigest()
+            name=self._name,
+            staged=self._staged,
+            rows=rows,
+            size=self._size,
+            sha256=self._hash.hexdigest(),
+            replaces=self._replaces,
         )
 
     def abort(self) -> None:

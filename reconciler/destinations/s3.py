@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.accounts.aws import AwsSession
 from reconciler.catalog.s3 import S3Connection
-from reconciler.destinations import s3_probe, s3_publish
+from reconciler.destinations import s3_probe, s3_publish, s3_replace
 from reconciler.destinations.base import OWNER_MARKER, Capabilities, Found, ProbeReport, Published
 from reconciler.destinations.errors import failure, unknown
 from reconciler.destinations.names import is_reserved, lineage_in, owner_document, refuse_other_owner, run_segment
@@ -23,7 +23,7 @@ from reconciler.destinations.s3_answers import CLIENT_ERRORS, Absent, Denied, Un
 from reconciler.destinations.s3_place import PAUSES, S3Place, Sleep
 from reconciler.destinations.s3_sink import S3Sink
 from reconciler.errors import ReconcilerError
-from reconciler.values.staged import StagedFile
+from reconciler.values.staged import Content, StagedFile
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -89,13 +89,18 @@ class S3Destination:
             self._place.sleep(pause)
         raise unknown(f"{self.location(OWNER_MARKER)} may have been written; the store's answers were lost.")
 
-    def stage(self, run_id: str, name: str) -> S3Sink:
-        """A multipart upload at the file's key."""
+    def stage(self, run_id: str, name: str, replaces: tuple[Content, ...] | None = None) -> S3Sink:
+        """A multipart upload at the file's key, or where s3_replace.py says."""
         run_segment(run_id)
-        return S3Sink(self._place, name, self._now)
+        if replaces is None:
+            return S3Sink(self._place, name, self._now)
+        self._needs_read_write()
+        return S3Sink(self._place, name, self._now, at=s3_replace.waiting_at(run_id, name), replaces=replaces)
 
     def publish(self, file: StagedFile) -> Published:
-        """See s3_publish.py."""
+        """See s3_publish.py and s3_replace.py."""
+        if file.at is not None:
+            return s3_replace.publish(self._place, file, file.at, self._now)
         return s3_publish.publish(self._place, file, self._now)
 
     def discard(self, run_id: str) -> int:
@@ -107,7 +112,7 @@ class S3Destination:
                 self._place.sleep(_ROUND_PAUSE)
             found = [(key, upload_id) for key, upload_id in self._uploads() if run_id in key]
             if not found:
-                return len(aborted)
+                return len(aborted) + self._discard_completed(run_id)
             for key, upload_id in found:
                 self._place.abort_upload(key, upload_id)
                 aborted.add(upload_id)
@@ -117,8 +122,14 @@ class S3Destination:
         """Names of open uploads."""
         for key, _ in self._uploads():
             name = key.removeprefix(self._place.prefix)
-            if not is_reserved(name) and (run_id is None or run_id in name):
+            if run_id is not None and run_id not in name:
+                continue
+            if name.startswith(s3_replace.STAGING):
+                yield _final_name(name)
+            elif not is_reserved(name):
                 yield name
+        for key in self._completed(run_id):
+            yield _final_name(key.removeprefix(self._place.prefix))
 
     def list(self, prefix: str = "") -> Iterator[Found]:
         """Objects by key, without checksums, which listings don't hold. Sorted here: not every store does it."""
@@ -166,6 +177,24 @@ class S3Destination:
             if refused.get("Code") != "NoSuchKey":
                 raise self._not_deleted(refused.get("Key", ""), refused.get("Code", ""))
 
+    def _completed(self, run_id: str | None) -> Sequence[str]:
+        """Keys of files that wait whole to replace others: their run was decided."""
+        if not self._place.readable:
+            return []
+        prefix = self._place.prefix + s3_replace.STAGING + (f"{run_id}/" if run_id else "")
+        pages = self._place.client.get_paginator("list_objects_v2").paginate(**self._place.common, Prefix=prefix)
+        try:
+            return [item["Key"] for page in pages for item in page.get("Contents", ())]
+        except CLIENT_ERRORS as error:
+            raise self._place.final(error, "s3:ListBucket") from error
+
+    def _discard_completed(self, run_id: str) -> int:
+        """Of a run that a person ended."""
+        found = self._completed(run_id)
+        if found:
+            self._delete_batch(found)
+        return len(found)
+
     def _uploads(self) -> Iterator[tuple[str, str]]:
         return self._place.uploads(self._place.prefix)
 
@@ -205,3 +234,8 @@ class S3Destination:
     def _needs_read_write(self) -> None:
         if not self._place.readable:
             raise failure("D114", f"{self.location()} is declared access: write-only.")
+
+
+def _final_name(waiting: str) -> str:
+    """The name that a file will have which waits in the staging folder."""
+    return waiting.removeprefix(s3_replace.STAGING).partition("/")[2]

@@ -8,6 +8,7 @@ guess: an upload that is gone before its expiry was completed, since a decided r
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -19,7 +20,7 @@ from reconciler.destinations.errors import failure, gone, unknown
 from reconciler.destinations.s3_answers import CLIENT_ERRORS, Absent, Denied, NoUpload, Unsure, unreachable
 from reconciler.destinations.s3_place import PAUSES, S3Place
 from reconciler.errors import ReconcilerError
-from reconciler.values.staged import StagedFile
+from reconciler.values.staged import Content, StagedFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -38,7 +39,11 @@ class _Seen(Enum):
 
 def publish(place: S3Place, file: StagedFile, now: Callable[[], datetime]) -> Published:
     """See `Destination.publish`."""
-    key = place.key(file.name)
+    return complete(place, place.key(file.name), file, now)
+
+
+def complete(place: S3Place, key: str, file: StagedFile, now: Callable[[], datetime]) -> Published:
+    """Makes the upload at a key an object, and consumes it. Outcomes as of `publish`."""
     answer: _Unclear = Unsure("not sent")
     for pause in (0.0, *PAUSES):
         if pause:
@@ -119,17 +124,19 @@ def _see(place: S3Place, key: str, file: StagedFile) -> _Seen:
         if isinstance(place.means(error, "s3:GetObject"), Absent):
             return _Seen.NOTHING
         raise place.final(error, "s3:GetObject") from error
-    return _Seen.OURS if _is_ours(place, key, file, head) else _Seen.OTHERS
+    return _Seen.OURS if is_ours(place, key, file, head) else _Seen.OTHERS
 
 
-def _is_ours(place: S3Place, key: str, file: StagedFile, head: HeadObjectOutputTypeDef) -> bool:
-    """By size and composite checksum (some stores leave its `-<parts>` out); without a checksum by what is in it."""
+def is_ours(place: S3Place, key: str, file: StagedFile | Content, head: HeadObjectOutputTypeDef) -> bool:
+    """By size and checksum, the composite one (some stores leave its `-<parts>` out) or the whole file's; without a checksum by what is
+    in it."""
     if head["ContentLength"] != file.size:
         return False
     checksum = head.get("ChecksumSHA256", "")
-    if checksum and checksum.partition("-")[0] == file.checksum.partition("-")[0]:
+    composite = file.checksum.partition("-")[0] if isinstance(file, StagedFile) else ""
+    if checksum and checksum.partition("-")[0] in (composite, base64.b64encode(bytes.fromhex(file.sha256)).decode()):
         return True
-    if "-" in checksum:
+    if composite and "-" in checksum:
         return False
     digest = hashlib.sha256()
     try:

@@ -19,12 +19,15 @@ from reconciler.destinations.errors import failure
 from reconciler.destinations.s3_answers import CLIENT_ERRORS, NoUpload, Unsure
 from reconciler.destinations.s3_place import S3Place
 from reconciler.errors import DestinationError, ReconcilerError
-from reconciler.values.staged import Part, StagedFile
+from reconciler.values.staged import Content, Part, StagedFile
 
 KEPT: Final = timedelta(days=7)
 """How long a staged file counts on its upload. A lifecycle rule of the bucket may abort it earlier: see docs."""
 
 MAX_PARTS: Final = 10_000
+COPIED_AT_MOST: Final = 5 << 30
+"""Bytes that one CopyObject takes: so large can a file be that replaces another."""
+
 _MIB: Final = 1 << 20
 _AT_ONCE: Final = 2
 
@@ -53,10 +56,15 @@ class S3Sink:
         now: Callable[[], datetime],
         sizes: Callable[[int], int] = part_size,
         max_parts: int = MAX_PARTS,
+        *,
+        at: str | None = None,
+        replaces: tuple[Content, ...] | None = None,
     ) -> None:
-        """Opens the upload. Raises DestinationError."""
+        """Opens the upload, at another name than its own if `at` gives one. Raises DestinationError."""
         self._place, self._name, self._now, self._sizes, self._max_parts = place, name, now, sizes, max_parts
-        self._key = place.key(name)
+        self._at, self._replaces = at, replaces
+        own = place.key(name)
+        self._key = own if at is None else place.raw_key(at)
         self._upload_id = place.create_upload(self._key)
         self._hash = hashlib.sha256()
         self._size = 0
@@ -87,6 +95,11 @@ class S3Sink:
             self._send()
         self._settle(0)
         self._pool.shutdown()
+        if self._at is not None and self._size > COPIED_AT_MOST:
+            raise failure(
+                "D106",
+                f"{self._place.url(self._name)} has {self._size:,} bytes, and S3 replaces a file of at most 5 GiB.",
+            )
         parts = tuple(self._parts)
         return StagedFile(
             name=self._name,
@@ -97,6 +110,8 @@ class S3Sink:
             checksum=composite(parts),
             parts=parts,
             expires=self._now() + KEPT,
+            at=self._at,
+            replaces=self._replaces,
         )
 
     def abort(self) -> None:

@@ -17,7 +17,7 @@ _FRAME = 16 * 2**20
 
 def limits_of(output: Files) -> tuple[int, int | None]:
     """Rows and bytes of a file at most."""
-    return (sys.maxsize, None) if output.single else (output.max_rows, output.max_bytes)
+    return (sys.maxsize, None) if output.one_file else (output.max_rows, output.max_bytes)
 
 
 class Splitter:

@@ -73,10 +73,21 @@ class Lease(Value):
     until: Instant
 
 
+class Standing(Value):
+    """The file that stands at a flow's fixed name (`files.replace`): the run that put it there, and that run's manifest, if any."""
+
+    run_id: str
+    name: str
+    size: int
+    sha256: str
+    manifest: str | None = None
+
+
 class OpenRun(Value):
     """The run that a head has open. Destination, accounts and dataset are as claimed: a later apply doesn't change them.
 
     It reads the files of `pin` that aren't in `pin_before`: those exported before, or before a backfill's limit.
+    `standing`: what it may replace, where its name is a fixed one; more than one where it can't be told which of them is there.
     """
 
     run_id: str
@@ -95,6 +106,7 @@ class OpenRun(Value):
     cursor_before: Cursor | None = None
     within: Range | None = None
     mark: str | None = None
+    standing: tuple[Standing, ...] | None = None
     phase: Literal["staging", "publishing"] = "staging"
     staged_digest: str | None = None
     lease: Lease
@@ -164,6 +176,7 @@ class FlowHead(Document):
     somebody swapped again. `since`: when the flow was first applied. `rebuild`: why the next export is full.
     `born`: the generation at which it was added or moved here: runs of an earlier one are those of a flow that was
     removed. `formerly`: where its runs are recorded from before it was renamed. `purge`: its files are still to be deleted.
+    `standing`: what its runs put at a fixed name and no later one replaced; the newest last.
     """
 
     flow: str
@@ -191,6 +204,7 @@ class FlowHead(Document):
     last_run: LastRun | None = None
     resendable: tuple[Resendable, ...] = ()
     purge: bool = False
+    standing: tuple[Standing, ...] | None = None
 
     @property
     def flow_id(self) -> FlowId:
@@ -226,7 +240,10 @@ class StagedRecord(Document):
 
 
 class RunRecord(Document):
-    """One finished run. `generation`: of the flow when it was claimed. `files` are relative to the destination's path, as is `manifest`."""
+    """One finished run. `generation`: of the flow when it was claimed. `files` are relative to the destination's path, as is `manifest`.
+
+    `replaced`: runs whose file gave way to this one's (`files.replace`), and whose manifests were deleted.
+    """
 
     flow: str
     run_id: str
@@ -253,6 +270,7 @@ class RunRecord(Document):
     cursor_before: Cursor | None = None
     cursor_after: Cursor | None = None
     within: Range | None = None
+    replaced: tuple[str, ...] | None = None
     claimed_at: Instant
     staged_at: Instant | None = None
     finished_at: Instant

@@ -17,6 +17,7 @@ from reconciler.ledger.records import (
     Lease,
     OpenRun,
     Resendable,
+    Standing,
 )
 from reconciler.resources.effective import FlowSpec, fingerprint
 from reconciler.values.cursor import Cursor
@@ -90,16 +91,25 @@ def decide(head: FlowHead, run_id: str, staged_digest: str, *, nonce: str) -> Fl
 
 
 def record(
-    head: FlowHead, run_id: str, *, cursor: Cursor | None, last: LastRun | None, now: datetime, nonce: str
+    head: FlowHead,
+    run_id: str,
+    *,
+    cursor: Cursor | None,
+    last: LastRun | None,
+    now: datetime,
+    nonce: str,
+    standing: tuple[Standing, ...] | None = None,
 ) -> FlowHead:
     """Closes a decided run: slot done, cursor advanced where nothing was applied since it was claimed. A re-send leaves no trace on
     the head, but for a condition that was its own.
 
     `last` is None for a run that a person ended; then the cursor stays, the slot counts as done, and what it still has staged is listed
-    for discarding.
+    for discarding. `standing`: what is at a fixed name by now; None: as before.
     """
     run = _open(head, run_id, "publishing")
     changes: dict[str, object] = {"open": None, "recorded_at": now}
+    if standing is not None:
+        changes["standing"] = standing
     if last is None:
         left = AbandonedRun(run_id=run_id, destination=run.spec.destination, reason="it was ended by a person", at=now)
         changes["abandoned"] = (*head.abandoned, left)
@@ -152,6 +162,7 @@ def added(
         recorded_at=applied.at,
         nonces=(*before.nonces, before.nonce)[-NONCES_KEPT:] if before else (),
         abandoned=before.abandoned if before else (),
+        standing=before.standing if before else None,
     )
 
 

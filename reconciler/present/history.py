@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from reconciler.ledger.records import RunRecord
 from reconciler.present.results import size
 from reconciler.present.status import duration
 from reconciler.present.words import cut, inert, plural, short
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _RIGHT = {3, 4, 5, 6}
 
 
-def as_text(runs: Sequence[RunRecord], total: int, *, everything: str, width: int | None = None) -> str:
+def as_text(
+    runs: Sequence[RunRecord],
+    total: int,
+    *,
+    everything: str,
+    width: int | None = None,
+    replaced: Mapping[str, str] = NOTHING,
+) -> str:
     """One line a run, as given, with a line end. `total`: how many there are; `everything`: the command that shows all. `width`: where
-    lines are cut."""
+    lines are cut. `replaced`: by run id, the run that a run's file gave way to."""
     if not runs:
         return "No runs yet.\n"
-    rows = [_row(run) for run in runs]
+    rows = [_row(run, run.run_id in replaced) for run in runs]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -33,7 +42,7 @@ def as_text(runs: Sequence[RunRecord], total: int, *, everything: str, width: in
     return "\n".join(lines) + "\n"
 
 
-def _row(run: RunRecord) -> tuple[str, ...]:
+def _row(run: RunRecord, replaced: bool) -> tuple[str, ...]:
     seconds = _seconds(run)
     return (
         f"{run.slot:%Y-%m-%d %H:%M} UTC",
@@ -43,7 +52,7 @@ def _row(run: RunRecord) -> tuple[str, ...]:
         plural(len(run.files), "file"),
         size(run.size),
         "–" if seconds is None else duration(timedelta(seconds=seconds)),
-        run.outcome,
+        run.outcome + (", replaced" if replaced else ""),
         run.run_id,
     )
 
@@ -55,8 +64,8 @@ def _seconds(run: RunRecord) -> int | None:
     return max(int((run.finished_at - run.claimed_at).total_seconds()), 0)
 
 
-def as_data(run: RunRecord) -> dict[str, object]:
-    """One run as JSON data: stable keys, null where there is nothing. `size` in bytes, `files` as a number."""
+def as_data(run: RunRecord, replaced: Mapping[str, str] = NOTHING) -> dict[str, object]:
+    """One run as JSON data: stable keys, null where there is nothing. `size` in bytes, `files` as a number, `replaced` as in `as_text`."""
     kept = run.to_json()
     names = ("flow", "runId", "slot", "kind", "onDemand", "covers", "outcome", "why", "read", "matched")
     sizes = ("excluded", "rows", "size", "claimedAt", "finishedAt", "location", "manifest")
@@ -65,4 +74,5 @@ def as_data(run: RunRecord) -> dict[str, object]:
         "files": len(run.files),
         "durationSeconds": _seconds(run),
         "lifted": list(run.lifted),
+        "replacedBy": replaced.get(run.run_id),
     }

@@ -61,7 +61,8 @@ DEFAULT_NAME = "part-{part}-{run_id}-c000.{ext}"
 class Files(Value):
     """How an export is split and named. `maxBytes` is judged on what is written, so a file may pass it by one batch.
 
-    `single`: one file whatever its size; the limits don't count.
+    `single`: one file whatever its size; the limits don't count. `replace`: one file under a fixed name, which each run of a full
+    activation overwrites; where no row leaves, an empty file takes its place.
     """
 
     max_rows: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
@@ -70,6 +71,17 @@ class Files(Value):
     when_empty: Literal["manifest", "file", "skip"] = "manifest"
     folder: Annotated[str, Field(min_length=1, max_length=512)] = DEFAULT_FOLDER
     name: Annotated[str, Field(min_length=1, max_length=255)] = DEFAULT_NAME
+    replace: bool | None = None
+
+    @property
+    def one_file(self) -> bool:
+        """Whether an export is one file whatever its size."""
+        return self.single or bool(self.replace)
+
+    @property
+    def empty_file(self) -> bool:
+        """Whether an export without rows has a file all the same."""
+        return self.when_empty == "file" or bool(self.replace)
 
     def over(self, other: Files) -> Files:
         """What is written here, and for the rest what is written in `other`."""

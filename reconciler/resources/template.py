@@ -117,9 +117,10 @@ def check_folder(template: Template) -> None:
     check_path(template.render(_sample(on_demand=True)))
 
 
-def check_name(template: Template) -> None:
-    """A file's name template gives one name, whatever its macros stand for. Raises TemplateError (T104, T105)."""
-    for macro in ("part", "ext"):
+def check_name(template: Template, *, fixed: bool = False) -> None:
+    """A file's name template gives one name, whatever its macros stand for. `fixed`: there is one file alone. Raises TemplateError
+    (T104, T105)."""
+    for macro in ("ext",) if fixed else ("part", "ext"):
         if macro not in template.macros:
             raise TemplateError(
                 "T104",
@@ -131,13 +132,20 @@ def check_name(template: Template) -> None:
     check_path(name)
 
 
-def check_pair(folder: Template, name: Template) -> None:
-    """Folder and name together tell flows and runs apart. Raises TemplateError (T104)."""
+def check_pair(folder: Template, name: Template, *, fixed: bool = False) -> None:
+    """Folder and name together tell flows and runs apart. `fixed`: all runs of a flow have one name. Raises TemplateError (T104)."""
     macros = folder.macros | name.macros
-    if "run_id" not in macros:
+    for macro in ("slot", "run_id"):
+        if fixed and macro in macros:
+            raise TemplateError(
+                "T104",
+                f"Under replace, folder and name are the same for every run: take {{{macro}}} out of both, as in folder: "
+                "'{source_id}', name: 'newest.{ext}'.",
+            )
+    if not fixed and "run_id" not in macros:
         raise TemplateError(
             "T104",
-            "Write {run_id} into the folder or the name: without it, two runs can write the same name.",
+            "Write {run_id} into the folder or the name: without it, two runs can write the same name. Or say replace: true.",
         )
     if not macros & {"source", "source_id"}:
         raise TemplateError(

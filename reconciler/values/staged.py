@@ -14,12 +14,21 @@ class Part(Value):
     checksum: str
 
 
+class Content(Value):
+    """What a file holds: `size` in bytes, `sha256` in hex."""
+
+    size: int
+    sha256: str
+
+
 class StagedFile(Value):
     """A file that no reader can see yet.
 
     `name`: final path relative to the destination's path (POSIX). `staged`: where it waits (a relative path, or an upload id).
     `rows`: rows in it (0 for the manifest). `size`: bytes. `sha256`: hex, of the whole file. `checksum`: what the provider will report once
     complete (S3: composite), else empty. `parts`: for multipart uploads. `expires`: when the provider may have forgotten it; None: never.
+    `at`: the provider's name for it as long as it waits, if that isn't `name`. `replaces`: what may have the name and give way to this
+    file; None: nothing, since the name is this run's alone.
     """
 
     name: str
@@ -30,3 +39,5 @@ class StagedFile(Value):
     checksum: str = ""
     parts: tuple[Part, ...] = ()
     expires: Instant | None = None
+    at: str | None = None
+    replaces: tuple[Content, ...] | None = None

@@ -19,7 +19,7 @@ import pytest
 
 from reconciler.destinations.base import DESTINATION_EFFECTS, Destination, FileSink, Published
 from reconciler.errors import DestinationError
-from reconciler.values.staged import StagedFile
+from reconciler.values.staged import Content, StagedFile
 
 RUN = "r0123456789abcdef"
 OTHER = "rfedcba9876543210"
@@ -68,6 +68,10 @@ def staged(place: Destination, name: str, data: bytes = b"data", run_id: str = R
 def collected(place: Destination) -> Published:
     """What a published file that is gone counts as: who can't look knows only that it was published."""
     return Published.COLLECTED if place.capabilities.readable else Published.ALREADY
+
+
+def _content(data: bytes) -> Content:
+    return Content(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 T = TypeVar("T")
@@ -365,6 +369,87 @@ class DestinationConformance:
         assert caught.value.permanent
         later = token.model_copy(update={"expires": datetime.now(UTC) + timedelta(hours=1)})
         assert place.publish(later) is collected(place)
+
+    # replace
+
+    def replacing(self, place: Destination, data: bytes, *over: bytes, run_id: str = RUN) -> StagedFile:
+        """A token for the fixed name, over what earlier runs put there."""
+        sink = place.stage(run_id, "us/newest.csv", tuple(_content(each) for each in over))
+        sink.write(data)
+        return sink.finish(3)
+
+    @pytest.fixture
+    def replaceable(self, place: Destination) -> Destination:
+        if not (place.capabilities.readable and place.capabilities.deletable):
+            with pytest.raises(DestinationError) as caught:
+                place.stage(RUN, "us/newest.csv", ())
+            assert caught.value.code == "D114"
+            pytest.skip("the connection can't look at what is there")
+        return place
+
+    def test_replace_shows_either_file_whole(self, bench: Bench, replaceable: Destination) -> None:
+        first, second = content(300_000, 1), content(200_000, 2)
+        one = self.replacing(replaceable, first)
+        assert bench.visible() == {}
+        assert list(replaceable.staged(RUN)) == list(replaceable.staged()) == ["us/newest.csv"]
+        assert list(replaceable.staged(OTHER)) == []
+        assert replaceable.publish(one) is Published.DONE
+        two = self.replacing(replaceable, second, first, run_id=OTHER)
+        assert bench.visible() == {"us/newest.csv": first}
+        assert StagedFile.model_validate_json(two.model_dump_json()) == two
+        assert bench.open().publish(two) is Published.DONE
+        assert bench.visible() == {"us/newest.csv": second}
+        assert bench.open().publish(two) in HERE
+        assert [found.name for found in replaceable.list()] == ["us/newest.csv"]
+        assert list(replaceable.staged()) == []
+        assert bench.leftovers() == []
+
+    def test_a_late_publisher_doesnt_bring_back_what_was_replaced(self, bench: Bench, replaceable: Destination) -> None:
+        one = self.replacing(replaceable, b"first")
+        replaceable.publish(one)
+        replaceable.publish(self.replacing(replaceable, b"second", b"first", run_id=OTHER))
+        assert bench.open().publish(one) is Published.COLLECTED
+        assert bench.visible() == {"us/newest.csv": b"second"}
+
+    def test_what_no_run_put_there_isnt_replaced(self, bench: Bench, replaceable: Destination) -> None:
+        bench.put("us/newest.csv", b"theirs")
+        token = self.replacing(replaceable, b"ours", b"other!", b"longer than that")
+        with pytest.raises(DestinationError) as caught:
+            replaceable.publish(token)
+        assert caught.value.code == "D120"
+        assert bench.visible() == {"us/newest.csv": b"theirs"}
+        bench.remove("us/newest.csv")
+        assert replaceable.publish(token) in HERE
+        assert bench.visible() == {"us/newest.csv": b"ours"}
+        assert bench.leftovers() == []
+
+    def test_the_same_content_replaces_itself(self, bench: Bench, replaceable: Destination) -> None:
+        replaceable.publish(self.replacing(replaceable, b"same"))
+        assert replaceable.publish(self.replacing(replaceable, b"same", b"same", run_id=OTHER)) in HERE
+        assert bench.visible() == {"us/newest.csv": b"same"}
+        assert list(replaceable.staged()) == []
+        assert bench.leftovers() == []
+
+    def test_replacers_at_once(self, bench: Bench, replaceable: Destination) -> None:
+        before = b"start"
+        replaceable.publish(self.replacing(replaceable, before))
+        for n in range(3):
+            data = content(20_000, n)
+            token = self.replacing(replaceable, data, before, run_id=OTHER)
+            outcomes = at_once([partial(bench.open().publish, token) for _ in range(4)])
+            assert set(outcomes) <= HERE
+            assert bench.visible() == {"us/newest.csv": data}
+            before = data
+        assert bench.leftovers() == []
+
+    def test_discard_finds_what_was_to_replace(self, bench: Bench, replaceable: Destination) -> None:
+        replaceable.publish(self.replacing(replaceable, b"first"))
+        token = self.replacing(replaceable, b"second", b"first", run_id=OTHER)
+        assert replaceable.discard(RUN) == 0
+        assert bench.open().discard(OTHER) == 1
+        assert replaceable.publish(token) is Published.COLLECTED
+        assert bench.visible() == {"us/newest.csv": b"first"}
+        assert bench.leftovers() == []
 
     # discard
 

@@ -85,9 +85,9 @@ class S3Bench:
         self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name)
 
     def leftovers(self) -> list[str]:
-        """Open uploads, and probes."""
+        """Open uploads, probes, and what waits to replace another file."""
         found = self.client.list_multipart_uploads(Bucket=self.bucket, Prefix=self.prefix).get("Uploads", ())
-        probes = [name for name in self.names() if name.startswith(".reconciler-probe-")]
+        probes = [name for name in self.names() if name.startswith((".reconciler-probe-", ".reconciler-staging/"))]
         return [upload["Key"] for upload in found] + probes
 
 
