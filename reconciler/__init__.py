@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from reconciler.api.project import Project as Project
     from reconciler.api.purges import NotPurged as NotPurged
     from reconciler.api.purges import Purged as Purged
+    from reconciler.api.retaining import NotRemoved as NotRemoved
+    from reconciler.api.retaining import Removed as Removed
     from reconciler.api.runs import Exported as Exported
     from reconciler.api.runs import NotExported as NotExported
     from reconciler.api.verifying import Report as Report
@@ -65,6 +67,7 @@ _PLACES = {
     "Loaded": "config.load",
     "NotExported": "api.runs",
     "NotPurged": "api.purges",
+    "NotRemoved": "api.retaining",
     "NotValid": "config.invalid",
     "OutcomeUnknown": "errors",
     "Performed": "api.applying",
@@ -74,6 +77,7 @@ _PLACES = {
     "Purged": "api.purges",
     "ReconcilerError": "errors",
     "Refused": "errors",
+    "Removed": "api.retaining",
     "Report": "api.verifying",
     "RunRecord": "ledger.records",
     "SavedPlan": "plan.bind",

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reconciler.api.hooks import Hooks
 from reconciler.api.purges import PurgeEvent
+from reconciler.api.retaining import RetainEvent
 from reconciler.api.wiring import Wiring, new_lineage
 from reconciler.apply.changes import Apply, Result
 from reconciler.apply.initialise import open_for_apply
@@ -22,10 +23,12 @@ from reconciler.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """`results`: of each change, in order. `purges`: those that an earlier apply left unfinished. `made`: this apply made the ledger."""
+    """`results`: of each change, in order. `purges`: those that an earlier apply left unfinished. `retained`: exports that were past
+    `files.retain`. `made`: this apply made the ledger."""
 
     results: tuple[Result, ...]
     purges: tuple[PurgeEvent, ...] = ()
+    retained: tuple[RetainEvent, ...] = ()
     made: bool = False
 
 

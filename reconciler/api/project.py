@@ -16,6 +16,7 @@ from reconciler.errors import ConfigInvalid, Conflict, Refused, UsageError
 if TYPE_CHECKING:
     from reconciler.api.applying import Performed
     from reconciler.api.history import History
+    from reconciler.api.retaining import RetainEvent
     from reconciler.api.runs import Event
     from reconciler.api.tending import Ended
     from reconciler.api.verifying import Report
@@ -259,8 +260,25 @@ class Project:
         unfinished = owed(actual, checked.project)
         if unfinished:
             done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
+        done = replace(done, retained=self._thinned(wiring, ledger, actual, checked, done, now, hooks))
         free(sweep, actual, hooks.told)
         return done
+
+    def _thinned(
+        self, wiring: Wiring, ledger: Ledger, actual: Actual, plan: Plan, done: Performed, now: datetime, hooks: Hooks
+    ) -> tuple[RetainEvent, ...]:
+        """What is past `files.retain`, of the plan's project."""
+        from reconciler.api.retaining import retain
+        from reconciler.apply.changes import Done
+        from reconciler.apply.retain import wanted
+
+        mine = [head for head in actual.flows.values() if head.owner == plan.project]
+        touched = [
+            each.change.subject for each in done.results if isinstance(each, Done) and "/" in each.change.subject
+        ]
+        if not touched and not any(wanted(head, now) for head in mine):
+            return ()
+        return retain(wiring.context(ledger, hooks), mine, touched, now, hooks.told)
 
     # Tending the ledger by hand --------------------------------------------------------------------------------------------
 

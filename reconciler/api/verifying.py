@@ -14,12 +14,13 @@ from reconciler.stores.ledger import Ledger
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was looked at. `others`: findings of no single run. `purged`: flows whose files were deleted on purpose. `replaced`: runs whose
-    file gave way to a later one's."""
+    file gave way to a later one's. `removed`: runs that `files.retain` keeps no more."""
 
     verified: tuple[Verified, ...]
     others: tuple[Finding, ...]
     purged: tuple[str, ...]
     replaced: tuple[RunRecord, ...] = ()
+    removed: tuple[RunRecord, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -39,6 +40,7 @@ def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Rep
     purged: list[str] = []
     runs: list[RunRecord] = []
     replaced: list[RunRecord] = []
+    removed: list[RunRecord] = []
     seen: set[str] = set()
     for head in heads:
         if head.state == "removed" and head.spec.on_remove == "purge":
@@ -49,8 +51,8 @@ def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Rep
             if run.run_id in seen:
                 continue  # of a flow that was renamed: its old head leads to it as well
             seen.add(run.run_id)
-            if run.run_id in gone:
-                replaced.append(run)
+            if run.run_id in gone or run.removed_at is not None:
+                (removed if run.removed_at is not None else replaced).append(run)
                 continue
             verified.append(verify_run(run, connect))
             runs.append(run)
@@ -59,7 +61,7 @@ def verify(ledger: Ledger, heads: list[FlowHead], open_destination: Open) -> Rep
     places |= {connect(run.spec.destination).location(): run.spec.destination for run in runs}
     for place in places.values():
         others += leftovers(ledger, place, connect)
-    return Report(tuple(verified), tuple(others), tuple(purged), tuple(replaced))
+    return Report(tuple(verified), tuple(others), tuple(purged), tuple(replaced), tuple(removed))
 
 
 def _kept(open_destination: Open) -> Open:

@@ -50,10 +50,12 @@ def _destination(record: DestinationRecord, lineage: str | None, connect: Open) 
 
 
 def _export(ledger: Ledger, head: FlowHead, connect: Open) -> SeenExport | None:
-    """None where nothing was exported yet, or where nothing can be read back."""
+    """None where nothing was exported yet, where `files.retain` keeps nothing any more, or where nothing can be read back."""
     if head.last_run is None:
         return None
     run = find_run(ledger, head, head.last_run.slot, head.last_run.run_id)
+    if run.removed_at is not None:
+        return None
     names = len(run.files) + (run.manifest is not None)
     seen = SeenExport(flow=head.flow, slot=run.slot, run_id=run.run_id, files=names)
     try:

@@ -28,6 +28,8 @@ def purge(context: Context, flow_id: FlowId) -> int | None:
     for run in runs_of(context.ledger, head.document):
         runs += 1
         try:
+            if run.removed_at is not None:
+                continue
             _delete(context, run)
             deleted |= {(run.spec.destination.name, each.path) for each in run.files}
         except OutcomeUnknown:

@@ -45,6 +45,7 @@ def command(
     """
     from reconciler.api.project import acting_at
     from reconciler.api.purges import NotPurged
+    from reconciler.api.retaining import NotRemoved
     from reconciler.apply.changes import Failed
     from reconciler.present.plan_text import as_text
     from reconciler.present.results import totals
@@ -91,7 +92,8 @@ def command(
         )
     bad = [each.error for each in done.results if isinstance(each, Failed)]
     bad += [each.error for each in done.purges if isinstance(each, NotPurged)]
-    return exits.of_several(bad, len(done.results) + len(done.purges) - len(bad))
+    bad += [each.error for each in done.retained if isinstance(each, NotRemoved)]
+    return exits.of_several(bad, len(done.results) + len(done.purges) + len(done.retained) - len(bad))
 
 
 def _agree(yes: bool, *, reviewed: bool = False) -> None:

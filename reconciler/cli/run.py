@@ -34,6 +34,7 @@ def command(
     outcome of one is unknown.
     """
     from reconciler.api.purges import NotPurged
+    from reconciler.api.retaining import NotRemoved
     from reconciler.api.runs import Elsewhere, NotExported
 
     when, part = moment(at), part_of(shard)
@@ -51,15 +52,17 @@ def command(
         here.console.out("Nothing due.")
     elif len(events) > 1:
         here.console.out(_totals(events))
-    errors = [each.error for each in events if isinstance(each, NotExported | NotPurged)]
+    errors = [each.error for each in events if isinstance(each, NotExported | NotPurged | NotRemoved)]
     return exits.of_several(errors, len(events) - len(errors))
 
 
 def _totals(events: tuple[Event, ...]) -> str:
     """`37 exported · 1 failed`."""
     from reconciler.api.purges import NotPurged, Purged
+    from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Exported, NotExported
 
-    verbs = {Exported: "exported", Purged: "purged", NotExported: "failed", NotPurged: "failed"}
+    verbs: dict[type[Event], str] = {Exported: "exported", Purged: "purged", Removed: "thinned"}
+    verbs |= dict.fromkeys((NotExported, NotPurged, NotRemoved), "failed")
     found = Counter(verbs[type(each)] for each in events)
     return " · ".join(f"{number:,} {verb}" for verb, number in found.items())

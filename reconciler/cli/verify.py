@@ -54,6 +54,8 @@ def _text(report: Report, shell: Shell) -> Iterator[str]:
         yield f"skipped   {flow} was removed and its files were to be deleted (onRemove: purge)"
     if report.replaced:
         yield f"skipped   {plural(len(report.replaced), 'run')} of which later runs replaced the file (files.replace)"
+    if report.removed:
+        yield f"skipped   {plural(len(report.removed), 'run')} whose files were deleted (files.retain)"
     read = [each for each in report.verified if each.checked is not None]
     files = sum(each.checked or 0 for each in read)
     wrong = len(report.findings)
@@ -94,5 +96,6 @@ def _data(report: Report) -> dict[str, object]:
         ],
         "unverifiable": list(report.unverifiable),
         "purged": list(report.purged),
+        "removed": [{"flow": each.flow, "runId": each.run_id} for each in report.removed],
         "replaced": [{"flow": each.flow, "runId": each.run_id} for each in report.replaced],
     }

@@ -51,9 +51,17 @@ def _flow(event: object) -> FlowId | None:
 def _tell(console: Console, event: object) -> None:
     from reconciler.api.freeing import NotFreed
     from reconciler.api.purges import NotPurged, Purged
+    from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Elsewhere, Exported, NotExported
     from reconciler.apply.changes import Done, Failed
-    from reconciler.present.results import elsewhere_line, export_line, failure_line, purge_line, result_line
+    from reconciler.present.results import (
+        elsewhere_line,
+        export_line,
+        failure_line,
+        purge_line,
+        result_line,
+        retain_line,
+    )
     from reconciler.present.words import short
 
     match event:
@@ -70,6 +78,11 @@ def _tell(console: Console, event: object) -> None:
             console.event("purged", flow=flow, files=files)
         case NotPurged(flow, error):
             console.say(failure_line("purge", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case Removed(flow, exports, files):
+            console.out(retain_line(flow, exports, files))
+            console.event("removed", flow=flow, exports=exports, files=files)
+        case NotRemoved(flow, error):
+            console.say(failure_line("retain", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
         case NotFreed(error):
             said = f"What no flow needs any more is still on the ledger ({error.code} {error.summary}); the next run tries again."
             console.say(said, "not-freed", "warning", **error_fields(error))

@@ -104,4 +104,10 @@ RUN_CODES = (
         "are owed.",
         "Mend what the detail names; the next run or apply tries again until all are gone.",
     ),
+    Code(
+        "H121",
+        "older exports couldn't be deleted",
+        "The destination refused to delete files of exports that are older than files.retain keeps. What they exported stays there.",
+        "Mend what the detail names; the next run or apply tries again until they are gone.",
+    ),
 )

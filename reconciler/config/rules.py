@@ -118,9 +118,15 @@ def _secrets(auth: AwsAuth) -> Iterator[tuple[Path, SecretRef | None]]:
 
 def _kept(index: Index, entry: Entry, files: Files, destination: Destination) -> None:
     """What takes away what was exported earlier needs a destination where that can be done."""
-    path: Path = ("spec", "files", "replace")
+    path: Path = ("spec", "files", "replace" if files.replace else "retain")
+    if (files.replace or files.retain) and not _deletes(destination):
+        detail = f"Destination {destination.metadata.name} can only be written to, so that nothing there is replaced or deleted."
+        index.report("C109", entry, path, detail, key=True)
     if not files.replace:
         return
+    if files.retain is not None:
+        detail = "Under replace the newest export alone is kept, so that retain has nothing to say. Remove one."
+        index.report("C109", entry, ("spec", "files", "retain"), detail, key=True)
     if "when_empty" in files.model_fields_set and files.when_empty != "file":
         detail = (
             f"Under replace an export without rows is an empty file, and whenEmpty says {files.when_empty}. Remove one."
@@ -130,9 +136,6 @@ def _kept(index: Index, entry: Entry, files: Files, destination: Destination) ->
         index.report(
             "C109", entry, path, "Under replace there is one file, and single says false. Remove one.", key=True
         )
-    if not _deletes(destination):
-        detail = f"Destination {destination.metadata.name} can only be written to, so that nothing there can be looked at or replaced."
-        index.report("C109", entry, path, detail, key=True)
 
 
 def _deletes(destination: Destination) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from reconciler.values.identity import FlowId
 from reconciler.values.slot import slot_folder
@@ -42,4 +42,14 @@ def runs(flow_id: FlowId) -> str:
 
 def run(flow_id: FlowId, slot: datetime, run_id: str) -> str:
     """One recorded run."""
-    return f"{runs(flow_id)}{slot_folder(slot)}-{run_id}"
+    return f"{runs(flow_id)}{run_name(slot, run_id)}"
+
+
+def run_name(slot: datetime, run_id: str) -> str:
+    """The last part of a run's key: sorts by slot."""
+    return f"{slot_folder(slot)}-{run_id}"
+
+
+def slot_of(name: str) -> datetime:
+    """The slot in a `run_name`. Raises ValueError."""
+    return datetime.strptime(name.partition("-")[0], "%Y%m%d%H%M").replace(tzinfo=UTC)

@@ -83,6 +83,20 @@ class Standing(Value):
     manifest: str | None = None
 
 
+class Retained(Value):
+    """How far `files.retain` has got. `through`: the last run, as its document is named, up to which all files are deleted.
+
+    `removed`: exports deleted so far. `settled`: nothing was recorded or applied since it was looked at; `again`: when to look even so.
+    `problem`: why some are still there.
+    """
+
+    through: str | None = None
+    removed: int = 0
+    settled: bool = False
+    again: Instant | None = None
+    problem: str | None = None
+
+
 class OpenRun(Value):
     """The run that a head has open. Destination, accounts and dataset are as claimed: a later apply doesn't change them.
 
@@ -205,6 +219,7 @@ class FlowHead(Document):
     resendable: tuple[Resendable, ...] = ()
     purge: bool = False
     standing: tuple[Standing, ...] | None = None
+    retained: Retained | None = None
 
     @property
     def flow_id(self) -> FlowId:
@@ -242,7 +257,8 @@ class StagedRecord(Document):
 class RunRecord(Document):
     """One finished run. `generation`: of the flow when it was claimed. `files` are relative to the destination's path, as is `manifest`.
 
-    `replaced`: runs whose file gave way to this one's (`files.replace`), and whose manifests were deleted.
+    `replaced`: runs whose file gave way to this one's (`files.replace`), and whose manifests were deleted. `removed_at`: when its own files
+    were deleted (`files.retain`).
     """
 
     flow: str
@@ -271,6 +287,7 @@ class RunRecord(Document):
     cursor_after: Cursor | None = None
     within: Range | None = None
     replaced: tuple[str, ...] | None = None
+    removed_at: Instant | None = None
     claimed_at: Instant
     staged_at: Instant | None = None
     finished_at: Instant

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler.errors import Conflict
+from reconciler.ledger import keys
 from reconciler.ledger.records import (
     AbandonedRun,
     Applied,
@@ -17,6 +18,7 @@ from reconciler.ledger.records import (
     Lease,
     OpenRun,
     Resendable,
+    Retained,
     Standing,
 )
 from reconciler.resources.effective import FlowSpec, fingerprint
@@ -110,6 +112,8 @@ def record(
     changes: dict[str, object] = {"open": None, "recorded_at": now}
     if standing is not None:
         changes["standing"] = standing
+    if head.retained is not None:
+        changes["retained"] = _looked_at_again(head.retained, keys.run_name(run.slot, run.run_id))
     if last is None:
         left = AbandonedRun(run_id=run_id, destination=run.spec.destination, reason="it was ended by a person", at=now)
         changes["abandoned"] = (*head.abandoned, left)
@@ -127,6 +131,31 @@ def record(
         kept = Resendable(run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before)
         changes["resendable"] = (*head.resendable, kept)[-RESENDABLE_KEPT:]
     return _next(head, nonce, **changes)
+
+
+def _looked_at_again(retained: Retained, name: str) -> Retained:
+    """A run with an older slot is behind what was done with: what is sent again is."""
+    through = retained.through if retained.through is None or name > retained.through else None
+    return retained.model_copy(update={"settled": False, "through": through})
+
+
+def thinned(
+    head: FlowHead, *, through: str | None, removed: int, again: datetime | None, problem: str | None, nonce: str
+) -> FlowHead:
+    """What `files.retain` no longer keeps was deleted, `removed` more exports; but for a `problem`, all of it."""
+    before = head.retained or Retained()
+    after = Retained(
+        through=through, removed=before.removed + removed, settled=problem is None, again=again, problem=problem
+    )
+    return _next(head, nonce, retained=after)
+
+
+def counted(head: FlowHead, removed: int, *, nonce: str) -> FlowHead:
+    """So many more exports were deleted by a look that the head has overtaken: it is looked at again."""
+    before = head.retained or Retained()
+    return _next(
+        head, nonce, retained=before.model_copy(update={"removed": before.removed + removed, "settled": False})
+    )
 
 
 def conditioned(head: FlowHead, condition: Condition | None, *, nonce: str) -> FlowHead:
@@ -183,6 +212,7 @@ def updated(
         "generation": head.generation + 1,
         "applied": applied,
         "condition": None,
+        "retained": head.retained.model_copy(update={"settled": False}) if head.retained else None,
     }
     return _next(head, nonce, **base, **changes, **_dropped(head, rebuild))
 

@@ -52,7 +52,7 @@ def _row(run: RunRecord, replaced: bool) -> tuple[str, ...]:
         plural(len(run.files), "file"),
         size(run.size),
         "–" if seconds is None else duration(timedelta(seconds=seconds)),
-        run.outcome + (", replaced" if replaced else ""),
+        run.outcome + (", replaced" if replaced else "") + (", deleted" if run.removed_at else ""),
         run.run_id,
     )
 
@@ -74,5 +74,6 @@ def as_data(run: RunRecord, replaced: Mapping[str, str] = NOTHING) -> dict[str, 
         "files": len(run.files),
         "durationSeconds": _seconds(run),
         "lifted": list(run.lifted),
+        "removedAt": kept.get("removedAt"),
         "replacedBy": replaced.get(run.run_id),
     }

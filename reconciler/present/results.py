@@ -71,6 +71,13 @@ def purge_line(flow: str, files: int) -> str:
     return f"  ✓ {'purge':<12} {inert(short(flow))}  {plural(files, 'file')} purged"
 
 
+def retain_line(flow: str, exports: int, files: int) -> str:
+    """Exports that were past `files.retain`."""
+    return (
+        f"  ✓ {'retain':<12} {inert(short(flow))}  {plural(exports, 'older export')} deleted · {plural(files, 'file')}"
+    )
+
+
 def result_line(result: Result) -> str:
     """One change that was performed, or wasn't."""
     change = result.change

@@ -127,6 +127,8 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
         lines.append(f"{style(f'{each.state:<9}', each.state)}  {shown}".rstrip())
         if each.lifted:
             lines.append(f"{'':11}{inert(override(each.head.spec))}")
+        if (kept := each.head.retained) and kept.problem:
+            lines.append(f"{'':11}{inert(kept.problem)}")
         if each.note:
             lines.append(f"{'':11}{inert(each.note)}")
         lines += [f"{'':11}{command}" for command in each.commands(shell)]
@@ -148,6 +150,7 @@ def details(status: FlowStatus) -> str:
         "cursor": _cursor_text(head),
         "guards": guards(head.spec),
         "goes to": folder,
+        "kept": _kept_text(head),
         "last run": f"{head.last_run.run_id} · {head.last_run.kind} · {head.last_run.location}"
         if head.last_run
         else "",
@@ -167,6 +170,14 @@ def _cursor_text(head: FlowHead) -> str:
 def _cursor(cursor: Cursor) -> dict[str, object]:
     told: dict[str, object] = {"strategy": cursor.strategy, "location": cursor.location, "files": cursor.files}
     return told | ({"table": cursor.table.to_json()} if cursor.table else {})
+
+
+def _kept_text(head: FlowHead) -> str:
+    retain = head.spec.destination.spec.files.retain
+    if retain is None:
+        return ""
+    kept = plural(retain, "export") if isinstance(retain, int) else f"exports of {retain}"
+    return f"{kept}; {plural(head.retained.removed if head.retained else 0, 'older one')} deleted so far"
 
 
 def last_text(head: FlowHead) -> str:
@@ -222,6 +233,14 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
         "cursor": _cursor(cursor) if cursor else None,
         "rebuild": head.rebuild,
         "override": {**lifting.to_json(), "inForce": status.lifted} if lifting else None,
+        "retain": _retain_data(head),
         "nextCommand": commands[0] if commands else None,
         "nextCommands": commands,
     }
+
+
+def _retain_data(head: FlowHead) -> dict[str, object] | None:
+    retain, done = head.spec.destination.spec.files.retain, head.retained
+    if retain is None:
+        return None
+    return {"keep": retain, "removed": done.removed if done else 0, "problem": done.problem if done else None}

@@ -62,7 +62,8 @@ class Files(Value):
     """How an export is split and named. `maxBytes` is judged on what is written, so a file may pass it by one batch.
 
     `single`: one file whatever its size; the limits don't count. `replace`: one file under a fixed name, which each run of a full
-    activation overwrites; where no row leaves, an empty file takes its place.
+    activation overwrites; where no row leaves, an empty file takes its place. `retain`: a number keeps so many of the newest exports at the
+    destination, a duration (a number and s, m, h or d) those that left within it; older ones are deleted by the next run or apply.
     """
 
     max_rows: Annotated[int, Field(ge=1, le=1_000_000_000)] = 5_000_000
@@ -72,6 +73,9 @@ class Files(Value):
     folder: Annotated[str, Field(min_length=1, max_length=512)] = DEFAULT_FOLDER
     name: Annotated[str, Field(min_length=1, max_length=255)] = DEFAULT_NAME
     replace: bool | None = None
+    retain: (
+        Annotated[int, Field(ge=1, le=10_000)] | Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")] | None
+    ) = None
 
     @property
     def one_file(self) -> bool:

@@ -72,3 +72,19 @@ def test_where_nothing_can_be_looked_at(tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(text.replace(activation("us"), activation("us", more="mode: full")))
     (found,) = load(tmp_path).diagnostics
     assert (found.code, "only be written to" in found.detail) == ("C109", True)
+
+
+@pytest.mark.parametrize("kept", ["7", "30d", "1h"])
+def test_how_long_exports_are_kept(tmp_path: Path, kept: str) -> None:
+    assert found(tmp_path, f"retain: {kept}", mode="incremental") == []
+
+
+@pytest.mark.parametrize("kept", ["0", "0d", "-1", "forever", "1.5", "true"])
+def test_what_is_no_time_to_keep_exports(tmp_path: Path, kept: str) -> None:
+    assert len(found(tmp_path, f"retain: {kept}")) >= 1
+
+
+def test_the_newest_alone_is_kept_already(tmp_path: Path) -> None:
+    (line,) = found(tmp_path, FIXED + ", retain: 7")
+    assert line.startswith("C109")
+    assert "retain has nothing to say" in line

@@ -1,0 +1,55 @@
+"""Deleting what is past `files.retain`, beside the work of a run or an apply: what fails is told, and tried again by the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.apply.context import Context
+from reconciler.apply.retain import thin, wanted
+from reconciler.errors import ReconcilerError
+from reconciler.export.job import Interrupted
+from reconciler.ledger.records import FlowHead
+from reconciler.values.identity import FlowId
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """So many exports of a flow were older than `files.retain` keeps; their `files` are deleted."""
+
+    flow: str
+    exports: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotRemoved:
+    """Some of them couldn't be deleted. The next run or apply tries again."""
+
+    flow: str
+    error: ReconcilerError
+
+
+RetainEvent = Removed | NotRemoved
+
+
+def retain(
+    context: Context, heads: Iterable[FlowHead], touched: Iterable[str], now: datetime, told: Callable[[Any], None]
+) -> tuple[RetainEvent, ...]:
+    """Deletes what is due of `heads`, as they were when the call began, and of flows that it `touched` since. One that fails leaves the
+    others. Raises `Interrupted` once asked to stop."""
+    events: list[RetainEvent] = []
+    for flow in sorted({head.flow for head in heads if wanted(head, now)} | set(touched)):
+        if context.stop():
+            raise Interrupted
+        try:
+            found = thin(context, FlowId.parse(flow), now)
+            if found is None or not found.exports:
+                continue
+            events.append(Removed(flow, found.exports, found.files))
+        except ReconcilerError as error:
+            events.append(NotRemoved(flow, error))
+        told(events[-1])
+    return tuple(events)
