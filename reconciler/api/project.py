@@ -326,6 +326,11 @@ class Project:
         of_environment(actual, self.environment)
         return release(ledger, actual, flow)
 
+    def limit_threads(self) -> None:
+        """Has the libraries that compute keep to `engine.threads`, those that aren't loaded yet. Exports do so by themselves; a program
+        that loads Polars before calls this first. Raises `NotValid`."""
+        self._wiring().limit_threads()
+
     def _wiring(self) -> Wiring:
         from reconciler.api.wiring import Wiring
 

@@ -113,15 +113,24 @@ class Wiring:
             committed_at=commit_time(self.root),
         )
 
+    def limit_threads(self) -> None:
+        """Says how many threads Polars is to make. It asks once, when it is loaded: before that, or in vain."""
+        if self.place.engine.threads != "auto":
+            os.environ["POLARS_MAX_THREADS"] = str(self.place.engine.threads)
+
     def _engine(self) -> Engine:
         from reconciler.accounts.secrets import SecretSource
         from reconciler.errors import MissingExtra
+        from reconciler.export.budget import Budget
 
+        spec = self.place.engine
+        self.limit_threads()
         try:
             from reconciler.export.polars_engine import PolarsEngine
         except ImportError as error:
             raise MissingExtra("export", "exporting") from error
-        return PolarsEngine(SecretSource(self.root, os.environ).resolve)
+        budget = Budget(spec.bytes, None if spec.threads == "auto" else spec.threads)
+        return PolarsEngine(SecretSource(self.root, os.environ).resolve, budget)
 
     def _session(self, account: AccountSpec | None) -> Callable[[], AwsSession]:
         def session() -> AwsSession:

@@ -23,6 +23,7 @@ def working(here: Here, environment: str | None, *then: str) -> Iterator[Hooks]:
     from reconciler.api.hooks import Hooks
 
     console = here.console
+    here.project(environment).limit_threads()
     with stopping(console, here.shell(environment).command(*then)) as stop, Display(console) as display:
 
         def told(event: object) -> None:

@@ -25,7 +25,7 @@ from reconciler.config.rules import check_rules
 from reconciler.diagnostics import Diagnostic, diagnose
 from reconciler.errors import ConfigInvalid
 from reconciler.resources.account import AccountSpec
-from reconciler.resources.project import LedgerSpec
+from reconciler.resources.project import EngineSpec, LedgerSpec
 from reconciler.resources.resource import Account, Project
 
 # A kind is written plainly, or with escapes in double quotes: files with neither can't hold what is looked for.
@@ -35,12 +35,15 @@ _MAY_HOLD = {kind: re.compile(rb"\b" + kind.encode() + rb"\b|" + _ESCAPED) for k
 
 @dataclass(frozen=True, slots=True)
 class LedgerPlace:
-    """Where a project's ledger is. `project`: the project's name; `account`: what signs in there, None for ambient or a folder."""
+    """Where a project's ledger is. `project`: the project's name; `account`: what signs in there, None for ambient or a folder.
+    `engine`: what exports may take here.
+    """
 
     project: str
     environment: str | None
     spec: LedgerSpec
     account: AccountSpec | None
+    engine: EngineSpec
 
 
 def find_ledger(root: Path, environment: str | None = None) -> LedgerPlace:
@@ -70,7 +73,8 @@ def find_ledger(root: Path, environment: str | None = None) -> LedgerPlace:
     if index.findings:
         search.refuse(index.findings)
     account = index.get(Account, name) if name is not None else None
-    return LedgerPlace(project.metadata.name, environment, project.spec.ledger, account.spec if account else None)
+    spec = project.spec
+    return LedgerPlace(project.metadata.name, environment, spec.ledger, account.spec if account else None, spec.engine)
 
 
 @dataclass

@@ -33,13 +33,14 @@ class Footer:
     """What a file's end says.
 
     `types`: its top-level columns. `groups`: of each row group, the rows, and about how many bytes the columns to read
-    take in memory.
+    take in memory. `limit`: bytes beyond which one is large.
     """
 
     file: PinnedFile
     rows: int
     types: Mapping[str, pa.DataType]
     groups: tuple[tuple[int, int], ...]
+    limit: int = LARGE_GROUP
 
     @property
     def size(self) -> int:
@@ -49,16 +50,18 @@ class Footer:
     @property
     def large(self) -> bool:
         """Whether a row group is too large to be decoded at once."""
-        return any(size > LARGE_GROUP for _, size in self.groups)
+        return any(size > self.limit for _, size in self.groups)
 
 
-def footers(access: Access, files: Iterable[PinnedFile], read: frozenset[str]) -> Iterator[Footer]:
-    """Every file's footer, in order, a few at a time; `read`: the columns that will be.
+def footers(
+    access: Access, files: Iterable[PinnedFile], read: frozenset[str], limit: int = LARGE_GROUP
+) -> Iterator[Footer]:
+    """Every file's footer, in order, a few at a time; `read`: the columns that will be. `limit`: see `Footer`.
 
     Raises `SourceError` F104, F105, F108, F116.
     """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="footers") as pool:
-        yield from pool.map(partial(_footer, access, read), files)
+        yield from pool.map(partial(_footer, access, read, limit), files)
 
 
 def steps(
@@ -120,7 +123,7 @@ def said(kind: pl.DataType) -> str:
     return str(kind)
 
 
-def _footer(access: Access, read: frozenset[str], file: PinnedFile) -> Footer:
+def _footer(access: Access, read: frozenset[str], limit: int, file: PinnedFile) -> Footer:
     metadata = _metadata(access, file)
     schema = metadata.schema.to_arrow_schema()
     types: dict[str, Any] = {}
@@ -128,16 +131,18 @@ def _footer(access: Access, read: frozenset[str], file: PinnedFile) -> Footer:
         if field.name in types:
             raise problem("F108", f"{named(file.path)} has the column {field.name!r} twice.")
         types[field.name] = field.type
-    return Footer(file, metadata.num_rows, types, _groups(metadata, types, read))
+    return Footer(file, metadata.num_rows, types, _groups(metadata, types, read, limit), limit)
 
 
-def _groups(metadata: papq.FileMetaData, types: Mapping[str, Any], read: frozenset[str]) -> tuple[tuple[int, int], ...]:
+def _groups(
+    metadata: papq.FileMetaData, types: Mapping[str, Any], read: frozenset[str], limit: int
+) -> tuple[tuple[int, int], ...]:
     width = sum(_width(kind) for name, kind in types.items() if name in read)
     found = []
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         size = group.num_rows * width + group.total_byte_size
-        if size > LARGE_GROUP:
+        if size > limit:
             # Only now is it worth to look at every column of a wide file.
             chunks = (group.column(number) for number in range(group.num_columns))
             stored = sum(chunk.total_uncompressed_size for chunk in chunks if _within(chunk.path_in_schema, read))

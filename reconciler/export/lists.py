@@ -10,9 +10,6 @@ import polars as pl
 from reconciler.datasets.problems import problem
 from reconciler.export.keys import hash64
 
-MAX_VALUES = 48_000_000
-"""Values of one list column: 384 MB. More would not leave room for the export."""
-
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -32,8 +29,8 @@ class Listed:
         return hash64(text).map_batches(found, return_dtype=pl.Boolean, is_elementwise=True)
 
 
-def listed(name: str, frames: Iterator[pl.DataFrame]) -> Listed:
-    """The values of frames of one text column. `name`: the suppression's, for the error F121."""
+def listed(name: str, frames: Iterator[pl.DataFrame], most: int) -> Listed:
+    """The values of frames of one text column, at most so many. `name`: the suppression's, for the error F121."""
     parts: list[pl.Series] = []
     size = 0
     for frame in frames:
@@ -41,6 +38,9 @@ def listed(name: str, frames: Iterator[pl.DataFrame]) -> Listed:
         part = frame.select(hash64(text)).to_series().drop_nulls().unique()
         parts.append(part.rename("hash"))
         size += part.len()
-        if size > MAX_VALUES:
-            raise problem("F121", f"Suppression {name} has more than {MAX_VALUES:,} values.")
+        if size > most:
+            detail = (
+                f"Suppression {name} has more than {most:,} values, for which engine.memory of the Project has no room."
+            )
+            raise problem("F121", detail)
     return Listed(pl.concat(parts).unique().sort() if parts else pl.Series("hash", [], dtype=pl.UInt64))

@@ -7,7 +7,6 @@ a budget.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,10 +19,7 @@ from reconciler.datasets.parquet import Footer, footers, large_batches, steps, t
 from reconciler.datasets.s3_input import object_store
 from reconciler.export.source import Choose, Counts, Source, Supplied, constants, supplied
 
-_PART = 48 * 2**20
-_AHEAD = 192 * 2**20
 _FILES = 256
-_THREADS = min(4, os.cpu_count() or 1)
 _Entry = tuple[Footer, Supplied]
 
 
@@ -49,7 +45,7 @@ class _Part:
 
 def check_parquet(source: Source) -> Iterator[_Entry]:
     """Footers in order, all declared columns checked. Raises `SourceError` F104-F108, F113, F116."""
-    for footer in footers(source.access, source.files, frozenset(source.read)):
+    for footer in footers(source.access, source.files, frozenset(source.read), source.budget.group):
         given = supplied(source, footer.file)
         inside = {name: kind for name, kind in source.types.items() if name not in given}
         steps(footer, inside, source.optional, lacking=source.table)
@@ -60,10 +56,10 @@ def check_parquet(source: Source) -> Iterator[_Entry]:
 def parquet_frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
     """The chosen rows of all files in order. Raises `SourceError` F104-F108, F113, F116."""
     waiting: deque[tuple[_Part, Future[pl.DataFrame]]] = deque()
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="reader")
+    pool = ThreadPoolExecutor(source.budget.workers, thread_name_prefix="reader")
     try:
         for part in _numbered(_parts(source)):
-            while waiting and (part.entries[0][0].large or _ahead(waiting) + part.size > _AHEAD):
+            while waiting and (part.entries[0][0].large or _ahead(waiting) + part.size > source.budget.ahead):
                 yield _done(source, *waiting.popleft(), counts)
             if part.entries[0][0].large:
                 yield from _large(source, part, choose, counts)
@@ -81,15 +77,15 @@ def _ahead(waiting: deque[tuple[_Part, Future[pl.DataFrame]]]) -> int:
 
 def _parts(source: Source) -> Iterator[_Part]:
     small: list[_Entry] = []
-    size = 0
+    size, most = 0, source.budget.part
     for entry in check_parquet(source):
         footer = entry[0]
         alike = not small or (small[0][0].types == footer.types and small[0][1] == entry[1])
-        if small and (not alike or size + footer.size > _PART or len(small) >= _FILES):
+        if small and (not alike or size + footer.size > most or len(small) >= _FILES):
             yield _whole(small, size)
             small, size = [], 0
-        if footer.large or footer.size > _PART:
-            yield from _cut(entry)
+        if footer.large or footer.size > most:
+            yield from _cut(entry, most)
         elif footer.rows:
             small.append(entry)
             size += footer.size
@@ -108,8 +104,8 @@ def _whole(entries: list[_Entry], size: int) -> _Part:
     return _Part(tuple(entries), 0, sum(footer.rows for footer, _ in entries), size)
 
 
-def _cut(entry: _Entry) -> Iterator[_Part]:
-    """One file's row groups, some at a time.
+def _cut(entry: _Entry, most: int) -> Iterator[_Part]:
+    """One file's row groups, some at a time: `most` bytes, or one.
 
     All at once where one of them is large, for then they are read page by page.
     """
@@ -119,7 +115,7 @@ def _cut(entry: _Entry) -> Iterator[_Part]:
         return
     start = rows = size = 0
     for count, bytes_ in footer.groups:
-        if rows and size + bytes_ > _PART:
+        if rows and size + bytes_ > most:
             yield _Part((entry,), start, rows, size)
             start, rows, size = start + rows, 0, 0
         rows += count

@@ -13,6 +13,7 @@ from reconciler.datasets.columns import column
 from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.errors import AccountError
+from reconciler.export.budget import USUAL, Budget
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import NO_LISTS, ExportJob, ExportResult, Interrupted, Progress
 from reconciler.export.keys import ROW
@@ -33,9 +34,6 @@ from reconciler.values.mark import Ordered
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
-_KEYS_MEMORY = 256 * 2**20
-"""Bytes for the pass that compares keys, before it spills."""
-
 
 def _no_secrets(reference: SecretRef) -> Secret:
     raise AccountError("A101", "a secret isn't there", f"Nothing resolves {reference} here.")
@@ -43,13 +41,17 @@ def _no_secrets(reference: SecretRef) -> Secret:
 
 @dataclass(frozen=True, slots=True)
 class PolarsEngine:
-    """`reconciler.export.job.Engine`. `resolve`: the secrets that transforms name."""
+    """`reconciler.export.job.Engine`. `resolve`: the secrets that transforms name. `budget`: of one call at a time.
+
+    Polars takes the number of its own threads from POLARS_MAX_THREADS when it is loaded.
+    """
 
     resolve: Resolve = _no_secrets
+    budget: Budget = USUAL
 
     def inspect(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]) -> int:
         """Parquet: footers alone. CSV: headers, and every row is counted. JSON Lines: lines are counted."""
-        source = _source(dataset, access, files, ())
+        source = _source(dataset, access, files, (), self.budget)
         if source.format == "parquet":
             return sum(footer.rows for footer, _ in check_parquet(source))
         return sum(count_text(source, file) for file in files)
@@ -58,7 +60,7 @@ class PolarsEngine:
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], column: str
     ) -> Iterator[tuple[PinnedFile, Ordered | None]]:
         """See `Engine.newest`."""
-        return newest(_source(dataset, access, files, (column,)), column)
+        return newest(_source(dataset, access, files, (column,), self.budget), column)
 
     def count(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
@@ -66,7 +68,7 @@ class PolarsEngine:
         """(rows read, rows that match)."""
         chosen = compiled(where, _declared(dataset))
         counts = Counts()
-        source = _source(dataset, access, files, tuple(chosen.columns))
+        source = _source(dataset, access, files, tuple(chosen.columns), self.budget)
         if where is None and source.format == "parquet":
             rows = self.inspect(dataset, access, files)
             return rows, rows
@@ -85,9 +87,9 @@ class PolarsEngine:
         """See `Engine.export`. Rows keep the order of the pinned files, so that one pin gives the same files."""
         schema = _schema(job)
         check_types(job.format, schema)
-        steps = pipeline(job, self.resolve, _listed(job, lists), _winners(job, access, stop))
+        steps = pipeline(job, self.resolve, _listed(job, lists, self.budget), _winners(job, access, stop, self.budget))
         counts, excluded = Counts(), ExcludedCounts()
-        source = _source(job.dataset, access, job.files, steps.needed)
+        source = _source(job.dataset, access, job.files, steps.needed, self.budget)
         rows = steps.left(frames(source, steps.apply, counts), excluded)
         watched = _Watched(rows, counts, progress, stop)
         splitter = Splitter(iter(watched), *limits_of(job.output))
@@ -100,15 +102,15 @@ class PolarsEngine:
         return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.sorted())
 
 
-def _listed(job: ExportJob, accesses: Mapping[str, Access]) -> Lists:
+def _listed(job: ExportJob, accesses: Mapping[str, Access], budget: Budget) -> Lists:
     """Every list column of every suppression, read whole."""
     found: dict[tuple[str, str], Listed] = {}
     for each in job.suppressions:
         for name in dict.fromkeys(match.list_ for match in each.match):
-            source = _source(each.dataset, accesses[each.name], each.files, (name,))
+            source = _source(each.dataset, accesses[each.name], each.files, (name,), budget)
             kind = source.types[name]
             text = column(name) if kind == pl.String else as_text(column(name), kind)
-            found[each.name, name] = listed(each.name, frames(source, _only(text), Counts()))
+            found[each.name, name] = listed(each.name, frames(source, _only(text), Counts()), budget.values)
     return found
 
 
@@ -116,7 +118,7 @@ def _only(text: pl.Expr) -> Choose:
     return lambda rows, _: rows.select(text.alias("value"))
 
 
-def _winners(job: ExportJob, access: Access, stop: Callable[[], bool]) -> Winners | None:
+def _winners(job: ExportJob, access: Access, stop: Callable[[], bool], budget: Budget) -> Winners | None:
     """Which row of each key counts, found in a pass over the keys; None where the dataset has no key."""
     if not job.dataset.primary_key:
         return None
@@ -124,7 +126,8 @@ def _winners(job: ExportJob, access: Access, stop: Callable[[], bool]) -> Winner
     limits = within(job)
     needed += [job.within.column] if job.within else []
     chosen = compiled(None if job.dataset.latest_by else job.where, _declared(job.dataset))
-    source = _source(job.dataset, access, job.files, tuple(dict.fromkeys([*needed, *sorted(chosen.columns)])))
+    columns = tuple(dict.fromkeys([*needed, *sorted(chosen.columns)]))
+    source = _source(job.dataset, access, job.files, columns, budget)
 
     def keys(rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
         numbered = rows.with_row_index(ROW, offset=first)
@@ -138,7 +141,7 @@ def _winners(job: ExportJob, access: Access, stop: Callable[[], bool]) -> Winner
                 raise Interrupted
             yield frame
 
-    return winners(watched(), _KEYS_MEMORY)
+    return winners(watched(), budget.keys, budget.threads)
 
 
 def write_empty(job: ExportJob, sink: FileSink) -> StagedFile:
@@ -197,12 +200,15 @@ def _filtered(rows: pl.LazyFrame, chosen: Filter) -> pl.LazyFrame:
     return rows if chosen.expression is None else rows.filter(chosen.expression)
 
 
-def _source(dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], read: tuple[str, ...]) -> Source:
+def _source(
+    dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], read: tuple[str, ...], budget: Budget
+) -> Source:
     types = {name: polars_type(declared.type) for name, declared in dataset.columns.items()}
     table = dataset.format in TABLE_FORMATS
     optional = frozenset(name for name, declared in dataset.columns.items() if declared.optional or table)
     form = "parquet" if table else dataset.format
-    return Source(form, access, files, types, optional, read or _cheapest(types), dataset.csv or CsvReading(), table)
+    reading = dataset.csv or CsvReading()
+    return Source(form, access, files, types, optional, read or _cheapest(types), reading, table, budget)
 
 
 def _cheapest(types: dict[str, pl.DataType]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from reconciler.datasets.names import partitions, without
 from reconciler.datasets.problems import named, problem
 from reconciler.datasets.text import parse
 from reconciler.datasets.wanted import Wanted
+from reconciler.export.budget import USUAL, Budget
 from reconciler.resources.dataset import CsvReading
 from reconciler.values.pin import PinnedFile
 
@@ -27,7 +28,8 @@ class Source:
     """What is read.
 
     `format`: of the files. `types`: all declared columns; `optional`: those that a file may lack; `read`: those that are needed, at
-    least one. `table`: the files are a table's, whose schema was checked; what an older one lacks is null.
+    least one. `table`: the files are a table's, whose schema was checked; what an older one lacks is null. `budget`: what reading
+    ahead may take.
     """
 
     format: str
@@ -38,6 +40,7 @@ class Source:
     read: tuple[str, ...]
     csv: CsvReading
     table: bool = False
+    budget: Budget = USUAL
 
 
 @dataclass(slots=True)

@@ -37,27 +37,28 @@ class Winners:
         return pl.col(ROW).map_batches(keep.gather, return_dtype=pl.Boolean, is_elementwise=True)
 
 
-def winners(frames: Iterator[pl.DataFrame], memory: int) -> Winners:
-    """The newest row of each key, the last one of equals. `memory`: bytes, beyond which it spills.
+def winners(frames: Iterator[pl.DataFrame], memory: int, threads: int | None = None) -> Winners:
+    """The newest row of each key, the last one of equals. `memory`: bytes, beyond which it spills; `threads`: None: one a processor.
 
     Frames have `a` and `b` (two hashes of the key, null where it has no value), `newest` (what orders rows; null: older
     than all) and the row's number.
     """
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-        database = spilling(Path(folder), memory)
+        database = spilling(Path(folder), memory, threads)
         try:
             return _winners(database, frames)
         finally:
             database.close()
 
 
-def spilling(folder: Path, memory: int) -> duckdb.DuckDBPyConnection:
+def spilling(folder: Path, memory: int, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A database in memory that spills into the folder (made for its owner alone) and reaches nothing else."""
     import duckdb
 
     database = duckdb.connect(
         config={
             "memory_limit": f"{memory}B",
+            **({} if threads is None else {"threads": str(threads)}),
             "temp_directory": str(folder),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",

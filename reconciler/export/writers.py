@@ -21,6 +21,8 @@ Frames = Callable[[Callable[[], int]], Iterator[pl.DataFrame]]
 """Given a function that says how many bytes are written, one file's frames."""
 
 ROW_GROUP = 122_880
+_LEVELS = {"gzip": 3, "zstd": 2}
+"""Of Parquet. Measured on prospects: gzip 3 takes two thirds of 6's time for 3 % more bytes, zstd 2 three quarters of 3's for 2 %."""
 _PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {
     "none": "uncompressed",
     "snappy": "snappy",
@@ -80,16 +82,19 @@ def _pipe(fmt: AnyFormat, sink: FileSink) -> Pipe:
         case ParquetFormat():
             return Pipe(sink)
         case JsonFormat():
-            return Pipe(sink, compressor(fmt.compression), ahead=True)
+            return Pipe(sink, compressor(fmt.compression, fmt.compression_level), ahead=True)
         case CsvFormat():
-            return Pipe(sink, compressor(fmt.compression), ENCODINGS[fmt.encoding], ahead=True)
+            return Pipe(sink, compressor(fmt.compression, fmt.compression_level), ENCODINGS[fmt.encoding], ahead=True)
         case _:
             assert_never(fmt)
 
 
 def _parquet(fmt: ParquetFormat, rows: pl.LazyFrame, pipe: Pipe) -> None:
     """One query for the file: row groups are encoded while the next are read."""
-    rows.sink_parquet(_file(pipe), compression=_PARQUET[fmt.compression], row_group_size=ROW_GROUP)
+    level = fmt.compression_level or _LEVELS.get(fmt.compression)
+    rows.sink_parquet(
+        _file(pipe), compression=_PARQUET[fmt.compression], compression_level=level, row_group_size=ROW_GROUP
+    )
 
 
 def _json(schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:

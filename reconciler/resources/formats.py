@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from reconciler.values.base import Value
 
 Char = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[ -~\t]$")]
+Level = Annotated[
+    int, Field(ge=1, le=19, description="gzip: 1 to 9. zstd: 1 to 19. Higher is slower and, as a rule, smaller.")
+]
+_HIGHEST = {"gzip": 9, "zstd": 19}
+
+
+class _Compressed(Protocol):
+    @property
+    def compression(self) -> str: ...
+
+    @property
+    def compression_level(self) -> int | None: ...
+
+
+_Form = TypeVar("_Form", bound=_Compressed)
+
+
+def _of_compression(form: _Form) -> _Form:
+    if form.compression_level is not None and form.compression_level > _HIGHEST.get(form.compression, 0):
+        has = _HIGHEST.get(form.compression)
+        said = f"has levels 1 to {has}" if has else "has no levels"
+        raise ValueError(f"compressionLevel {form.compression_level} can't be: compression {form.compression} {said}")
+    return form
 
 
 class ParquetFormat(Value):
@@ -16,6 +39,9 @@ class ParquetFormat(Value):
 
     type: Literal["parquet"]
     compression: Literal["none", "snappy", "gzip", "zstd"] = "gzip"
+    compression_level: Level | None = None
+
+    _levels = model_validator(mode="after")(_of_compression)
 
 
 class JsonFormat(Value):
@@ -23,6 +49,9 @@ class JsonFormat(Value):
 
     type: Literal["json"]
     compression: Literal["none", "gzip", "zstd"] = "gzip"
+    compression_level: Level | None = None
+
+    _levels = model_validator(mode="after")(_of_compression)
 
 
 class CsvFormat(Value):
@@ -30,6 +59,7 @@ class CsvFormat(Value):
 
     type: Literal["csv"]
     compression: Literal["none", "gzip"] = "gzip"
+    compression_level: Level | None = None
     delimiter: Char = ","
     quote: Char = '"'
     escape: Char | None = None
@@ -39,6 +69,8 @@ class CsvFormat(Value):
     encoding: Literal["utf-8", "utf-8-bom", "utf-16le", "iso-8859-1", "windows-1252"] = "utf-8"
     line_ending: Literal["lf", "crlf"] = "lf"
     formulas: Literal["neutralise", "raw"] = "neutralise"
+
+    _levels = model_validator(mode="after")(_of_compression)
 
     @model_validator(mode="after")
     def _told_apart(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -57,10 +57,33 @@ class RemovalGuard(Value):
     max_share: Annotated[str, Field(pattern=r"^(100|[0-9]{1,2})%$", description="Of all applied flows.")] = "25%"
 
 
+class EngineSpec(Value):
+    """What one process may take while it exports."""
+
+    memory: Annotated[
+        str,
+        Field(
+            pattern=r"^([1-9][0-9]{0,3}GiB|(25[6-9]|2[6-9][0-9]|[3-9][0-9]{2}|[1-9][0-9]{3,6})MiB)$",
+            description="What exports plan with: at least 256MiB. More reads further ahead and spills later.",
+        ),
+    ] = "1GiB"
+    threads: Annotated[
+        Annotated[int, Field(ge=1, le=1024)] | Literal["auto"],
+        Field(description="Of each library that computes. auto: one for each processor."),
+    ] = "auto"
+
+    @property
+    def bytes(self) -> int:
+        """`memory` as a number."""
+        number, unit = int(self.memory[:-3]), self.memory[-3:]
+        return number * (2**30 if unit == "GiB" else 2**20)
+
+
 class ProjectSpec(Value):
     """`include`/`exclude`: globs relative to the project; by default every YAML file outside dot-folders and `environments/`."""
 
     ledger: LedgerSpec = LedgerSpec()
+    engine: EngineSpec = EngineSpec()
     include: tuple[Glob, ...] | None = None
     exclude: tuple[Glob, ...] = ()
     removals: RemovalGuard = RemovalGuard()

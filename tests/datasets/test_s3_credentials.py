@@ -16,6 +16,7 @@ import pytest
 from reconciler.accounts.aws import AwsSession
 from reconciler.accounts.secrets import SecretSource
 from reconciler.datasets.s3 import S3Files
+from reconciler.export.budget import Budget
 from reconciler.export.job import ExportJob
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.resources.account import AwsAccountSpec
@@ -92,7 +93,7 @@ def test_many_parquet_files(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("reconciler.export.parquet_rows._PART", 1)
+    monkeypatch.setattr(Budget, "part", 1)
     for part in range(10):
         write_parquet(prospects(20, first=20 * part + 1), tmp_path / "data" / f"{part}.parquet")
     session, used = short_lived
@@ -106,7 +107,7 @@ def test_one_parquet_file_page_by_page(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("reconciler.datasets.parquet.LARGE_GROUP", 1)
+    monkeypatch.setattr(Budget, "group", 1)
     put(tmp_path / "data", "a.parquet", id=pa.array(range(1_500_000)), other=pa.array(range(1_500_000)))
     session, used = short_lived
     spec = dataset("parquet", {"id": "long", "other": "long"})

@@ -197,3 +197,13 @@ def test_an_error_while_opening_the_second_file(lake: Path, tmp_path: Path) -> N
             lambda _: None,
             lambda: False,
         )
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_parquet_files_level_is_what_is_declared(lake: Path, tmp_path: Path, compression: str) -> None:
+    sizes = []
+    for level in (1, 9):
+        fmt = ParquetFormat.model_validate({"type": "parquet", "compression": compression, "compressionLevel": level})
+        done = export(lake / "parquet", tmp_path / str(level), dataset(), fmt)
+        sizes.append(done.result.files[0].size)
+    assert sizes[1] < sizes[0]

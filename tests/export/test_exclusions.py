@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from reconciler.datasets.local import LocalFiles
 from reconciler.errors import SourceError
-from reconciler.export import lists, winners
+from reconciler.export import winners
+from reconciler.export.budget import Budget
 from reconciler.export.job import SuppressionList
 from reconciler.export.keys import ROW
 from reconciler.resources.dataset import DatasetSpec
@@ -122,7 +123,7 @@ def test_an_empty_list_holds_nobody_back(tmp_path: Path) -> None:
 
 
 def test_a_list_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lists, "MAX_VALUES", 2)
+    monkeypatch.setattr(Budget, "values", 2)
     put(tmp_path / "lake", [person(0)])
     with pytest.raises(SourceError) as caught:
         export(tmp_path / "lake", tmp_path / "out", declared(), **suppression(tmp_path / "list", ["a", "b", "c"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -107,3 +108,22 @@ def test_giving_up_stops_the_thread_and_writes_no_more() -> None:
     assert threading.active_count() == before
     pipe.refuse()
     assert len(sink.pieces) == written
+
+
+@pytest.mark.parametrize(("kind", "levels"), [("gzip", range(1, 10)), ("zstd", range(1, 20, 6))])
+def test_every_level_reads_the_same_and_makes_a_difference(kind: str, levels: range) -> None:
+    words = [hashlib.sha256(b"%d" % at).hexdigest().encode() for at in range(5_000)]
+    text = b"".join(b'{"id":"%b","same":"%b"}\n' % (word, words[at * at % 997]) for at, word in enumerate(words))
+    sizes = []
+    for level in levels:
+        made = compressor(kind, level)
+        assert made is not None
+        packed = made.compress(text) + made.flush()
+        unpacked = (
+            gzip.decompress(packed)
+            if kind == "gzip"
+            else zstandard.ZstdDecompressor().decompressobj().decompress(packed)
+        )
+        assert unpacked == text
+        sizes.append(len(packed))
+    assert len(set(sizes)) > 2, "a level that changes nothing is none"

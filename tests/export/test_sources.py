@@ -15,6 +15,7 @@ import pytest
 from reconciler.datasets import parquet as parquet_reading
 from reconciler.datasets.local import LocalFiles
 from reconciler.errors import SourceError
+from reconciler.export.budget import Budget
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.resources.formats import CsvFormat, Format, JsonFormat, ParquetFormat
 from reconciler.samples.files import write_csv, write_json, write_parquet
@@ -189,7 +190,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, lake: Path) -> Non
 def test_large_row_groups_are_read_page_by_page(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: list[str]
 ) -> None:
-    monkeypatch.setattr(parquet_reading, "LARGE_GROUP", 1)
+    monkeypatch.setattr(Budget, "group", 1)
     monkeypatch.setattr(parquet_reading, "_BATCH", 77)
     done = export(lake / "parquet", tmp_path, dataset(), columns=columns, where="country = 'US'")
     assert rows_of(done.paths) == [{name: row[name] for name in columns} for row in ROWS if row["country"] == "US"]

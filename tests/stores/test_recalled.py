@@ -14,7 +14,7 @@ from reconciler.config.project import LedgerPlace
 from reconciler.ledger import keys
 from reconciler.ledger.records import FlowHead, ProjectRecord
 from reconciler.ledger.store import Store
-from reconciler.resources.project import LedgerSpec
+from reconciler.resources.project import EngineSpec, LedgerSpec
 from reconciler.stores.ledger import Ledger
 from reconciler.stores.s3 import S3Store
 from reconciler.stores.s3_objects import S3Place
@@ -127,5 +127,5 @@ def test_of_which_ledgers_anything_is_kept(
 ) -> None:
     monkeypatch.setenv("RECONCILER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    place = LedgerPlace("p", None, LedgerSpec.model_validate(spec), None)
+    place = LedgerPlace("p", None, LedgerSpec.model_validate(spec), None, EngineSpec())
     assert (Wiring(tmp_path, place).ledger()._cache.folder is not None) == kept

@@ -1,0 +1,52 @@
+"""How much memory and how many threads exports may take, and how that is shared out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+_SHARES = 64
+"""The parts below are so many of 64; a quarter is left to the interpreter and to what libraries take for themselves."""
+_VALUE = 8
+"""Bytes of a suppressed value in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`memory`: bytes that exports plan with. `threads`: at most, in each library; None: as many as there are processors."""
+
+    memory: int = 2**30
+    threads: int | None = None
+
+    @property
+    def part(self) -> int:
+        """Bytes that one query reads, about."""
+        return self.memory * 3 // _SHARES
+
+    @property
+    def ahead(self) -> int:
+        """Bytes that are read ahead of what is written."""
+        return self.memory * 12 // _SHARES
+
+    @property
+    def group(self) -> int:
+        """Bytes beyond which a row group isn't decoded at once but page by page."""
+        return self.memory * 12 // _SHARES
+
+    @property
+    def keys(self) -> int:
+        """Bytes for comparing keys, before it spills."""
+        return self.memory * 16 // _SHARES
+
+    @property
+    def values(self) -> int:
+        """Values of a suppression's column: more would leave no room for the export."""
+        return self.memory * 24 // _SHARES // _VALUE
+
+    @property
+    def workers(self) -> int:
+        """Threads that read, or encode, at once."""
+        return min(4, self.threads or os.cpu_count() or 1)
+
+
+USUAL = Budget()
