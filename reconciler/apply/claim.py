@@ -91,8 +91,8 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
 
 
 def _dated(listing: Listing, dataset: DatasetSpec) -> Listing:
-    """With the files' times in the pin, where rows expire."""
-    if dataset.expiry is None:
+    """With the files' times in the pin, where rows expire and files may vanish for it."""
+    if dataset.expiry is None or listing.history is not None:
         return listing
     files = tuple(each.model_copy(update={"modified": listing.modified[each.path]}) for each in listing.pin.files)
     return replace(listing, pin=listing.pin.model_copy(update={"files": files}))

@@ -45,14 +45,24 @@ def _none() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbered:
+    """How files know a column whatever its name was then: by `number`. `names`: in files without numbers. `inside`: fields of structs."""
+
+    number: int
+    names: tuple[str, ...] = ()
+    inside: Mapping[str, Numbered] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """How an engine reads the files: `uri(path)` gives absolute paths or `s3://` URIs.
 
-    Holds secrets: never logged, never serialised.
+    Holds secrets: never logged, never serialised. `columns`: of Apache Iceberg, where names in files don't count; None: names do.
     """
 
     root: str
     settings: Callable[[], Mapping[str, str]] = field(default=_none, repr=False)
+    columns: Mapping[str, Numbered] | None = None
 
     @property
     def s3(self) -> Mapping[str, str]:

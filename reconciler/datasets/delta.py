@@ -101,7 +101,7 @@ class DeltaFiles:
         for batch in _batches(table.get_add_actions()):
             kept = ["path", "size_bytes", "modification_time", *(["partition"] if names else [])]
             for row in batch.select(kept).to_pylist():
-                values = {name: as_text(location, name, row["partition"][name]) for name in names}
+                values = tuple((name, as_text(location, name, row["partition"][name])) for name in names)
                 path = inside(location, unquote(row["path"]))
                 file = PinnedFile(path=path, size=row["size_bytes"], version="", partitions=values)
                 found.append((moment(row["modification_time"]), path, file))

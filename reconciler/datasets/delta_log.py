@@ -127,9 +127,8 @@ def parse(location: str, version: int, text: bytes) -> Commit:
 def _added(location: str, add: dict[str, Any]) -> PinnedFile:
     if add.get("deletionVector"):
         raise deletion_vectors(location)
-    values = {
-        str(name): str(value) if value not in (None, "") else None for name, value in add["partitionValues"].items()
-    }
+    given = add["partitionValues"].items()
+    values = tuple((str(name), str(value) if value not in (None, "") else None) for name, value in given)
     path = inside(location, unquote(str(add["path"])))
     return PinnedFile(path=path, size=int(add["size"]), version="", partitions=values)
 

@@ -29,6 +29,12 @@ def open_dataset(spec: DatasetSpec, *, root: Path, session: Callable[[], AwsSess
             from reconciler.datasets.delta import DeltaFiles
 
             return DeltaFiles(open_files(spec.location, "parquet", _AT_ONCE, root=root, session=session), spec.columns)
+        case "iceberg":
+            from reconciler.datasets.iceberg import IcebergFiles
+
+            return IcebergFiles(
+                open_files(spec.location, "parquet", _AT_ONCE, root=root, session=session), spec.columns
+            )
         case "parquet" | "csv" | "json":
             settle = duration(spec.incremental.settle)
             return open_files(spec.location, spec.format, settle, root=root, session=session)

@@ -12,6 +12,7 @@ import polars as pl
 
 from reconciler.datasets.base import Access
 from reconciler.datasets.fit import Step, Unfit, fit
+from reconciler.datasets.numbered import names_in
 from reconciler.datasets.problems import named, problem
 from reconciler.datasets.s3_input import S3Input, s3_filesystem
 from reconciler.datasets.streams import S3_SCHEME
@@ -32,15 +33,22 @@ _BATCH = 65_536
 class Footer:
     """What a file's end says.
 
-    `types`: its top-level columns. `groups`: of each row group, the rows, and about how many bytes the columns to read
-    take in memory. `limit`: bytes beyond which one is large.
+    `types`: its top-level columns, by the dataset's names. `groups`: of each row group, the rows, and about how many bytes the
+    columns to read take in memory. `names`: in the file, of the columns whose name there is another. `there`: all of its columns.
+    `limit`: bytes beyond which a row group is large.
     """
 
     file: PinnedFile
     rows: int
     types: Mapping[str, pa.DataType]
     groups: tuple[tuple[int, int], ...]
+    names: Mapping[str, str]
+    there: Mapping[str, pa.DataType]
     limit: int = LARGE_GROUP
+
+    def written(self, name: str) -> str:
+        """A column's name in the file."""
+        return self.names.get(name, name)
 
     @property
     def size(self) -> int:
@@ -131,7 +139,13 @@ def _footer(access: Access, read: frozenset[str], limit: int, file: PinnedFile) 
         if field.name in types:
             raise problem("F108", f"{named(file.path)} has the column {field.name!r} twice.")
         types[field.name] = field.type
-    return Footer(file, metadata.num_rows, types, _groups(metadata, types, read, limit), limit)
+    if access.columns is None:
+        return Footer(file, metadata.num_rows, types, _groups(metadata, types, read, limit), {}, types, limit)
+    written = names_in(schema, access.columns, named(file.path))
+    groups = _groups(metadata, types, frozenset(written[name] for name in read if name in written), limit)
+    other = {name: here for name, here in written.items() if here != name}
+    named_so = {name: types[here] for name, here in written.items()}
+    return Footer(file, metadata.num_rows, named_so, groups, other, types, limit)
 
 
 def _groups(
@@ -173,6 +187,11 @@ def statistics_of(access: Access, file: PinnedFile, name: str) -> tuple[bool, ob
     Raises `SourceError` F104, F105, F116.
     """
     metadata = _metadata(access, file)
+    if access.columns is not None:
+        written = names_in(metadata.schema.to_arrow_schema(), access.columns, named(file.path))
+        if name not in written:
+            return True, None
+        name = written[name]
     index = metadata.schema.to_arrow_schema().get_all_field_indices(name)
     leaves = [at for at in range(metadata.num_columns) if metadata.schema.column(at).path == name]
     if len(index) != 1 or len(leaves) != 1:

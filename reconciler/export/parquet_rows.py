@@ -80,7 +80,7 @@ def _parts(source: Source) -> Iterator[_Part]:
     size, most = 0, source.budget.part
     for entry in check_parquet(source):
         footer = entry[0]
-        alike = not small or (small[0][0].types == footer.types and small[0][1] == entry[1])
+        alike = not small or (_same(small[0][0], footer) and small[0][1] == entry[1])
         if small and (not alike or size + footer.size > most or len(small) >= _FILES):
             yield _whole(small, size)
             small, size = [], 0
@@ -91,6 +91,10 @@ def _parts(source: Source) -> Iterator[_Part]:
             size += footer.size
     if small:
         yield _whole(small, size)
+
+
+def _same(one: Footer, other: Footer) -> bool:
+    return one.types == other.types and one.names == other.names and one.there == other.there
 
 
 def _numbered(parts: Iterable[_Part]) -> Iterator[_Part]:
@@ -155,9 +159,9 @@ def _scan(source: Source, entries: tuple[_Entry, ...]) -> pl.LazyFrame:
 
 def _large(source: Source, part: _Part, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
     entry = footer, given = part.entries[0]
-    inside = [name for name in source.read if name in footer.types and name not in dict(given)]
+    inside = [footer.written(name) for name in source.read if name in footer.types and name not in dict(given)]
     before, first = counts.size, part.first
-    for frame in large_batches(source.access, footer.file, inside or list(footer.types)[:1]):
+    for frame in large_batches(source.access, footer.file, inside or [*footer.there][:1]):
         counts.rows += frame.height
         counts.size += footer.file.size * frame.height // footer.rows
         yield choose(_as_declared(source, entry, frame.lazy()), first).collect()
@@ -170,13 +174,14 @@ def _as_declared(source: Source, entry: _Entry, scan: pl.LazyFrame) -> pl.LazyFr
     footer, given = entry
     inside = {name: source.types[name] for name in source.read if name not in dict(given)}
     made = steps(footer, inside, source.optional, lacking=source.table)
-    columns = {name: (step(column(name)) if step else column(name)).alias(name) for name, step in made.items()}
+    found = {name: column(footer.written(name)) for name in made}
+    columns = {name: (step(found[name]) if step else found[name]).alias(name) for name, step in made.items()}
     fixed = {value.meta.output_name(): value for value in constants(source, footer.file, given)}
     absent = {name: pl.lit(None, dtype=source.types[name]).alias(name) for name in inside if name not in made}
     if columns:
         return scan.select((columns | absent | fixed)[name] for name in source.read)
     # Literals alone would be one row, however many the file has.
-    height = column(next(iter(footer.types))).is_null()
+    height = column(next(iter(footer.there))).is_null()
     return scan.select(
         pl.when(height).then(value).otherwise(value).alias(name) for name, value in (absent | fixed).items()
     ).select(column(name) for name in source.read)

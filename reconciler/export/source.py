@@ -87,7 +87,7 @@ def _wanted(source: Source, given: Mapping[str, str | None]) -> Wanted:
 
 
 def supplied(source: Source, file: PinnedFile) -> Mapping[str, str | None]:
-    given = partitions(file.path) if file.partitions is None else file.partitions
+    given = partitions(file.path) if file.partitions is None else dict(file.partitions)
     return {name: value for name, value in given.items() if name in source.types}
 
 

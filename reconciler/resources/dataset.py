@@ -39,7 +39,7 @@ Location = Annotated[
         }
     ),
 ]
-TABLE_FORMATS = ("delta",)
+TABLE_FORMATS = ("delta", "iceberg")
 """Formats that are tables: Parquet files, and metadata that says which of them count."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -108,7 +108,7 @@ class DatasetSpec(Value):
     """
 
     location: Location
-    format: Literal["parquet", "csv", "json", "delta"]
+    format: Literal["parquet", "csv", "json", "delta", "iceberg"]
     account: Name | None = None
     columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1, max_length=10_000)]
     csv: CsvReading | None = None

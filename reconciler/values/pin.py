@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from reconciler.values.base import Value
 from reconciler.values.slot import Instant
@@ -18,14 +20,14 @@ class PinnedFile(Value):
     """One file. `path` is relative to the dataset's location (POSIX), `size` in bytes, `version` opaque (`mtime_ns-inode` or ETag).
 
     `modified`: kept where the dataset's rows expire, to tell later whether a file that is gone held any that hadn't.
-    `partitions`: what a table's metadata says of the file's columns, as text; None where the path says it.
+    `partitions`: columns and their values, as text, by a table's metadata; None where the path says them.
     """
 
     path: str
     size: int
     version: str
     modified: Instant | None = None
-    partitions: dict[str, str | None] | None = None
+    partitions: tuple[tuple[str, str | None], ...] | None = None
 
     def same(self, other: PinnedFile | None) -> bool:
         """Whether the other is this very content at this very path."""
@@ -43,7 +45,18 @@ class DeltaState(Value):
         return f"version {self.version}"
 
 
-TableState = DeltaState
+class IcebergState(Value):
+    """A snapshot of an Apache Iceberg table. `id`: the table's own; `snapshot`: its number (64 bits), None: there was none yet."""
+
+    format: Literal["iceberg"] = "iceberg"
+    id: str
+    snapshot: str | None = None
+
+    def __str__(self) -> str:
+        return f"snapshot {self.snapshot or 'none'}"
+
+
+TableState = Annotated[DeltaState | IcebergState, Field(discriminator="format")]
 
 
 class Pin(Value):

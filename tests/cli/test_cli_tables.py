@@ -10,6 +10,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from tests.cli.support import Outcome, Reconcile
+from tests.datasets.lakes import local_lake
 
 PROJECT = """
 apiVersion: reconciler/v1
@@ -116,6 +117,52 @@ def test_nights_over_a_delta_table(nights: Nights) -> None:
     assert "H111" in again.err, "vacuumed: another run's rows would leave"
     again = nights("export", "box/audience/german", "--again", "2126-12-05T02:00Z", "--at", "2126-12-07T12:00Z")
     assert again.code == 0, again.err
+
+
+def test_nights_over_an_iceberg_table(tmp_path: Path, reconcile: Reconcile) -> None:
+    text = PROJECT.replace("lake/people", "lake/crm/people").replace("format: delta", "format: iceberg")
+    nights = Nights(tmp_path, reconcile, text)
+    lake = local_lake(tmp_path / "lake", pa.schema([("id", pa.string()), ("country", pa.string())]))
+
+    def append(german: str, column: str = "id") -> None:
+        lake.table.append(pa.table({column: list(german), "country": ["DE"] * len(german)}))
+        lake.hint()
+
+    append("ab")
+    assert nights.apply().code == 0
+    assert nights.night() == "ab"
+    append("c")
+    append("d")
+    lake.compact()
+    assert nights.night() == "cd"
+    lake.compact()
+    assert nights.night() == "", "a compaction brings nobody"
+    with lake.table.update_schema() as update:
+        update.rename_column("id", "key")
+    append("e", "key")
+    assert "F106" in nights.night(), "the declared column isn't there by that name any more"
+    (tmp_path / "project.yaml").write_text(
+        text.replace("{id: {type", "{key: {type").replace("columns: [id]", "columns: [{column: key, as: id}]")
+    )
+    assert nights("apply", "--yes", "--no-exports", "--at", "2126-12-05T12:00Z").code == 0
+    assert nights.night() == "e"
+    assert re.search(r"snapshot \d+ of lake/crm/people done with", nights("status", "box/audience/german").out)
+    lake.table.delete("key = 'a'")
+    lake.hint()
+    append("f", "key")
+    assert "F132" in nights.night()
+    assert nights("export", "box/audience/german", "--full", "--at", "2126-12-07T12:00Z").code == 0
+    assert nights.sent("212612071200") == "bcdef", "read by number: older files call the column id"
+    append("g", "key")
+    assert nights.night() == "g"
+    again = nights("export", "box/audience/german", "--again", "2126-12-08T02:00Z", "--at", "2126-12-08T12:00Z")
+    assert again.code == 0, again.err
+    append("h", "key")
+    append("i", "key")
+    old = [each.snapshot_id for each in lake.table.metadata.snapshots[:-1]]
+    lake.table.maintenance.expire_snapshots().by_ids(old).commit()
+    lake.hint()
+    assert "F133" in nights.night()
 
 
 def test_a_backfill_of_nothing_and_the_size_of_an_audience(nights: Nights, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,24 +11,13 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from reconciler.datasets.base import Files, History
 from reconciler.datasets.delta_log import parse
 from reconciler.datasets.local import LocalFiles
 from reconciler.datasets.open import open_dataset
 from reconciler.errors import MissingExtra, SourceError
-from reconciler.export.job import ExportJob
-from reconciler.export.polars_engine import PolarsEngine
-from reconciler.resources.dataset import DatasetSpec
-from reconciler.resources.effective import ExportColumn
-from reconciler.resources.formats import Files as Output
-from reconciler.resources.formats import ParquetFormat
-from reconciler.values.pin import PinnedFile
+from tests.datasets.lakes import NOW, history, ids, opened, read, spec
 from tests.datasets.test_s3_files import session
-from tests.export.support import FileSink, rows_of
 from tests.servers.s3 import S3Server
-
-NOW = datetime(2100, 1, 1, tzinfo=UTC)
-COLUMNS = {"id": "string", "n": "long", "day": "date"}
 
 
 def append(table: str | Path, ids: str, day: str | None = "2026-12-01", options: Any = None, **more: Any) -> None:
@@ -43,55 +31,13 @@ def append(table: str | Path, ids: str, day: str | None = "2026-12-01", options:
     write_deltalake(str(table), data, storage_options=options, **more)
 
 
-def spec(location: str | Path, columns: dict[str, str] | None = None, **more: Any) -> DatasetSpec:
-    declared = {name: {"type": kind} for name, kind in (columns or COLUMNS).items()}
-    return DatasetSpec.model_validate({"location": str(location), "format": "delta", "columns": declared, **more})
-
-
-def opened(location: str | Path, columns: dict[str, str] | None = None) -> Files:
-    return open_dataset(spec(location, columns), root=Path("/"), session=lambda: pytest.fail("no account"))
-
-
-def history(files: Files) -> History:
-    found = files.listing(NOW).history
-    assert found is not None
-    return found
-
-
-def read(
-    files: Files, pinned: Sequence[PinnedFile], out: Path, columns: dict[str, str] | None = None
-) -> list[dict[str, Any]]:
-    """The rows of some data files, through the engine."""
-    declared = columns or COLUMNS
-    job = ExportJob(
-        dataset=spec("t", declared),
-        files=tuple(pinned),
-        where=None,
-        columns=tuple(ExportColumn(column=name, name=name, type=kind) for name, kind in declared.items()),
-        format=ParquetFormat(type="parquet"),
-        output=Output(),
-    )
-    paths: list[Path] = []
-
-    def open_file(part: int) -> FileSink:
-        paths.append(out / f"{part}.parquet")
-        return FileSink(paths[-1])
-
-    PolarsEngine().export(job, files.access(), open_file, lambda _: None, lambda: False)
-    return rows_of(paths)
-
-
-def ids(rows: list[dict[str, Any]]) -> str:
-    return "".join(row["id"] for row in rows)
-
-
 def test_a_version_is_pinned_and_only_its_files_are_read(tmp_path: Path) -> None:
     table = tmp_path / "t"
     append(table, "ab")
     append(table, "cd", day=None)
     append(table, "xyz", mode="overwrite")
     append(table, "e")
-    files = opened(table)
+    files = opened("delta", table)
     listing = files.listing(NOW)
     assert listing.pin.table is not None
     assert (listing.pin.table.version, listing.pin.table.id) == (3, DeltaTable(str(table)).metadata().id)
@@ -99,7 +45,7 @@ def test_a_version_is_pinned_and_only_its_files_are_read(tmp_path: Path) -> None
     assert ids(rows) == "xyze", "overwritten files are still in the folder"
     assert rows[0]["day"].isoformat() == "2026-12-01", "the partition column isn't in the files"
     assert files.changed(listing.pin.files) == ()
-    assert opened(table).listing(NOW).pin.digest() == listing.pin.digest()
+    assert opened("delta", table).listing(NOW).pin.digest() == listing.pin.digest()
     (table / listing.pin.files[0].path).unlink()
     assert files.changed(listing.pin.files) == (listing.pin.files[0].path,)
 
@@ -117,7 +63,7 @@ def test_partition_values_come_from_the_log(tmp_path: Path) -> None:
     odd = ["x y/ü%=+", "", None, "__HIVE_DEFAULT_PARTITION__ "]
     write_deltalake(str(table), pa.table({"id": list("abcd"), "where": odd}), partition_by=["where"])
     columns = {"id": "string", "where": "string"}
-    files = opened(table, columns)
+    files = opened("delta", table, columns)
     whole = {row["id"]: row["where"] for row in read(files, files.listing(NOW).pin.files, tmp_path / "a", columns)}
     added = {
         row["id"]: row["where"]
@@ -130,7 +76,7 @@ def test_partition_values_come_from_the_log(tmp_path: Path) -> None:
 def test_increments_are_what_was_appended(tmp_path: Path) -> None:
     table = tmp_path / "t"
     append(table, "ab")
-    files = opened(table)
+    files = opened("delta", table)
     first = files.listing(NOW).pin
     assert first.table is not None
     assert history(files).added(first.table) == ()
@@ -148,7 +94,7 @@ def test_taking_rows_away_is_an_error(tmp_path: Path, how: str) -> None:
     table = tmp_path / "t"
     append(table, "ab")
     append(table, "cd")
-    files = opened(table)
+    files = opened("delta", table)
     before = files.listing(NOW).pin.table
     assert before is not None
     delta = DeltaTable(str(table))
@@ -182,7 +128,7 @@ def test_a_limited_backfill_goes_by_versions_and_not_by_when_files_were_written(
     limit = datetime.now(UTC)
     DeltaTable(str(table)).optimize.compact()
     append(table, "d")
-    files = opened(table)
+    files = opened("delta", table)
     assert ids(read(files, history(files).added(limit), tmp_path / "a")) == "d"
     assert ids(read(files, history(files).added(limit - timedelta(days=1)), tmp_path / "b")) == "abcd"
     last = history(files).changed_at()
@@ -195,7 +141,7 @@ def test_a_limited_backfill_goes_by_versions_and_not_by_when_files_were_written(
 def test_history_that_is_gone(tmp_path: Path) -> None:
     table = tmp_path / "t"
     append(table, "ab")
-    files = opened(table)
+    files = opened("delta", table)
     first = files.listing(NOW).pin
     assert first.table is not None
     append(table, "c")
@@ -222,13 +168,13 @@ def test_a_table_that_was_made_anew_is_another(tmp_path: Path) -> None:
     append(tmp_path / "a", "ab")
     append(tmp_path / "b", "cd")
     append(tmp_path / "b", "e")
-    old = opened(tmp_path / "a").listing(NOW).pin.table
-    new = opened(tmp_path / "b").listing(NOW).pin.table
+    old = opened("delta", tmp_path / "a").listing(NOW).pin.table
+    new = opened("delta", tmp_path / "b").listing(NOW).pin.table
     assert old is not None
     assert new is not None
     for since in (old, new.model_copy(update={"version": 9})):
         with pytest.raises(SourceError) as error:
-            history(opened(tmp_path / "b")).added(since)
+            history(opened("delta", tmp_path / "b")).added(since)
         assert error.value.code == "F134"
 
 
@@ -238,13 +184,13 @@ def test_the_schema_of_the_pinned_version_counts(tmp_path: Path) -> None:
     append(table, "b", extra={"score": 0.5, "about": {"x": 1}}, schema_mode="merge")
     append(table, "c", extra={"score": 0.7, "about": {"x": 1, "y": "new"}}, schema_mode="merge")
     columns = {"id": "string", "score": "double", "about": "struct<x: long, y: string>"}
-    files = opened(table, columns)
+    files = opened("delta", table, columns)
     rows = sorted(read(files, files.listing(NOW).pin.files, tmp_path / "out", columns), key=lambda row: row["id"])
     assert [row["score"] for row in rows] == [None, 0.5, 0.7]
     assert [row["about"] for row in rows] == [None, {"x": 1, "y": None}, {"x": 1, "y": "new"}]
     for wrong, code in ({"nope": "string"}, "F106"), ({"score": "int"}, "F107"), ({"about": "struct<z: int>"}, "F106"):
         with pytest.raises(SourceError) as error:
-            opened(table, wrong).listing(NOW)
+            opened("delta", table, wrong).listing(NOW)
         assert error.value.code == code
 
 
@@ -269,7 +215,7 @@ VECTOR = {
 def test_deletion_vectors_are_refused(tmp_path: Path) -> None:
     table = tmp_path / "t"
     append(table, "ab")
-    files = opened(table)
+    files = opened("delta", table)
     append(table, "cd")
     _rewritten(table, 1, lambda action: action.get("add", {}).update(deletionVector=VECTOR))
     with pytest.raises(SourceError) as error:
@@ -315,7 +261,7 @@ def test_mapped_columns_and_unknown_features_are_refused(tmp_path: Path) -> None
 
         _rewritten(tmp_path / name, 0, change)
         with pytest.raises(SourceError) as error:
-            opened(tmp_path / name).listing(NOW)
+            opened("delta", tmp_path / name).listing(NOW)
         assert error.value.code == ("F131" if name == "mapped" else "F105")
         assert "maps its columns" in error.value.detail or "newer features" in error.value.detail
 
@@ -325,7 +271,7 @@ def test_files_outside_of_the_folder_are_refused(tmp_path: Path, path: str) -> N
     append(tmp_path / "t", "ab")
     _rewritten(tmp_path / "t", 0, lambda action: action.get("add", {}).update(path=path))
     with pytest.raises(SourceError) as error:
-        opened(tmp_path / "t").listing(NOW)
+        opened("delta", tmp_path / "t").listing(NOW)
     assert error.value.code == "F131"
 
 
@@ -333,18 +279,18 @@ def test_what_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "empty").mkdir()
     for location in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(SourceError) as error:
-            opened(location).listing(NOW)
+            opened("delta", location).listing(NOW)
         assert error.value.code == "F101"
     append(tmp_path / "t", "ab")
     append(tmp_path / "t", "cd")
     (tmp_path / "t/_delta_log/00000000000000000001.json").write_text('{"add": "SECRET-VALUE')
     with pytest.raises(SourceError) as error:
-        opened(tmp_path / "t").listing(NOW)
+        opened("delta", tmp_path / "t").listing(NOW)
     assert error.value.code == "F105"
     assert "SECRET" not in error.value.detail
     monkeypatch.setitem(__import__("sys").modules, "deltalake", None)
     with pytest.raises(MissingExtra, match=r"reconciler\[delta\]"):
-        opened(tmp_path / "t").listing(NOW)
+        opened("delta", tmp_path / "t").listing(NOW)
 
 
 def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
@@ -358,7 +304,7 @@ def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
     }
     url = f"s3://{bucket}/crm/people"
     append(url, "ab", options=options)
-    files = open_dataset(spec(url, account="lake"), root=tmp_path, session=lambda: session(seaweed_server))
+    files = open_dataset(spec("delta", url, account="lake"), root=tmp_path, session=lambda: session(seaweed_server))
     first = files.listing(NOW).pin
     append(url, "c", day="2026-12-02", options=options)
     DeltaTable(url, storage_options=options).optimize.compact()
@@ -366,7 +312,7 @@ def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
     assert first.table is not None
     assert ids(read(files, history(files).added(first.table), tmp_path / "a")) == "cd"
     with pytest.raises(SourceError, match="format: delta") as error:
-        plain = spec(url).model_copy(update={"format": "parquet"})
+        plain = spec("delta", url).model_copy(update={"format": "parquet"})
         open_dataset(plain, root=tmp_path, session=lambda: session(seaweed_server)).listing(NOW)
     assert error.value.code == "F135"
     whole = files.listing(NOW).pin.files
@@ -376,7 +322,7 @@ def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
     assert files.changed(whole) == (whole[0].path,)
     for location, secret, code in ((f"s3://{bucket}/none", None, "F101"), (url, "wrong" * 8, "F104")):
         wrong = open_dataset(
-            spec(location), root=tmp_path, session=lambda secret=secret: session(seaweed_server, secret)
+            spec("delta", location), root=tmp_path, session=lambda secret=secret: session(seaweed_server, secret)
         )
         with pytest.raises(SourceError) as error:
             wrong.listing(NOW)
