@@ -255,7 +255,7 @@ class Project:
         checked = check(plan, wiring.place, actual, now, desired if isinstance(plan, SavedPlan) else None)
         done = Performed(())
         if checked.changes:
-            not_behind(actual, now)
+            not_behind(actual, now, asked=at is not None)
             done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports)
         unfinished = owed(actual, checked.project)
         if unfinished:
@@ -343,7 +343,7 @@ class Project:
         actual = _made(ledger)
         of_environment(actual, self.environment)
         now = acting_at(at, simulated=actual.project is not None and actual.project.simulated)
-        not_behind(actual, now)
+        not_behind(actual, now, asked=at is not None)
         return actual, now
 
     def _actual(self, desired: Desired, look_at: tuple[str, ...] | None) -> Actual:

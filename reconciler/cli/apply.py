@@ -81,12 +81,13 @@ def command(
     if found.changes:
         _agree(yes, reviewed=saved is not None)
     with working(here, environment, "apply") as hooks:
-        done = project.apply(saved or found, at=now, exports=not no_exports, desired=desired, hooks=hooks)
+        done = project.apply(saved or found, at=when, exports=not no_exports, desired=desired, hooks=hooks)
     if done.results:
         here.console.out(totals(done.results))
     if done.made and spec.url.startswith("file://") and os.environ.get("CI"):
         here.console.say(
-            "A new ledger was made in this checkout. Unless it is kept, the next run exports everything again.",
+            f"{style_for(sys.stderr)('Warning:', 'warning')} A new ledger was made in this checkout. Unless it is kept, the next run "
+            "exports everything again.",
             "ledger-made",
             "warning",
         )

@@ -93,7 +93,9 @@ class Console:
             self.findings(error.diagnostics, error.files, revision=error.revision)
             return
         more = f" · reconcile explain {error.code}" if error.code in CODES else ""
-        text = f"{error.code} {error.summary}{more}" + (f"\n  {inert(error.detail)}" if error.detail else "")
+        style = style_for(sys.stderr)
+        text = f"{style(error.code, 'error')} {style(error.summary, 'summary')}{style(more, 'quiet')}"
+        text += f"\n  {inert(error.detail)}" if error.detail else ""
         self.say(text, "error", "error", **error_fields(error))
 
     def findings(self, found: Iterable[Diagnostic], files: Mapping[str, str], *, revision: str | None = None) -> None:

@@ -136,7 +136,7 @@ GENERAL_CODES = (
     Code(
         "L152",
         "the ledger has recorded a later time",
-        "On a simulated ledger time is what --at says, and what is recorded can't be undone by going back.",
-        "Give --at with a time after the recorded one.",
+        "What is recorded can't be undone by going back, and who has expired meanwhile must not leave because of an earlier --at.",
+        "Leave --at out; on a simulated ledger, give a time after the recorded one.",
     ),
 )

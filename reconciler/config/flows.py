@@ -175,7 +175,13 @@ class Flows:
         held_back = suppressions(self.index, entry, activation, source, chosen.path)
         if columns is None or schedule is None:
             return
-        metadata = (activation.metadata, destination.metadata, resource.metadata)
+        dataset = self.index.get(Dataset, source.dataset)
+        metadata = (
+            activation.metadata,
+            destination.metadata,
+            resource.metadata,
+            *([dataset.metadata] if dataset else []),
+        )
         flow = FlowSpec(
             source=source,
             destination=self._overridden(self.destinations[flow_id.destination], activation),

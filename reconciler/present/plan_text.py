@@ -49,7 +49,8 @@ def plain(text: str, role: str) -> str:
 def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> str:
     """The plan, with a line end. Nothing to do is one line. `ledger`: its URL, for the header."""
     if plan.is_empty:
-        return "\n".join([nothing_to_do(plan), *_drift(plan, style)]) + "\n"
+        said = nothing_to_do(plan) + (" The ledger is SIMULATED." if plan.simulated else "")
+        return "\n".join([said, *_drift(plan, style)]) + "\n"
     width = min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
     lines = [header(plan, ledger), ""]
     shown = shown_by_destinations(plan)

@@ -47,6 +47,43 @@ def test_time_only_goes_forward(applied: Path, reconcile: Reconcile) -> None:
     assert (found.code, "L152" in found.err) == (4, True)
 
 
+def test_a_real_ledger_is_not_acted_on_at_a_time_behind_what_it_recorded(tmp_path: Path, reconcile: Reconcile) -> None:
+    """Who has expired since, or which list of opt-outs is too old, is judged at the time that is acted at."""
+    folder = tmp_path / "real"
+    reconcile("init", folder)
+    assert reconcile("-C", folder, "apply", "--yes").code == 0
+    assert reconcile("-C", folder, "export", FLOW).code == 0
+    audience = folder / "audiences" / "us-high-intent.yaml"
+    audience.write_text(audience.read_text().replace("0.7", "0.5"))
+    for command in (("run",), ("export", FLOW), ("apply", "--yes")):
+        found = reconcile("-C", folder, *command, "--at", "2020-01-01T02:00Z")
+        assert (found.code, "L152" in found.err) == (4, True), command
+    assert len(list((folder / "out").rglob("_manifest-*.json"))) == 1
+    assert reconcile("-C", folder, "apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize("ci", [True, False])
+def test_a_new_ledger_in_the_checkout_of_ci_is_warned_of(
+    tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch, ci: bool
+) -> None:
+    if ci:
+        monkeypatch.setenv("CI", "true")
+    else:
+        monkeypatch.delenv("CI", raising=False)
+    folder = tmp_path / "shop"
+    reconcile("init", folder)
+    found = reconcile("-C", folder, "apply", "--yes")
+    assert found.code == 0
+    warned = (
+        "Warning: A new ledger was made in this checkout. Unless it is kept, the next run exports everything again."
+    )
+    assert (warned in found.err) == ci
+    (folder / "activations" / "nightly.yaml").write_text(
+        (folder / "activations" / "nightly.yaml").read_text() + "  suspend: true\n"
+    )
+    assert "Warning" not in reconcile("-C", folder, "apply", "--yes").err, "this ledger was there"
+
+
 def test_nothing_to_do_after_an_apply(applied: Path, reconcile: Reconcile) -> None:
     found = reconcile("-C", applied, "plan", "--at", "2026-12-01T00:30Z", "--detailed-exitcode")
     assert found.code == 0

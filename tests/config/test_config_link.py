@@ -141,6 +141,27 @@ def _at(source: object) -> object:
     return Diagnostic(source, "", "", "")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "protected"),
+    [
+        ("{name: agency-nightly}", {"agency-s3/audience/us-high-intent"}),
+        ("{name: agency-s3, labels: {team: growth}}", {"agency-s3/audience/us-high-intent"}),
+        (
+            "{name: us-high-intent, labels: {tier: gold}}",
+            {"agency-s3/audience/us-high-intent", "outbox/audience/us-high-intent"},
+        ),
+        (
+            "{name: prospects}",  # an audience's dataset too: with its document, all that is over it would have to go
+            {"agency-s3/audience/us-high-intent", "outbox/audience/us-high-intent", "outbox/dataset/prospects"},
+        ),
+    ],
+)
+def test_whatever_is_protected_protects_its_flows(tmp_path: Path, metadata: str, protected: set[str]) -> None:
+    desired = loaded(tmp_path, edited(f"metadata: {metadata}", f"metadata: {metadata[:-1]}, protect: true}}")).desired
+    assert desired is not None
+    assert {str(each) for each, flow in desired.flows.items() if flow.spec.protect} == protected
+
+
 def test_all_columns_leave_in_declared_order_if_none_is_named(tmp_path: Path) -> None:
     desired = loaded(tmp_path, SAMPLE).desired
     assert desired is not None

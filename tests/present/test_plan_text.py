@@ -29,6 +29,8 @@ def test_nothing_to_do_is_one_line(tmp_path: Path) -> None:
     found = plan(desired, apply(plan(desired, Actual(), NOW), Actual()), NOW)
     expected = "Nothing to do: 1 flow as declared, next export 2026-12-02 02:00 UTC (outbox/us).\n"
     assert as_text(found) == expected
+    simulated = expected.replace(").\n", "). The ledger is SIMULATED.\n")
+    assert as_text(found.model_copy(update={"simulated": True})) == simulated
 
 
 def test_refusals_are_said(tmp_path: Path) -> None:
