@@ -43,6 +43,15 @@ class Budget:
         """Values of a suppression's column: more would leave no room for the export."""
         return self.memory * 24 // _SHARES // _VALUE
 
+    def encoding(self, files: int) -> int:
+        """Bytes of a row group at most, where so many files are written at once, each with one that fills and one that is encoded."""
+        return max(2**18, min(self.memory * 2 // _SHARES, self.memory * 20 // _SHARES // (2 * files)))
+
+    @property
+    def queued(self) -> int:
+        """Bytes that wait for writers, where several read together."""
+        return self.memory * 4 // _SHARES
+
     @property
     def workers(self) -> int:
         """Threads that read, or encode, at once."""

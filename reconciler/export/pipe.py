@@ -11,6 +11,8 @@ from typing import Protocol
 from reconciler.destinations.base import FileSink
 
 _AHEAD = 2
+_BLOCK = 1 << 20
+"""Bytes that are compressed at once: so many whatever pieces come, for what comes out may depend on it."""
 _GZIP = 31
 """zlib's window bits for a gzip header and trailer."""
 _ISAL = 3
@@ -40,6 +42,7 @@ class Pipe:
         self._compressor = compressor
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder("utf-8")()
         self._encoding = encoding
+        self._block = bytearray()
         self._open = True
         self._queue: queue.Queue[bytes | None] | None = queue.Queue(_AHEAD) if ahead else None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True) if ahead else None
@@ -66,12 +69,21 @@ class Pipe:
                 raise self.failure
         return len(data)
 
+    def settled(self) -> int:
+        """Bytes written, once all that was taken is: the same whatever else the machine does. Raises what was met."""
+        if self._queue is not None:
+            self._queue.join()
+        if self.failure is not None:
+            raise self.failure
+        return self.written
+
     def end(self) -> None:
         """Writes what waits and what compression still holds. The sink stays open."""
         self._stop()
         if self.failure is not None:
             raise self.failure
-        if self._compressor is not None and (rest := self._compressor.flush()):
+        if self._compressor is not None:
+            rest = self._compressor.compress(bytes(self._block)) + self._compressor.flush()
             self._sink.write(rest)
             self.written += len(rest)
 
@@ -102,18 +114,27 @@ class Pipe:
         while (data := waiting.get()) is not None:
             if self.failure is None:
                 self._take(data)
+            waiting.task_done()
 
     def _take(self, data: bytes | bytearray | memoryview) -> None:
         try:
             if self._decoder is not None:
                 data = self._decoder.decode(bytes(data)).encode(self._encoding)
             if self._compressor is not None:
-                data = self._compressor.compress(bytes(data))
+                data = self._compressed(data, self._compressor)
             if data:
                 self._sink.write(data)
                 self.written += len(data)
         except BaseException as error:
             self.failure = error
+
+    def _compressed(self, data: bytes | bytearray | memoryview, compressor: Compressor) -> bytes:
+        self._block += data
+        made = []
+        while len(self._block) >= _BLOCK:
+            made.append(compressor.compress(bytes(self._block[:_BLOCK])))
+            del self._block[:_BLOCK]
+        return b"".join(made)
 
 
 def compressor(kind: str, level: int | None = None) -> Compressor | None:

@@ -27,7 +27,7 @@ from reconciler.export.source import Choose, Counts, Source, count_text
 from reconciler.export.split import Splitter, limits_of
 from reconciler.export.transforms import Resolve
 from reconciler.export.winners import Winners, winners
-from reconciler.export.writers import check_types, write
+from reconciler.export.writers import Encoders, check_types, encoders, write
 from reconciler.resources.dataset import TABLE_FORMATS, CsvReading, DatasetSpec
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.mark import Ordered
@@ -94,10 +94,11 @@ class PolarsEngine:
         watched = _Watched(rows, counts, progress, stop)
         splitter = Splitter(iter(watched), *limits_of(job.output))
         files: list[StagedFile] = []
-        while splitter.more():
-            files.append(_file(job, schema, splitter, watched, open_file(len(files))))
-            splitter.finished(files[-1].size)
-            watched.files = len(files)
+        with encoders(self.budget) as by:
+            while splitter.more():
+                files.append(_file(job, schema, splitter, watched, open_file(len(files)), by))
+                splitter.finished(files[-1].size)
+                watched.files = len(files)
         watched.look()
         return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.sorted())
 
@@ -187,9 +188,16 @@ class _Watched:
         self.progress(Progress(self.rows, self.counts.size, self.counts.total, self.files))
 
 
-def _file(job: ExportJob, schema: pl.Schema, splitter: Splitter, watched: _Watched, sink: FileSink) -> StagedFile:
+def _file(
+    job: ExportJob,
+    schema: pl.Schema,
+    splitter: Splitter,
+    watched: _Watched,
+    sink: FileSink,
+    by: Encoders | None = None,
+) -> StagedFile:
     try:
-        write(job.format, schema, lambda written: watched.written(splitter.file(written)), sink)
+        write(job.format, schema, lambda written: watched.written(splitter.file(written)), sink, by)
         return sink.finish(splitter.in_file)
     except BaseException:
         sink.abort()

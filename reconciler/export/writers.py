@@ -1,19 +1,25 @@
-"""One file's frames through Polars' streaming sinks, which serialise and compress on all cores, into a staged file."""
+"""One file's frames into a staged file: Parquet's row groups are encoded on all cores, text is serialised while it is compressed."""
 
 from __future__ import annotations
 
+import io
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, Literal, assert_never, cast
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from reconciler.datasets.columns import column
 from reconciler.datasets.problems import problem
 from reconciler.destinations.base import FileSink
+from reconciler.export.budget import USUAL, Budget
 from reconciler.export.csv_text import BOM, ENCODINGS, check, fields, header, line_end
 from reconciler.export.pipe import Pipe, compressor
 from reconciler.export.plain import for_json
+from reconciler.export.splice import Splice
 from reconciler.resources.formats import CsvFormat, JsonFormat, ParquetFormat
 
 AnyFormat = ParquetFormat | JsonFormat | CsvFormat
@@ -31,36 +37,47 @@ _PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {
 }
 
 
-def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink) -> None:
-    """Writes a whole file, even where there are no frames; the sink is neither finished nor aborted.
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """Where row groups are encoded. `size`: bytes of one in memory at most; `ahead`: how many of a file at once."""
+
+    pool: Executor
+    size: int
+    ahead: int
+
+
+@contextmanager
+def encoders(budget: Budget = USUAL, files: int = 1) -> Iterator[Encoders]:
+    """For so many files at once."""
+    pool = ThreadPoolExecutor(budget.workers, thread_name_prefix="encoder")
+    try:
+        yield Encoders(pool, budget.encoding(files), budget.workers if files == 1 else 1)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink, by: Encoders | None = None) -> None:
+    """Writes a whole file, even where there are no frames; the sink is neither finished nor aborted. `by`: shared with other files.
 
     Raises what the sink and `frames` raise, as it is, and `SourceError` F112, F114, F115.
     """
     pipe = _pipe(fmt, sink)
-    failed: list[BaseException] = []
-
-    def read(*_asked: object) -> Iterator[pl.DataFrame]:
-        try:
-            for frame in frames(lambda: pipe.written):
-                if pipe.failure is not None:
-                    return
-                yield frame
-        except BaseException as error:
-            failed.append(error)
-            raise
-
     try:
         match fmt:
+            case ParquetFormat() if by is None:
+                with encoders() as alone:
+                    _parquet(fmt, schema, frames, pipe, alone)
             case ParquetFormat():
-                _parquet(fmt, register_io_source(read, schema=schema), pipe)
+                assert by is not None
+                _parquet(fmt, schema, frames, pipe, by)
             case JsonFormat():
-                _json(schema, read(), pipe)
+                _json(schema, frames(pipe.settled), pipe)
             case CsvFormat():
-                _csv(fmt, schema, read(), pipe)
+                _csv(fmt, schema, frames(pipe.settled), pipe)
             case _:
                 assert_never(fmt)
     except BaseException as error:
-        original = pipe.failure or (failed[0] if failed else error)
+        original = pipe.failure or error
         pipe.refuse()
         raise original from None
     pipe.end()
@@ -80,7 +97,7 @@ def check_types(fmt: AnyFormat, schema: pl.Schema) -> None:
 def _pipe(fmt: AnyFormat, sink: FileSink) -> Pipe:
     match fmt:
         case ParquetFormat():
-            return Pipe(sink)
+            return Pipe(sink, ahead=True)
         case JsonFormat():
             return Pipe(sink, compressor(fmt.compression, fmt.compression_level), ahead=True)
         case CsvFormat():
@@ -89,12 +106,53 @@ def _pipe(fmt: AnyFormat, sink: FileSink) -> Pipe:
             assert_never(fmt)
 
 
-def _parquet(fmt: ParquetFormat, rows: pl.LazyFrame, pipe: Pipe) -> None:
-    """One query for the file: row groups are encoded while the next are read."""
+def _parquet(fmt: ParquetFormat, schema: pl.Schema, frames: Frames, pipe: Pipe, by: Encoders) -> None:
+    """Row groups are encoded while the next are read, and the one before is hashed and written."""
+    joined = Splice()
+    waiting: deque[Future[bytes]] = deque()
+
+    def settle(most: int) -> None:
+        while len(waiting) > most:
+            pipe.write(joined.add(waiting.popleft().result()))
+
+    def written() -> int:
+        settle(0)
+        return pipe.settled()
+
+    for group in _groups(frames(written), by.size):
+        settle(by.ahead - 1)
+        waiting.append(by.pool.submit(_encoded, fmt, group))
+    settle(0)
+    pipe.write(_encoded(fmt, pl.DataFrame(schema=schema)) if joined.empty else joined.end())
+
+
+def _groups(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
+    """Frames as row groups: of `ROW_GROUP` rows, or of fewer that come to so many bytes."""
+    held: list[pl.DataFrame] = []
+    rows = bytes_ = 0
+    for frame in frames:
+        rest = frame
+        while rest.height:
+            given, rest = rest.head(ROW_GROUP - rows), rest.slice(ROW_GROUP - rows)
+            held.append(given)
+            rows, bytes_ = rows + given.height, bytes_ + int(given.estimated_size())
+            if rows >= ROW_GROUP or bytes_ >= size:
+                yield pl.concat(held)
+                held, rows, bytes_ = [], 0, 0
+    if held:
+        yield pl.concat(held)
+
+
+def _encoded(fmt: ParquetFormat, group: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
     level = fmt.compression_level or _LEVELS.get(fmt.compression)
-    rows.sink_parquet(
-        _file(pipe), compression=_PARQUET[fmt.compression], compression_level=level, row_group_size=ROW_GROUP
+    group.write_parquet(
+        out,
+        compression=_PARQUET[fmt.compression],
+        compression_level=level,
+        row_group_size=max(1, group.height),
     )
+    return out.getvalue()
 
 
 def _json(schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
