@@ -11,6 +11,7 @@ from reconciler.datasets.problems import named, problem
 from reconciler.ledger.records import FlowHead
 from reconciler.resources.activation import BackfillFrom
 from reconciler.resources.dataset import DatasetSpec, duration
+from reconciler.values.cursor import Columns
 from reconciler.values.manifest import RunKind
 from reconciler.values.mark import Range
 from reconciler.values.pin import Pin, PinnedFile
@@ -22,6 +23,7 @@ class Choice:
 
     Strategy `cursor`: `within` holds the rows that are read, `mark` is where the cursor stands afterwards. `whole`: where `files` came
     with versions of a table: all of its data files, which aren't those that came earlier and now once they were compacted.
+    `columns`: what the data had by then, where it is held to that.
     """
 
     kind: RunKind
@@ -30,6 +32,7 @@ class Choice:
     within: Range | None = None
     mark: str | None = None
     whole: tuple[PinnedFile, ...] | None = None
+    columns: Columns | None = None
 
 
 def choose(

@@ -8,6 +8,7 @@ from datetime import datetime
 from reconciler.apply import resend
 from reconciler.apply.choose import Choice, choose
 from reconciler.apply.context import Context
+from reconciler.apply.contract import agreed
 from reconciler.apply.marks import by_mark
 from reconciler.apply.stage import names
 from reconciler.apply.versions import by_version
@@ -60,7 +61,9 @@ class Claimed:
 def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: datetime) -> Claimed:
     """Raises `Conflict` where another runner was faster, `Refused`, `SourceError`, `StoreError`: then nothing was claimed."""
     document = head.document
-    choice, pin, before = _reading(context, document, wanted, context.open_files(document.spec.source), now)
+    files = context.open_files(document.spec.source)
+    choice, pin, before = _reading(context, document, wanted, files, now)
+    choice = agreed(context.engine, document, choice, files)
     run = OpenRun(
         run_id=context.run_id(),
         epoch=document.epoch + 1,

@@ -77,6 +77,8 @@ def stage(
     if staged or job.output.when_empty != "skip":
         manifest = _stage_manifest(context, run, staged, result, place, destination, now)
     after = None if choice.kind == "resend" else _cursor(run, pin, audience)
+    if after is not None and choice.columns is not None:
+        after = after.model_copy(update={"columns": choice.columns})
     record = StagedRecord(
         nonce=context.ledger.nonce(),
         run_id=run.run_id,

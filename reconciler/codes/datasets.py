@@ -195,4 +195,11 @@ DATASET_CODES = (
         "written again elsewhere. Reading every file would export them.",
         "Declare the table's format, or export the rows to a folder of plain files.",
     ),
+    Code(
+        "F136",
+        "columns aren't those that were agreed",
+        "The dataset says `contract: freeze`, and the data has a column, or a type of a column, that neither is declared nor was there at "
+        "the flow's last export. Nothing was exported.",
+        "Declare the columns as they are now, or write `contract: evolve`, and apply. Or have the writer keep to what was agreed.",
+    ),
 )

@@ -98,3 +98,7 @@ class Files(Protocol):
     def access(self) -> Access:
         """For the engine."""
         ...
+
+    def columns(self) -> Mapping[str, frozenset[str]] | None:
+        """All columns of a table, with their types, as last listed; None: each file has its own."""
+        ...

@@ -58,6 +58,24 @@ def count_records(access: Access, file: PinnedFile, wanted: Wanted, reading: Csv
     return rows
 
 
+def header_of(access: Access, file: PinnedFile, wanted: Wanted, reading: CsvReading) -> list[str]:
+    """The names of all columns. Raises `SourceError` F104-F106, F108, F110, F111, F116."""
+    quote = reading.quote.encode()
+    with open_text(access, file) as text:
+        for block in _whole_records(text, file, quote):
+            header = _header(file, block[: _first_end(block, quote)], reading)
+            _check(file, header, wanted)
+            if not wanted.types.keys() & set(header):
+                # The first line may be somebody's.
+                raise problem("F106", f"{named(file.path)} has none of the declared columns in its header.")
+            return header
+    raise _empty(file)
+
+
+def _empty(file: PinnedFile) -> SourceError:
+    return problem("F105", f"{named(file.path)} is empty: it doesn't even have a header.")
+
+
 def _blocks(
     access: Access, file: PinnedFile, wanted: Wanted, reading: CsvReading
 ) -> Iterator[tuple[list[str], bytes, int]]:
@@ -73,7 +91,7 @@ def _blocks(
             if block.strip(b"\r\n"):
                 yield header, block, text.consumed
     if header is None:
-        raise problem("F105", f"{named(file.path)} is empty: it doesn't even have a header.")
+        raise _empty(file)
 
 
 def _whole_records(text: Text, file: PinnedFile, quote: bytes) -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from reconciler.datasets.base import Access, Listing
 from reconciler.datasets.delta_log import DeltaHistory, deletion_vectors
 from reconciler.datasets.problems import problem
 from reconciler.datasets.s3_input import object_store
-from reconciler.datasets.tables import Folder, as_text, changed, check_declared, inside, moment, unsupported
+from reconciler.datasets.tables import Folder, as_text, changed, check_declared, columns_of, inside, moment, unsupported
 from reconciler.errors import MissingExtra
 from reconciler.resources.dataset import DatasetColumn
 from reconciler.values.pin import DeltaState, Pin, PinnedFile
@@ -36,10 +36,11 @@ _FEATURES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DeltaFiles:
-    """`reconciler.datasets.base.Files` of a table. `columns`: as declared, checked against the table's schema."""
+    """`reconciler.datasets.base.Files` of a table. `declared`: its columns, checked against the table's schema."""
 
     folder: Folder
-    columns: Mapping[str, DatasetColumn]
+    declared: Mapping[str, DatasetColumn]
+    _there: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     def listing(self, now: datetime) -> Listing:
         """The newest version. Raises `SourceError` F101, F104-F107, F131; `MissingExtra`."""
@@ -58,6 +59,10 @@ class DeltaFiles:
     def access(self) -> Access:
         """The table's folder."""
         return self.folder.access()
+
+    def columns(self) -> Mapping[str, frozenset[str]]:
+        """All columns of the version that was listed, with their types."""
+        return self._there
 
     def _open(self) -> DeltaTable:
         try:
@@ -91,7 +96,10 @@ class DeltaFiles:
             raise unsupported(location, f"asks of its readers what this version doesn't know: {', '.join(unknown)}")
         if "deletionVectors" in features and _deletes(table):
             raise deletion_vectors(location)
-        check_declared(location, pa.schema(table.schema().to_arrow()), self.columns)
+        schema = pa.schema(table.schema().to_arrow())
+        check_declared(location, schema, self.declared)
+        self._there.clear()
+        self._there.update(columns_of(schema))
 
     def _live(self, table: DeltaTable) -> tuple[tuple[PinnedFile, ...], dict[str, datetime]]:
         """The data files, oldest first, and when each was written."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.datasets.base import Access, Listing, Numbered
 from reconciler.datasets.iceberg_log import IcebergHistory, Table
 from reconciler.datasets.problems import problem
-from reconciler.datasets.tables import Folder, changed, check_declared, unsupported
+from reconciler.datasets.tables import Folder, changed, check_declared, columns_of, unsupported
 from reconciler.errors import MissingExtra
 from reconciler.resources.dataset import DatasetColumn
 from reconciler.values.pin import IcebergState, Pin, PinnedFile
@@ -29,13 +29,13 @@ _VERSIONS = (1, 2)
 
 @dataclass(frozen=True)
 class IcebergFiles:
-    """`reconciler.datasets.base.Files` of a table. `columns`: as declared, checked against the table's schema.
+    """`reconciler.datasets.base.Files` of a table. `declared`: its columns, checked against the table's schema.
 
     Its metadata is read once, and again for every listing.
     """
 
     folder: Folder
-    columns: Mapping[str, DatasetColumn]
+    declared: Mapping[str, DatasetColumn]
 
     def listing(self, now: datetime) -> Listing:
         """The current snapshot. Raises `SourceError` F101, F104-F107, F131; `MissingExtra`."""
@@ -57,11 +57,15 @@ class IcebergFiles:
         mapping = self._table.metadata.name_mapping()
         aliases = {each.field_id: tuple(each.names) for each in mapping} if mapping else {}
         numbered = {}
-        for name in self.columns:
+        for name in self.declared:
             field = next((each for each in schema.fields if each.name == name), None)
             if field is not None:
                 numbered[name] = Numbered(field.field_id, aliases.get(field.field_id, ()), _inside(field.field_type))
         return Access(there.root, there.settings, numbered)
+
+    def columns(self) -> Mapping[str, frozenset[str]]:
+        """All columns of the table as it was listed, with their types."""
+        return columns_of(self._table.metadata.schema().as_arrow())
 
     @cached_property
     def _table(self) -> Table:
@@ -127,11 +131,11 @@ class IcebergFiles:
         import pyarrow as pa
 
         location = self.folder.location
-        known = [field for field in schema.fields if field.name in self.columns]
+        known = [field for field in schema.fields if field.name in self.declared]
         from pyiceberg.schema import Schema as Chosen
 
         arrow: pa.Schema = Chosen(*known).as_arrow()
-        check_declared(location, arrow, self.columns)
+        check_declared(location, arrow, self.declared)
 
 
 def _inside(kind: IcebergType) -> Mapping[str, Numbered]:

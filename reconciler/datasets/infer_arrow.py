@@ -38,6 +38,15 @@ def column_type(of: pa.DataType) -> ColumnType | None:
     return _flat(of)
 
 
+def type_text(of: pa.DataType) -> tuple[str, ...]:
+    """The declared type that holds it, as text, or Arrow's name for what none holds; nothing for the null type."""
+    try:
+        found = column_type(of)
+    except NoType:
+        return (str(of),)
+    return () if found is None else (str(found),)
+
+
 def widened(one: ColumnType | None, other: ColumnType | None) -> ColumnType | None:
     """The type that both fit; None where both are unknown. Raises `NoType`."""
     match one, other:

@@ -64,6 +64,32 @@ def count_lines(access: Access, file: PinnedFile) -> Iterator[tuple[int, int]]:
             yield _objects(block), text.consumed
 
 
+def keys_of(access: Access, file: PinnedFile) -> set[str]:
+    """The keys of all lines. Raises `SourceError` F104, F105, F110, F111, F116."""
+    found: set[str] = set()
+    with open_text(access, file) as text:
+        for block in _blocks(text, file):
+            if _objects(block):
+                found |= _keys(block, file)
+    return found
+
+
+def _keys(block: bytes, file: PinnedFile) -> set[str]:
+    import pyarrow as pa
+    import pyarrow.json as pajson
+
+    try:
+        whole = pajson.ReadOptions(use_threads=False, block_size=len(block) + 1)
+        return set(pajson.read_json(pa.BufferReader(block), read_options=whole).column_names)
+    except pa.ArrowException:
+        # One key with values of several types, which is fine where it isn't declared.
+        lines = (line for line in block.splitlines() if line.strip())
+        try:
+            return {key for line in lines for key in json.loads(line)}
+        except ValueError:
+            raise problem("F110", f"A line of {named(file.path)} isn't one JSON object.") from None
+
+
 def _blocks(text: Text, file: PinnedFile) -> Iterator[bytes]:
     """Whole lines, a few MiB at a time."""
     rest = b""

@@ -44,6 +44,10 @@ class LocalFiles:
         """Paths that aren't what was pinned, looked up one by one."""
         return tuple(file.path or self.root.name for file in files if not file.same(self._now(file.path)))
 
+    def columns(self) -> None:
+        """Each file has its own."""
+        return None
+
     def found(self, paths: Iterable[str]) -> Mapping[str, PinnedFile | None]:
         """What is at each path by now."""
         return {path: self._now(path) for path in paths}

@@ -58,6 +58,10 @@ class S3Files:
         current = self.found(file.path for file in pinned)
         return tuple(file.path or self.prefix for file in pinned if not file.same(current.get(file.path)))
 
+    def columns(self) -> None:
+        """Each file has its own."""
+        return None
+
     def found(self, paths: Iterable[str]) -> Mapping[str, PinnedFile | None]:
         """What is at each path by now."""
         wanted = tuple(paths)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.datasets.base import Access
 from reconciler.datasets.fit import Unfit, fit
+from reconciler.datasets.infer_arrow import type_text
 from reconciler.datasets.problems import problem
 from reconciler.datasets.types import polars_type
 from reconciler.errors import SourceError
@@ -40,6 +41,11 @@ class Folder(Protocol):
     def access(self) -> Access:
         """For engines and libraries."""
         ...
+
+
+def columns_of(schema: pa.Schema) -> dict[str, frozenset[str]]:
+    """All columns of a schema, with their types."""
+    return {field.name: frozenset(type_text(field.type)) for field in schema}
 
 
 def check_declared(location: str, schema: pa.Schema, columns: Mapping[str, DatasetColumn]) -> None:

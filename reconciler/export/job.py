@@ -112,6 +112,12 @@ class Engine(Protocol):
         """
         ...
 
+    def columns(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]
+    ) -> Mapping[str, frozenset[str]]:
+        """All columns of the files, declared or not, each with the types that it has; text formats have none: `""`."""
+        ...
+
     def newest(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], column: str
     ) -> Iterator[tuple[PinnedFile, Ordered | None]]:

@@ -14,6 +14,7 @@ from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.errors import AccountError
 from reconciler.export.budget import USUAL, Budget
+from reconciler.export.columns_met import columns_of
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import NO_LISTS, ExportJob, ExportResult, Interrupted, Progress
 from reconciler.export.keys import ROW
@@ -55,6 +56,12 @@ class PolarsEngine:
         if source.format == "parquet":
             return sum(footer.rows for footer, _ in check_parquet(source))
         return sum(count_text(source, file) for file in files)
+
+    def columns(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]
+    ) -> Mapping[str, frozenset[str]]:
+        """See `Engine.columns`. Parquet: footers alone. CSV: headers. JSON Lines: every line's keys."""
+        return columns_of(_source(dataset, access, files, (), self.budget))
 
     def newest(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], column: str

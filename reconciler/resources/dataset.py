@@ -71,12 +71,15 @@ class Incremental(Value):
     """How the dataset grows. `files`: new data comes in new files. `cursor`: rows get a greater value in `column`, wherever they are.
 
     `settle`: younger files wait. `lag`: how late a row may come; what is younger than that at the slot is left for the next.
+    `contract`: `evolve` lets columns that aren't declared come, change and go; `freeze` refuses data with columns, or types of columns,
+    that neither are declared nor were there at the last export.
     """
 
     strategy: Literal["files", "cursor"] = "files"
     settle: Duration = "5m"
     column: ColumnName | None = None
     lag: Duration | None = None
+    contract: Literal["evolve", "freeze"] = "evolve"
 
     @model_validator(mode="after")
     def _belongs(self) -> Self:

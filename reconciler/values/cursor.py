@@ -9,12 +9,16 @@ from pydantic import Field
 from reconciler.values.base import Value
 from reconciler.values.pin import TableState
 
+Columns = dict[str, tuple[str, ...]]
+"""Columns of the data with all types that they were met with. A type that isn't known is nothing: text formats have none."""
+
 
 class FilesCursor(Value):
     """The `files` strategy: every file of the pin with this digest is done with, exported or left out by `backfill`.
 
     `table`: the state of a table that has been read; `files` then counts those of the last run. `audience_rows`: rows that
-    match in the whole pin, where a guard asked for it. In `full` mode the cursor only documents.
+    match in the whole pin, where a guard asked for it. `columns`: what was met, under `contract: freeze`. In `full` mode the cursor
+    only documents.
     """
 
     strategy: Literal["files"] = "files"
@@ -23,6 +27,7 @@ class FilesCursor(Value):
     files: int
     table: TableState | None = None
     audience_rows: int | None = None
+    columns: Columns | None = None
 
 
 class MarkCursor(Value):
@@ -36,6 +41,7 @@ class MarkCursor(Value):
     mark: str | None = None
     table: TableState | None = None
     audience_rows: int | None = None
+    columns: Columns | None = None
 
 
 Cursor = Annotated[FilesCursor | MarkCursor, Field(discriminator="strategy")]
