@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reconciler.config.schemas import schema_of
 from reconciler.ledger.records import Actual
 from reconciler.plan.planner import plan
 from reconciler.present.plan_text import as_text
+from reconciler.resources.resource import KINDS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
@@ -42,26 +44,30 @@ def test_is_planned_as_the_golden_file_says(example: Path) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_independent_validator_agrees(example: Path) -> None:
-    validator = jsonschema_rs.Draft202012Validator(schema_of(None))
-    documents = [each for path in _files(example) for each in yaml.load_all(path.read_text("utf-8"), yaml.BaseLoader)]
-    assert documents
+    documents = [each for path in _files(example) for each in yaml.load_all(path.read_text("utf-8"), Core)]
+    assert len(documents) >= 6
     for document in documents:
-        # BaseLoader reads all scalars as text, so only the shape of documents without numbers and booleans is judged.
-        if not _holds_others(document):
+        for validator in (VALIDATORS[None], VALIDATORS[document["kind"]]):
             validator.validate(document)
+            assert not validator.is_valid(document | {"extra": 1})
+            assert not validator.is_valid(document | {"spec": document.get("spec", {}) | {"extra": 1}})
+
+
+class Core(yaml.SafeLoader):
+    """Scalars as YAML 1.2's core schema says: PyYAML by itself takes `NO` for a boolean and a day for a date."""
+
+
+Core.yaml_implicit_resolvers = {}
+for tag, pattern, first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    Core.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+
+VALIDATORS = {kind: jsonschema_rs.Draft202012Validator(schema_of(kind)) for kind in (None, *KINDS)}
 
 
 def _files(example: Path) -> list[Path]:
     return [path for path in example.rglob("*.yaml") if not any(part.startswith(".") for part in path.parts)]
-
-
-def _holds_others(value: object) -> bool:
-    match value:
-        case dict():
-            return any(_holds_others(each) for each in value.values())
-        case list():
-            return any(_holds_others(each) for each in value)
-        case str():
-            return value in ("true", "false", "null") or value.replace(".", "", 1).isdecimal()
-        case _:
-            return True
