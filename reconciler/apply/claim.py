@@ -13,9 +13,11 @@ from reconciler.apply.marks import by_mark
 from reconciler.apply.stage import names
 from reconciler.apply.versions import by_version
 from reconciler.datasets.base import Files, Listing
+from reconciler.errors import Refused
 from reconciler.ledger import transitions
 from reconciler.ledger.records import FlowHead, OpenRun, Resendable
 from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.effective import FlowSpec
 from reconciler.stores.ledger import Versioned
 from reconciler.values.pin import Pin
 
@@ -59,8 +61,9 @@ class Claimed:
 
 
 def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: datetime) -> Claimed:
-    """Raises `Conflict` where another runner was faster, `Refused`, `SourceError`, `StoreError`: then nothing was claimed."""
+    """Raises `Conflict` where another runner was faster, `Refused` H110 to H113, `SourceError`, `StoreError`: then nothing was claimed."""
     document = head.document
+    _permitted(document.spec, now)
     files = context.open_files(document.spec.source)
     choice, pin, before = _reading(context, document, wanted, files, now)
     choice = agreed(context.engine, document, choice, files)
@@ -91,6 +94,17 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
     if now_open is None or now_open.run_id != run.run_id:
         raise transitions.NotAllowed(claimed.document, "the claim was ended by another")
     return Claimed(now_open, choice, pin, before)
+
+
+def _permitted(spec: FlowSpec, now: datetime) -> None:
+    """Raises `Refused` H113 where the recipient's agreement has ended. A run that was decided in time is completed all the same."""
+    recipient = spec.destination.spec.recipient
+    if recipient is not None and recipient.ended(now):
+        raise Refused(
+            "H113",
+            "the recipient's agreement has ended",
+            f"{spec.flow_id}: the agreement with {recipient.name} was until {recipient.until}. Nothing was read or sent.",
+        )
 
 
 def _dated(listing: Listing, dataset: DatasetSpec) -> Listing:

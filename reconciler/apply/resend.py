@@ -16,6 +16,7 @@ from reconciler.ledger.transitions import RESENDABLE_KEPT
 from reconciler.plan.diff import origin, place
 from reconciler.plan.reasons import same_filter
 from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.destination import Recipient
 from reconciler.resources.effective import FlowSpec
 from reconciler.stores.ledger import Ledger
 from reconciler.values.pin import Pin
@@ -93,9 +94,15 @@ def _differing(before: FlowSpec, after: FlowSpec) -> list[str]:
         found.append("dataset")
     if place(before.destination) != place(after.destination):
         found.append("destination")
-    if before.destination.spec.recipient != after.destination.spec.recipient:
+    if _party(before) != _party(after):
         found.append("recipient")
     return found
+
+
+def _party(of: FlowSpec) -> Recipient | None:
+    """The recipient, however long the agreement with it lasts: that is judged by today's."""
+    recipient = of.destination.spec.recipient
+    return recipient.model_copy(update={"until": None}) if recipient else None
 
 
 def _reading(of: FlowSpec, other: FlowSpec) -> tuple[object, ...]:

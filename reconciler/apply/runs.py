@@ -33,7 +33,8 @@ _DECIDE_TRIES: Final = 20
 def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -> RunRecord | None:
     """Exports once. None where another runner has, or is at it.
 
-    Raises `Refused` H101 (a guard; the flow is held), H110, H111 (a re-send that isn't possible), `SourceError`, `DestinationError`,
+    Raises `Refused` H101 (a guard; the flow is held), H110 to H112 (a re-send that isn't possible), H113 (the
+    recipient's agreement has ended), `SourceError`, `DestinationError`,
     `Interrupted`, `OutcomeUnknown`, `StoreError`.
     """
     head = settle(context, flow_id, now)

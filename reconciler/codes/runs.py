@@ -25,6 +25,13 @@ RUN_CODES = (
         "Send what matches today with `reconcile export FLOW --full`, or take `replace` out.",
     ),
     Code(
+        "H113",
+        "the recipient's agreement has ended",
+        "The destination's `recipient.until` is over, so nothing may be sent to that third party any more, re-sends included. The flow keeps "
+        "its place: once the agreement is prolonged it goes on with what is new since.",
+        "Write the new last day into `recipient.until`, apply it and run again; or remove the flow, or suspend it.",
+    ),
+    Code(
         "U109",
         "no such run to send again",
         "A slot is named as 2026-12-02T02:00Z, and a run by its id. Only a flow's newest runs are kept for sending again.",

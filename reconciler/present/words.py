@@ -43,9 +43,11 @@ def location(destination: EffectiveDestination) -> str:
 
 
 def recipient(destination: EffectiveDestination) -> str:
-    """`Agency Ltd (IE)`, or nothing."""
+    """`Agency Ltd (IE), until 2027-06-30`, or nothing."""
     found = destination.spec.recipient
-    return f"{found.name} ({found.country})" if found else ""
+    if found is None:
+        return ""
+    return f"{found.name} ({found.country})" + (f", until {found.until}" if found.until else "")
 
 
 def schedule(spec: ScheduleSpec) -> str:
