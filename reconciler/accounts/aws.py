@@ -66,6 +66,22 @@ class AwsSession:
                 self._clients[options] = self._new_s3(*options)
             return self._clients[options]
 
+    def glue(self) -> Any:
+        """A client of AWS Glue's catalogue, in the account's region."""
+        session = self._session
+        from botocore.config import Config
+
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=10,
+            read_timeout=30,
+            user_agent_extra=f"reconciler/{__version__}",
+        )
+        # Its type isn't among the stubs.
+        make: Any = session.client
+        with self._lock, said_plainly(self._spec.auth):
+            return make("glue", region_name=self._spec.region, config=config)
+
     def credentials(self) -> Credentials:
         """Credentials as they are now, renewed first if they end within 15 minutes."""
         session = self._session

@@ -83,7 +83,7 @@ def _datasets(desired: Desired) -> list[Row]:
             "name": name,
             "format": each.spec.format,
             "columns": len(each.spec.columns),
-            "location": each.spec.location,
+            "location": each.spec.place,
         }
         for name, each in desired.datasets.items()
     ]

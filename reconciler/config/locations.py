@@ -17,6 +17,7 @@ from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path as DataPath
 from reconciler.diagnostics import Source, diagnose
 from reconciler.resources.account import AccountSpec
+from reconciler.resources.dataset import CatalogLocation
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.project import LedgerSpec
 from reconciler.resources.resource import Account, Dataset, Destination, Project
@@ -106,6 +107,9 @@ def _places(index: Index, root: Path | None) -> Iterator[Place]:
         named = index.get(Account, dataset.spec.account) if dataset.spec.account else None
         account_spec = named.spec if named else None
         location = dataset.spec.location
+        if isinstance(location, CatalogLocation):
+            # Where it lies, the catalogue alone knows.
+            continue
         yield from _place(index, root, "dataset", entry.name, entry, ("spec", "location"), location, account_spec)
 
 

@@ -9,6 +9,7 @@ from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
 from reconciler.resources.account import AwsAuth
+from reconciler.resources.dataset import CatalogLocation
 from reconciler.resources.destination import S3DestinationSpec
 from reconciler.resources.formats import Files
 from reconciler.resources.project import LedgerSpec
@@ -42,11 +43,16 @@ def check_rules(index: Index) -> None:
         if dataset.spec.csv is not None and dataset.spec.format != "csv":
             detail = f"csv says how CSV files are read, and this dataset's format is {dataset.spec.format}. Remove one."
             index.report("C109", entry, ("spec", "csv"), detail, key=True)
-        remote = dataset.spec.location.startswith("s3://")
+        remote = dataset.spec.remote
         if remote and dataset.spec.account is None:
             index.report(
                 "R120", entry, ("spec", "location"), "Name the account that reads from S3: add account to spec."
             )
+        if isinstance(dataset.spec.location, CatalogLocation) and dataset.spec.format != "iceberg":
+            detail = (
+                f"A catalogue's table is read with format: iceberg, and this dataset's format is {dataset.spec.format}."
+            )
+            index.report("C109", entry, ("spec", "format"), detail)
         if not remote and dataset.spec.account is not None:
             index.report("R120", entry, ("spec", "account"), "A local path is read without an account. Remove it.")
     for entry, activation in index.all(Activation):

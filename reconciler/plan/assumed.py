@@ -47,6 +47,6 @@ def _head(flow: DesiredFlow, owner: str, applied: Applied) -> FlowHead:
         protected=spec.protect,
         since=applied.at,
         applied=applied,
-        cursor=FilesCursor(pin=_NONCE, location=spec.source.dataset_spec.location, files=0),
+        cursor=FilesCursor(pin=_NONCE, location=spec.source.dataset_spec.place, files=0),
         recorded_at=applied.at,
     )

@@ -72,8 +72,8 @@ def place(destination: EffectiveDestination) -> tuple[str, ...]:
 def origin(source: EffectiveSource) -> tuple[str, ...]:
     """Where data comes from. Two sources with the same origin read the same files."""
     spec = source.dataset_spec
-    endpoint = source.account.endpoints.s3 if source.account and spec.location.startswith("s3://") else None
-    return (endpoint or "", spec.location.rstrip("/") or "/")
+    endpoint = source.account.endpoints.s3 if source.account and spec.remote else None
+    return (endpoint or "", spec.place.rstrip("/") or "/")
 
 
 def folder(spec: FlowSpec, source_id: str) -> tuple[str, ...]:

@@ -39,6 +39,17 @@ Location = Annotated[
         }
     ),
 ]
+
+
+class CatalogLocation(Value):
+    """An Apache Iceberg table that a catalogue knows. `table`: database and name."""
+
+    catalog: Literal["glue"]
+    table: Annotated[
+        str, Field(pattern=r"^[^./ \x00-\x1f]{1,255}\.[^./ \x00-\x1f]{1,255}$", description="DATABASE.TABLE")
+    ]
+
+
 TABLE_FORMATS = ("delta", "iceberg")
 """Formats that are tables: Parquet files, and metadata that says which of them count."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -105,12 +116,13 @@ class Consent(Value):
 
 
 class DatasetSpec(Value):
-    """`location`: a folder or file, local or `s3://`; of a table, its folder. `minRows`: a smaller source fails closed.
+    """`location`: a folder or file, local or `s3://`; of a table, its folder, or its name in a catalogue.
 
-    `primaryKey`: of several rows with one key, one leaves. `latestBy`: the newest of them is the only one that `where` sees.
+    `minRows`: a smaller source fails closed. `primaryKey`: of several rows with one key, one leaves. `latestBy`: the newest of
+    them is the only one that `where` sees.
     """
 
-    location: Location
+    location: Location | CatalogLocation
     format: Literal["parquet", "csv", "json", "delta", "iceberg"]
     account: Name | None = None
     columns: Annotated[dict[ColumnName, DatasetColumn], Field(min_length=1, max_length=10_000)]
@@ -121,3 +133,17 @@ class DatasetSpec(Value):
     consent: Consent | None = None
     incremental: Incremental = Incremental()
     min_rows: Annotated[int, Field(ge=0)] = 1
+
+    @property
+    def place(self) -> str:
+        """The location as one text: what pins and listings call it."""
+        match self.location:
+            case CatalogLocation(catalog=catalog, table=table):
+                return f"{catalog}:{table}"
+            case str():
+                return self.location
+
+    @property
+    def remote(self) -> bool:
+        """Whether an account is needed to read it."""
+        return isinstance(self.location, CatalogLocation) or self.location.startswith("s3://")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
@@ -27,6 +27,7 @@ from reconciler.resources.formats import Files as Output
 from reconciler.resources.formats import ParquetFormat
 from reconciler.values.pin import PinnedFile
 from tests.export.support import FileSink, rows_of
+from tests.servers.s3 import S3Server
 
 NOW = datetime(2100, 1, 1, tzinfo=UTC)
 COLUMNS = {"id": "string", "n": "long", "day": "date"}
@@ -85,9 +86,8 @@ SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64()), ("day", pa.date32())
 class Lake:
     """A table in a catalogue, and the hint that a catalogue of folders keeps."""
 
-    def __init__(self, folder: Path, warehouse: str, put: Any, schema: pa.Schema = SCHEMA, **options: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.catalog: Catalog = SqlCatalog("c", uri=f"sqlite:///{folder}/c.db", warehouse=warehouse, **options)
+    def __init__(self, catalog: Catalog, put: Callable[[str, bytes], object], schema: pa.Schema = SCHEMA) -> None:
+        self.catalog = catalog
         self.catalog.create_namespace_if_not_exists("crm")
         self.table: Table = self.catalog.create_table("crm.people", schema=schema)
         self.location = self.table.metadata.location
@@ -129,8 +129,21 @@ class Lake:
         return list(_dataframe_to_data_files(self.table.metadata, rows, self.table.io))
 
 
-def local_lake(folder: Path, schema: pa.Schema = SCHEMA, **options: str) -> Lake:
+def local_lake(folder: Path, schema: pa.Schema = SCHEMA) -> Lake:
+    """In a folder, with its hint."""
+
     def put(name: str, content: bytes) -> None:
         (folder / "crm/people" / name).write_bytes(content)
 
-    return Lake(folder, f"file://{folder}", put, schema, **options)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Lake(SqlCatalog("c", uri=f"sqlite:///{folder}/c.db", warehouse=f"file://{folder}"), put, schema)
+
+
+def s3_options(server: S3Server) -> dict[str, str]:
+    """How the library's own files reach a store."""
+    return {
+        "s3.endpoint": server.endpoint,
+        "s3.access-key-id": server.access_key,
+        "s3.secret-access-key": server.secret_key,
+        "s3.region": server.region,
+    }

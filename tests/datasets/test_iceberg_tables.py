@@ -12,6 +12,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import (
     DataFile,
     DataFileContent,
@@ -27,7 +28,7 @@ from reconciler.datasets.base import Files
 from reconciler.datasets.open import open_dataset
 from reconciler.errors import MissingExtra, SourceError
 from reconciler.export.polars_engine import PolarsEngine
-from tests.datasets.lakes import NOW, Lake, history, ids, local_lake, opened, read, spec
+from tests.datasets.lakes import NOW, Lake, history, ids, local_lake, opened, read, s3_options, spec
 from tests.datasets.test_s3_files import session
 from tests.servers.s3 import S3Server
 
@@ -394,13 +395,10 @@ def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
     def put(name: str, content: bytes) -> None:
         seaweed_server.client().put_object(Bucket=bucket, Key=f"crm/people/{name}", Body=content)
 
-    options = {
-        "s3.endpoint": seaweed_server.endpoint,
-        "s3.access-key-id": seaweed_server.access_key,
-        "s3.secret-access-key": seaweed_server.secret_key,
-        "s3.region": seaweed_server.region,
-    }
-    lake = Lake(tmp_path, f"s3://{bucket}", put, **options)
+    catalog = SqlCatalog(
+        "c", uri=f"sqlite:///{tmp_path}/c.db", warehouse=f"s3://{bucket}", **s3_options(seaweed_server)
+    )
+    lake = Lake(catalog, put)
     lake.append("ab")
     files = open_dataset(
         spec("iceberg", lake.location, account="lake"), root=tmp_path, session=lambda: session(seaweed_server)
