@@ -111,7 +111,7 @@ def _due(
     yield Export(
         subject=subject.flow,
         owner=subject.owner,
-        reason=reasons.due(found.missed, found.missed_capped, spec.schedule.catch_up),
+        reason=reasons.ended(spec, clock.now) or reasons.due(found.missed, found.missed_capped, spec.schedule.catch_up),
         cursor="rebuild" if rebuild else "keep" if exported else "none",
         generation=subject.generation,
         slot=found.slot,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from reconciler.ledger.records import FlowHead, OpenRun
 from reconciler.plan.diff import folder, origin, place
 from reconciler.plan.plan import Reason
@@ -14,6 +16,7 @@ NEW_DESTINATION = Reason(code="new", sentence="It is declared and not in the led
 CHANGED_DESTINATION = Reason(code="changed", sentence="It is declared otherwise than it was applied.")
 REMOVED_DESTINATION = Reason(code="not-declared", sentence="It is not declared any more.")
 SUSPENDED = Reason(code="suspended", sentence="Its activation says suspend: true; no exports until that changes.")
+AGREEMENT_ENDED = "agreement-ended"
 RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend: true.")
 
 
@@ -119,6 +122,17 @@ def changed(paths: tuple[str, ...]) -> Reason:
     named = [_PARTS.get(part, part) for part in parts]
     listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
     return Reason(code=code, sentence=f"Its {listed} changed.")
+
+
+def ended(spec: FlowSpec, now: datetime) -> Reason | None:
+    """A slot is due, and the agreement with whom it would go to is over."""
+    recipient = spec.destination.spec.recipient
+    if recipient is None or not recipient.ended(now):
+        return None
+    return Reason(
+        code=AGREEMENT_ENDED,
+        sentence=f"The agreement with {recipient.name} was until {recipient.until}: nothing will be sent (H113).",
+    )
 
 
 def due(missed: int, capped: bool, catch_up: str) -> Reason:

@@ -22,6 +22,7 @@ from reconciler.plan.plan import (
     UpdateDestination,
     UpdateFlow,
 )
+from reconciler.plan.reasons import AGREEMENT_ENDED
 from reconciler.present.words import (
     backfill,
     columns,
@@ -194,7 +195,7 @@ def _cursor(change: UpdateFlow | MoveFlow) -> str:
 
 def _export(change: Export) -> str:
     slot = f"slot {change.slot:%Y-%m-%d %H:%M}"
-    if change.run_id:
+    if change.run_id or change.reason.code == AGREEMENT_ENDED:
         return f"{slot} · {change.reason.sentence}"
     kind = "first export" if change.kind == "full" and change.cursor == "none" else change.kind
     return " · ".join([slot, kind, *([f"for {plural(change.missed, 'missed slot')} too"] if change.missed else [])])

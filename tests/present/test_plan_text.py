@@ -10,7 +10,7 @@ from reconciler.ledger.records import Actual
 from reconciler.plan.planner import plan
 from reconciler.present.plan_text import as_text
 from tests.plan.every_kind import every_kind, kinds
-from tests.plan.planning import NOW, OUTBOX, activation, apply, audience, small
+from tests.plan.planning import NIGHT, NOW, OUTBOX, activation, apply, audience, small
 from tests.present.support import first, golden, hostile_configuration, hostile_values, refused
 
 
@@ -31,6 +31,21 @@ def test_nothing_to_do_is_one_line(tmp_path: Path) -> None:
     assert as_text(found) == expected
     simulated = expected.replace(").\n", "). The ledger is SIMULATED.\n")
     assert as_text(found.model_copy(update={"simulated": True})) == simulated
+
+
+def test_an_export_to_whom_nothing_may_be_sent_any_more_says_so(tmp_path: Path) -> None:
+    agency = "{path: out}, recipient: {name: Agency Ltd, country: IE, until: 2026-12-01}"
+    third = small(
+        tmp_path,
+        destination=OUTBOX.replace("{path: out}", agency),
+        activation=activation("us", more="columns: [id], backfill: full"),
+    )
+    actual = apply(plan(third, Actual(), NOW), Actual())
+    lines = as_text(plan(third, actual, NIGHT)).splitlines()
+    (line,) = [line for line in lines if "▶" in line]
+    assert line.endswith(
+        "slot 2026-12-02 02:00 · The agreement with Agency Ltd was until 2026-12-01: nothing will be sent (H113)."
+    )
 
 
 def test_refusals_are_said(tmp_path: Path) -> None:
