@@ -7,12 +7,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
+from reconciler.apply.conditions import noted
 from reconciler.apply.context import Context
 from reconciler.apply.standing import after, outdated, replaced
 from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.codec import decode
-from reconciler.ledger.records import Condition, FlowHead, LastRun, OpenRun, RunRecord, StagedRecord
+from reconciler.ledger.records import FlowHead, LastRun, OpenRun, RunRecord, StagedRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.manifest import ManifestFile
 from reconciler.values.staged import StagedFile
@@ -87,14 +88,7 @@ def _note(context: Context, head: FlowHead, run: OpenRun, error: ReconcilerError
         return
     lasting = isinstance(error, DestinationError) and error.permanent
     lasting = lasting or error.code in (_STAGED_IS_GONE, _TORN)
-    condition = Condition(
-        type="held" if lasting else "failed",
-        code=error.code,
-        sentence=error.summary,
-        at=now,
-        run_id=run.run_id,
-        slot=run.slot,
-    )
+    condition = noted("held" if lasting else "failed", error, run.slot, now, run.run_id)
     with suppress(ReconcilerError):  # what is told is why it wasn't published
         found = context.ledger.head(head.flow_id)
         if found is not None and found.document.open is not None and found.document.open.run_id == run.run_id:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
+from reconciler.apply.conditions import condition
 from reconciler.apply.context import Context
 from reconciler.apply.publish import roll_forward
-from reconciler.errors import AccountError, Conflict, DestinationError, OutcomeUnknown, ReconcilerError, Refused
+from reconciler.errors import AccountError, Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Condition, FlowHead, OpenRun
 from reconciler.stores.ledger import Versioned
@@ -98,12 +99,6 @@ def _condition(error: Exception, run: OpenRun, now: datetime) -> Condition | Non
     if not isinstance(error, ReconcilerError) or run.kind == "resend":
         return None
     return condition(error, run.slot, now, run.run_id)
-
-
-def condition(error: ReconcilerError, slot: datetime, now: datetime, run_id: str | None = None) -> Condition:
-    """`held` by a guard, a policy or a permission; else `failed`."""
-    kind: Literal["held", "failed"] = "held" if isinstance(error, Refused) else "failed"
-    return Condition(type=kind, code=error.code, sentence=error.summary, at=now, run_id=run_id, slot=slot)
 
 
 def not_begun(

@@ -161,11 +161,13 @@ class LastRun(Value):
 
 
 class Condition(Value):
-    """Why a flow needs a person. `held`: a guard or a lost staged file; `failed`: the last try went wrong."""
+    """Why a flow needs a person. `held`: a guard or a lost staged file; `failed`: the last try went wrong. `detail`: which one, and the
+    numbers; like every error's, without data and secrets."""
 
     type: Literal["held", "failed"]
     code: str
     sentence: str
+    detail: str = ""
     at: Instant
     run_id: str | None = None
     slot: Slot | None = None

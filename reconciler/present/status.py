@@ -131,10 +131,18 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
             lines.append(f"{'':11}{inert(kept.problem)}")
         if each.note:
             lines.append(f"{'':11}{inert(each.note)}")
+        if detail := _detail(each):
+            lines.append(f"{'':11}{inert(detail)}")
         lines += [f"{'':11}{command}" for command in each.commands(shell)]
     counts = {state: sum(each.state == state for each in flows) for state in ORDER}
     summary = ", ".join(f"{number:,} {state}" for state, number in counts.items() if number)
     return "\n".join([*lines, "", f"{plural(len(flows), 'flow')}: {summary}"]) + "\n"
+
+
+def _detail(status: FlowStatus) -> str:
+    """Which guard with its numbers, which file, and how to mend it: what the flow's condition says of itself."""
+    condition = status.head.condition
+    return condition.detail if condition and status.state in ("failed", "held") else ""
 
 
 def details(status: FlowStatus) -> str:
@@ -222,6 +230,7 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
         "flow": head.flow,
         "condition": status.state,
         "note": status.note or None,
+        "detail": _detail(status) or None,
         "code": head.condition.code if head.condition else None,
         "lastSlot": slot_text(head.last_slot) if head.last_slot else None,
         "lastRun": run.to_json() if run else None,

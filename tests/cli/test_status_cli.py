@@ -117,9 +117,12 @@ def test_a_held_flow_comes_first_with_a_command_that_works(house: House, reconci
     with pytest.raises(Refused):
         export(house)
     found = reconcile("-C", house.root, "status", "--at", AT)
-    first, why, command, then, *_ = found.out.splitlines()
+    first, why, which, command, then, *_ = found.out.splitlines()
     assert first.startswith("held       box/us  never exported")
     assert why.strip() == "H101 a guard holds this export"
+    assert "export.maxRows: 2 rows; at most 1 are allowed" in which
+    listed = json.loads(reconcile("-C", house.root, "status", "--at", AT, "--format", "json").out)["flows"]
+    assert [each["detail"] for each in listed] == [which.strip(), None]
     assert command.strip() == "reconcile explain H101"
     assert reconcile(*command.split()[1:]).code == 0
     assert then.strip() == f"reconcile -C {house.root} run --select box/audience/us"
