@@ -54,11 +54,12 @@ class AwsSession:
         return self._spec.region or self._session.region_name
 
     def s3(
-        self, *, region: str | None = None, attempts: int = 5, read_timeout: float = 60, connections: int = 10
+        self, *, region: str | None = None, attempts: int = 5, read_timeout: float = 60, connections: int = 64
     ) -> S3Client:
         """An S3 client; the same one for the same options.
 
-        `attempts` in all per call (1: the client never sends anything twice), `read_timeout` in seconds.
+        `attempts` in all per call (1: the client never sends anything twice), `read_timeout` in seconds, `connections` kept
+        for later at most: several flows share a client.
         """
         options = (region or self._spec.region, attempts, read_timeout, connections)
         with self._lock:

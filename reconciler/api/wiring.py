@@ -10,11 +10,12 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.accounts.sessions import AwsSessions
 from reconciler.api.hooks import Hooks
 from reconciler.version import __version__
 
@@ -55,6 +56,10 @@ class Wiring:
 
     root: Path
     place: LedgerPlace
+    sessions: AwsSessions = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sessions", AwsSessions(self.root))
 
     def ledger(self) -> Ledger:
         """The ledger's documents. Raises `StoreError` L141, `MissingExtra`, `AccountError`."""
@@ -133,14 +138,7 @@ class Wiring:
         return PolarsEngine(SecretSource(self.root, os.environ).resolve, budget)
 
     def _session(self, account: AccountSpec | None) -> Callable[[], AwsSession]:
-        def session() -> AwsSession:
-            from reconciler.accounts.aws import AwsSession, ambient_session
-            from reconciler.accounts.secrets import SecretSource
-
-            source = SecretSource(self.root, os.environ)
-            return ambient_session(source) if account is None else AwsSession(account, source)
-
-        return session
+        return lambda: self.sessions.of(account)
 
 
 def _user() -> str:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.accounts.aws_errors import plain_error
+from reconciler.accounts.s3_answers import ELSEWHERE, NO_KEYS, WRONG_KEYS, answered, missing_action
 from reconciler.datasets.base import Access, Listing
 from reconciler.datasets.names import DELTA_LOG, DataFormat, check_name, no_table, visible
 from reconciler.datasets.problems import problem
@@ -152,21 +153,31 @@ class S3Files:
             yield
         except ClientError as error:
             raise self._meaning(error, action) from error
-        except (NoCredentialsError, PartialCredentialsError) as error:
+        except NO_KEYS as error:
             raise plain_error(error) from error
         except BotoCoreError as error:
             raise problem("F104", f"{self.location}: {error}.") from error
 
     def _meaning(self, error: ClientError, action: str) -> Exception:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        status, code = answered(error)
         if code == "NoSuchBucket":
             return problem("F101", f"There is no bucket {self.bucket}.")
         if status == 404:
             return _Gone("F101", "gone")
+        if code in WRONG_KEYS:
+            return problem(
+                "F104", f"{self.location}: the store answered {code}. The keys are wrong or expired, or this clock is."
+            )
+        if code in ELSEWHERE or status in (301, 307):
+            return problem("F104", f"{self.location}: the bucket is in another region ({code}). Set the account's `region`.")
         if status == 403:
-            return problem("F104", f"{self.location}: {action} is not allowed, or the keys are wrong ({code}).")
+            return problem("F104", f"{self.location}: {missing_action(error, action)} is not allowed.{_unnamed(code)}")
         return problem("F104", f"{self.location}: the store answered {status} {code}.")
+
+
+def _unnamed(code: str) -> str:
+    """Answers to HEAD have no body that would tell."""
+    return " Or the keys are wrong." if code == "403" else ""
 
 
 class _Gone(SourceError):

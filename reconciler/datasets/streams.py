@@ -81,7 +81,7 @@ class Counted(io.RawIOBase):
         try:
             data = self._raw.read(len(buffer))
         except OSError as error:
-            self.failed = error.strerror or type(error).__name__
+            self.failed = _why(error)
             raise
         buffer[: len(data)] = data
         self.count += len(data)
@@ -96,12 +96,17 @@ def open_text(access: Access, file: PinnedFile) -> Iterator[Text]:
     except FileNotFoundError as error:
         raise problem("F116", f"{named(file.path)} is gone.") from error
     except OSError as error:
-        raise problem(
-            "F104", f"{named(file.path)} can't be opened: {error.strerror or 'the store refused'}."
-        ) from error
+        raise problem("F104", f"{named(file.path)} can't be opened: {_why(error)}.") from error
     with closing(raw):
         counted = Counted(raw)
         yield Text(file.path, counted, _decompressed(counted, compression(file.path or access.root)))
+
+
+def _why(error: OSError) -> str:
+    """What the system says, or of what Arrow's client says the part that holds nothing but its own words."""
+    if "ACCESS_DENIED" in str(error):
+        return "s3:GetObject is not allowed"
+    return error.strerror or "the store refused, or can't be reached"
 
 
 def _open(access: Access, file: PinnedFile) -> BinaryIO:

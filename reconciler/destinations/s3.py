@@ -14,12 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconciler.accounts.aws import AwsSession
+from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.catalog.s3 import S3Connection
 from reconciler.destinations import s3_probe, s3_publish, s3_replace
 from reconciler.destinations.base import OWNER_MARKER, Capabilities, Found, ProbeReport, Published
 from reconciler.destinations.errors import failure, unknown
 from reconciler.destinations.names import is_reserved, lineage_in, owner_document, refuse_other_owner, run_segment
-from reconciler.destinations.s3_answers import CLIENT_ERRORS, Absent, Denied, Unsure
+from reconciler.destinations.s3_answers import Absent, Denied, Unsure
 from reconciler.destinations.s3_place import PAUSES, S3Place, Sleep
 from reconciler.destinations.s3_sink import S3Sink
 from reconciler.errors import ReconcilerError

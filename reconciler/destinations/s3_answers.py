@@ -1,53 +1,26 @@
 """What an S3 answer means: surely not done, perhaps done, or refused for a reason that a person can mend.
 
-Error codes: Amazon S3 API reference, "Error responses", and of CompleteMultipartUpload.
+Error codes: Amazon S3 API reference, "Error responses" (`reconciler.accounts.s3_answers`), and of CompleteMultipartUpload.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.accounts.aws_errors import plain_error
+from reconciler.accounts.s3_answers import (
+    ELSEWHERE,
+    NO_KEYS,
+    TRANSIENT,
+    TRANSPORT,
+    WRONG_KEYS,
+    answered,
+    missing_action,
+)
 from reconciler.destinations.errors import failure
 from reconciler.errors import DestinationError, ReconcilerError
-
-CLIENT_ERRORS: Final = (ClientError, BotoCoreError)
-_TRANSPORT: Final = (
-    HTTPClientError,
-    ConnectionError,
-    ResponseStreamingError,
-    IncompleteReadError,
-    FlexibleChecksumError,
-)
-_TRANSIENT: Final = frozenset({"RequestTimeout", "SlowDown", "InternalError", "Throttling", "BadDigest"})
-_CREDENTIALS: Final = frozenset(
-    {
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "ExpiredToken",
-        "InvalidToken",
-        "TokenRefreshRequired",
-        "RequestTimeTooSkewed",
-    }
-)
-_ELSEWHERE: Final = frozenset(
-    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
-)
-_ACTION: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +57,9 @@ def meaning(error: Exception, *, bucket: str, action: str, owner: str | None) ->
         return error
     if isinstance(error, ClientError):
         return _answer(error, bucket, action, owner)
-    if isinstance(error, _TRANSPORT):
+    if isinstance(error, TRANSPORT):
         return Unsure(type(error).__name__)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, NO_KEYS):
         return plain_error(error)
     if isinstance(error, BotoCoreError):
         return failure("D110", f"s3://{bucket}, {action}: {error}")
@@ -110,13 +83,12 @@ def unreachable(bucket: str, action: str, why: str) -> DestinationError:
 
 
 def _answer(error: ClientError, bucket: str, action: str, owner: str | None) -> Meaning:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = error.response.get("Error", {}).get("Code", "")
+    status, code = answered(error)
     if status == 412 or code == "PreconditionFailed":
         return Denied(conflict=False)
     if status == 409:
         return Denied(conflict=True)
-    if (status >= 500 and code != "NotImplemented") or status in (200, 408, 429) or code in _TRANSIENT:
+    if (status >= 500 and code != "NotImplemented") or status in (200, 408, 429) or code in TRANSIENT:
         return Unsure(f"{status} {code}")
     if code == "NoSuchUpload":
         return NoUpload()
@@ -131,17 +103,15 @@ def _refusal(
     where = f"s3://{bucket}"
     if code == "NoSuchBucket":
         return failure("D102", f"There is no bucket {bucket}. Create it, or correct connection.bucket.")
-    if code in _CREDENTIALS:
+    if code in WRONG_KEYS:
         return failure(
             "D111", f"{where} answered {code}. The keys are wrong, expired or for another store, or this clock is."
         )
-    if code in _ELSEWHERE or status in (301, 307):
+    if code in ELSEWHERE or status in (301, 307):
         return failure("D113", f"{where} answered {code}. Set connection.region to the bucket's region.")
     if code == "NotImplemented":
         return failure("D107", f"{where} doesn't know what {action} asked for: {code}.")
-    message = error.response.get("Error", {}).get("Message", "")
-    said = _ACTION.search(message)
-    needed = said.group(1) if said else action
+    needed = missing_action(error, action)
     if code.upper().startswith("KMS") or needed.startswith("kms:"):
         what = f"{needed} is not allowed" if status == 403 else f"it answered {code}"
         return failure("D108", f"{where}: {what}. The role needs kms:GenerateDataKey and kms:Decrypt on the key.")

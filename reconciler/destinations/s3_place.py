@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reconciler.accounts.aws import AwsSession
+from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.catalog.s3 import S3Connection, encryption_fields
 from reconciler.destinations.errors import failure
 from reconciler.destinations.names import MAX_NAME_BYTES, segments
-from reconciler.destinations.s3_answers import CLIENT_ERRORS, Meaning, NoUpload, Unsure, final, meaning, unreachable
+from reconciler.destinations.s3_answers import Meaning, NoUpload, Unsure, final, meaning, unreachable
 from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Part
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
+from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.destinations.base import ProbeReport
 from reconciler.destinations.errors import failure
 from reconciler.destinations.names import RESERVED
-from reconciler.destinations.s3_answers import CLIENT_ERRORS, Denied
+from reconciler.destinations.s3_answers import Denied
 from reconciler.destinations.s3_place import S3Place
 from reconciler.errors import DestinationError, ReconcilerError
 from reconciler.values.staged import Part

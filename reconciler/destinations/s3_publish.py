@@ -15,9 +15,10 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.destinations.base import Published
 from reconciler.destinations.errors import failure, gone, unknown
-from reconciler.destinations.s3_answers import CLIENT_ERRORS, Absent, Denied, NoUpload, Unsure, unreachable
+from reconciler.destinations.s3_answers import Absent, Denied, NoUpload, Unsure, unreachable
 from reconciler.destinations.s3_place import PAUSES, S3Place
 from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Content, StagedFile

@@ -15,8 +15,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
+from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.destinations.errors import failure
-from reconciler.destinations.s3_answers import CLIENT_ERRORS, NoUpload, Unsure
+from reconciler.destinations.s3_answers import NoUpload, Unsure
 from reconciler.destinations.s3_place import S3Place
 from reconciler.errors import DestinationError, ReconcilerError
 from reconciler.values.staged import Content, Part, StagedFile

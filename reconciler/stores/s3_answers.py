@@ -4,51 +4,21 @@ can mend.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.accounts.aws_errors import plain_error
+from reconciler.accounts.s3_answers import (
+    ELSEWHERE,
+    NO_KEYS,
+    TRANSIENT,
+    TRANSPORT,
+    WRONG_KEYS,
+    answered,
+    missing_action,
+)
 from reconciler.errors import ReconcilerError, StoreError
-
-TRANSPORT: Final = (
-    HTTPClientError,
-    ConnectionError,
-    ResponseStreamingError,
-    IncompleteReadError,
-    FlexibleChecksumError,
-)
-"""Nothing is known about the request: it may have been done."""
-
-_TRANSIENT_CODES: Final = frozenset(
-    {"RequestTimeout", "BadDigest", "SlowDown", "InternalError", "OperationAborted", "Throttling"}
-)
-_CREDENTIAL_CODES: Final = frozenset(
-    {
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "ExpiredToken",
-        "InvalidToken",
-        "TokenRefreshRequired",
-        "RequestTimeTooSkewed",
-    }
-)
-_ELSEWHERE_CODES: Final = frozenset(
-    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
-)
-_ACTION: Final = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +52,7 @@ def meaning(error: Exception, *, bucket: str, action: str, owner: str | None = N
         return _answer(error, bucket, action, owner)
     if isinstance(error, TRANSPORT):
         return Unsure(type(error).__name__)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+    if isinstance(error, NO_KEYS):
         return plain_error(error)
     if isinstance(error, BotoCoreError):
         return refused(bucket, str(error))
@@ -90,8 +60,7 @@ def meaning(error: Exception, *, bucket: str, action: str, owner: str | None = N
 
 
 def _answer(error: ClientError, bucket: str, action: str, owner: str | None) -> Meaning:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = error.response.get("Error", {}).get("Code", "")
+    status, code = answered(error)
     if status == 412 or code == "PreconditionFailed":
         return Denied()
     if code == "NotImplemented":
@@ -100,7 +69,7 @@ def _answer(error: ClientError, bucket: str, action: str, owner: str | None) -> 
             "the ledger's store ignores preconditions",
             f"s3://{bucket} answers that it doesn't know conditional writes. Use a store that does, or a local folder.",
         )
-    if status == 409 or status >= 500 or status in (408, 429) or code in _TRANSIENT_CODES:
+    if status == 409 or status >= 500 or status in (408, 429) or code in TRANSIENT:
         return Unsure(f"{status} {code}")
     if code == "NoSuchBucket":
         return StoreError(
@@ -110,25 +79,25 @@ def _answer(error: ClientError, bucket: str, action: str, owner: str | None) -> 
         )
     if code in ("NoSuchKey", "404"):
         return Absent()
-    if code in _CREDENTIAL_CODES:
+    if code in WRONG_KEYS:
         return StoreError(
             "L133",
             "the ledger's store rejects the credentials",
             f"s3://{bucket} answered {code}. The keys are wrong, expired or for another store, or this machine's "
-            "clock is. Nothing was changed.",
+            "clock is. The ledger is as it was.",
         )
-    if code in _ELSEWHERE_CODES or status in (301, 307):
+    if code in ELSEWHERE or status in (301, 307):
         return StoreError(
             "L132",
             "the ledger's bucket is in another region",
-            f"s3://{bucket} answered {code}. Set `region` in the Project's ledger to the bucket's. Nothing was changed.",
+            f"s3://{bucket} answered {code}. Set `region` in the Project's ledger to the bucket's. The ledger is as it was.",
         )
     if code.upper().startswith("KMS"):
         return StoreError(
             "L142",
             "the ledger's encryption key can't be used",
             f"s3://{bucket} answered {code}. The key must be there and enabled, and the account needs kms:GenerateDataKey and "
-            "kms:Decrypt on it. Nothing was changed.",
+            "kms:Decrypt on it. The ledger is as it was.",
         )
     if status == 403:
         return _forbidden(error, bucket, action, owner)
@@ -136,8 +105,7 @@ def _answer(error: ClientError, bucket: str, action: str, owner: str | None) -> 
 
 
 def _forbidden(error: ClientError, bucket: str, action: str, owner: str | None) -> StoreError:
-    said = _ACTION.search(error.response.get("Error", {}).get("Message", ""))
-    needed = said.group(1) if said else action
+    needed = missing_action(error, action)
     also = ""
     if needed == "s3:GetObject":
         also = " (and s3:ListBucket, without which S3 forbids instead of saying that an object isn't there)"
@@ -145,7 +113,7 @@ def _forbidden(error: ClientError, bucket: str, action: str, owner: str | None) 
     return StoreError(
         "L135",
         "the ledger's store forbids a needed action",
-        f"s3://{bucket}: {needed} is not allowed{also}{who}. Nothing was changed. A ledger needs s3:GetObject, "
+        f"s3://{bucket}: {needed} is not allowed{also}{who}. The ledger is as it was. A ledger needs s3:GetObject, "
         "s3:PutObject, "
         "s3:DeleteObject and s3:ListBucket.",
     )
@@ -153,7 +121,7 @@ def _forbidden(error: ClientError, bucket: str, action: str, owner: str | None) 
 
 def refused(bucket: str, what: str) -> StoreError:
     """Any other clear no."""
-    return StoreError("L138", "the ledger's store refused", f"s3://{bucket}: {what}. Nothing was changed.")
+    return StoreError("L138", "the ledger's store refused", f"s3://{bucket}: {what}. The ledger is as it was.")
 
 
 def unreachable(bucket: str, why: str) -> StoreError:
@@ -161,6 +129,6 @@ def unreachable(bucket: str, why: str) -> StoreError:
     return StoreError(
         "L130",
         "the ledger can't be reached",
-        f"s3://{bucket}: {why}. Check the network, the endpoint and the store's state, and run again. Nothing was "
-        "changed.",
+        f"s3://{bucket}: {why}. Check the network, the endpoint and the store's state, and run again. The ledger is "
+        "as it was.",
     )

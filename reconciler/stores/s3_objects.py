@@ -17,13 +17,14 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.accounts.aws import AwsSession
+from reconciler.accounts.s3_answers import TRANSPORT
 from reconciler.catalog.s3 import S3Encryption, encryption_fields
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Stored
 from reconciler.stores.base import SUFFIX, check_key
 from reconciler.stores.blobs import CHUNK
 from reconciler.stores.parallel import in_parallel
-from reconciler.stores.s3_answers import TRANSPORT, Absent, Denied, Unsure, meaning, refused, unreachable
+from reconciler.stores.s3_answers import Absent, Denied, Unsure, meaning, refused, unreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
