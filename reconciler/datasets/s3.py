@@ -169,7 +169,9 @@ class S3Files:
                 "F104", f"{self.location}: the store answered {code}. The keys are wrong or expired, or this clock is."
             )
         if code in ELSEWHERE or status in (301, 307):
-            return problem("F104", f"{self.location}: the bucket is in another region ({code}). Set the account's `region`.")
+            return problem(
+                "F104", f"{self.location}: the bucket is in another region ({code}). Set the account's `region`."
+            )
         if status == 403:
             return problem("F104", f"{self.location}: {missing_action(error, action)} is not allowed.{_unnamed(code)}")
         return problem("F104", f"{self.location}: the store answered {status} {code}.")

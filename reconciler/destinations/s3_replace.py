@@ -11,10 +11,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.destinations.base import Published
 from reconciler.destinations.errors import failure, gone
 from reconciler.destinations.names import RESERVED
-from reconciler.destinations.s3_answers import CLIENT_ERRORS, Absent, Denied, NoUpload, Unsure, unreachable
+from reconciler.destinations.s3_answers import Absent, Denied, NoUpload, Unsure, unreachable
 from reconciler.destinations.s3_place import PAUSES, S3Place
 from reconciler.destinations.s3_publish import complete, is_ours
 from reconciler.errors import DestinationError

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from reconciler.accounts.s3_answers import TRANSPORT
 from reconciler.errors import StoreError
 from reconciler.stores.base import BLOB, check_key
 from reconciler.stores.blobs import new_file, sha256_of
-from reconciler.stores.s3_answers import TRANSPORT
 from reconciler.stores.s3_objects import S3Objects
 
 LARGEST: Final = 5 * 2**30

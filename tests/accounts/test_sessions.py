@@ -11,7 +11,7 @@ from reconciler.ledger import keys
 from reconciler.ledger.records import ProjectRecord
 from reconciler.resources.account import AwsAccountSpec
 from reconciler.resources.effective import EffectiveDestination
-from reconciler.resources.project import LedgerSpec
+from reconciler.resources.project import EngineSpec, LedgerSpec
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.s3 import S3Server
 
@@ -64,7 +64,7 @@ def test_a_role_is_assumed_once_for_all_that_is_opened(
     ledger, bucket = moto_server.create_bucket(), moto_server.create_bucket()
     box = {"name": "box", "spec": {"type": "s3", "account": "a", "connection": {"bucket": bucket}}, "account": role}
     destination = EffectiveDestination.model_validate(box)
-    wiring = Wiring(tmp_path, LedgerPlace("p", None, LedgerSpec(url=f"s3://{ledger}/shop"), role))
+    wiring = Wiring(tmp_path, LedgerPlace("p", None, LedgerSpec(url=f"s3://{ledger}/shop"), role, EngineSpec()))
     assert wiring.ledger().read(ProjectRecord, keys.PROJECT) is None
     for _ in range(2):
         wiring.destination(destination).owner()

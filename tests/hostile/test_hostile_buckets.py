@@ -156,7 +156,7 @@ def test_the_ledger_forbids(buckets: Buckets) -> None:
             assert bool(buckets.received()) == (command == RUN and action == "s3:DeleteObject")
         buckets.proxy.clear()
         if command == APPLY:
-            assert buckets(*APPLY)[0] == 0
+            applied(buckets)
     buckets.exported()
 
 
@@ -168,7 +168,7 @@ def test_the_dataset_forbids(form: str, buckets: Buckets) -> None:
         client.delete_object(Bucket=buckets.data, Key="people/a.csv")
         client.put_object(Bucket=buckets.data, Key="people/a.parquet", Body=sink.getvalue())
         buckets.declare(form="parquet")
-    assert buckets(*APPLY)[0] == 0
+    applied(buckets)
     for action in ("s3:ListBucket", "s3:GetObject"):
         buckets.proxy.clear()
         buckets.forbid(buckets.data, action)
@@ -190,7 +190,7 @@ def test_the_destination_forbids_at_apply(access: str, needed: tuple[str, ...], 
     code, said = buckets(*RUN)
     assert (code, buckets.received()) == (0, []), said
     buckets.proxy.clear()
-    assert buckets(*APPLY)[0] == 0
+    applied(buckets)
     buckets.exported()
 
 
@@ -198,7 +198,7 @@ def test_the_destination_forbids_at_apply(access: str, needed: tuple[str, ...], 
 def test_the_destination_forbids_at_night(access: str, buckets: Buckets) -> None:
     """Rights that were taken away after they had been tried."""
     buckets.declare(access=access)
-    assert buckets(*APPLY)[0] == 0
+    applied(buckets)
     buckets.forbid(buckets.box, "s3:PutObject")
     code, said = buckets(*RUN)
     assert (code, "D104" in said, "s3:PutObject is not allowed" in said) == (1, True, True), said
@@ -210,7 +210,7 @@ def test_a_write_only_destination_needs_no_right_to_read(buckets: Buckets) -> No
     for action in READS:
         buckets.forbid(buckets.box, action)
     buckets.declare(access="write-only")
-    assert buckets(*APPLY)[0] == 0
+    applied(buckets)
     code, said = buckets(*RUN)
     assert code == 0, said
     assert len(buckets.received()) == 2
@@ -236,7 +236,7 @@ def test_a_bucket_that_is_not_there(
 ) -> None:
     buckets.declare(**{part: "no-such-bucket-anywhere"})
     if part == "data":
-        assert buckets(*APPLY)[0] == 0
+        applied(buckets)
     found, said = buckets(*command)
     assert (found, code in said, "no-such-bucket-anywhere" in said) == (ended, True, True), said
     assert buckets.received() == []
@@ -255,7 +255,7 @@ def test_a_destination_of_another_owner(access: str, buckets: Buckets) -> None:
 
 def test_a_destination_whose_owner_changed_since(buckets: Buckets) -> None:
     buckets.declare(owner=OWNER)
-    assert buckets(*APPLY)[0] == 0
+    applied(buckets)
     buckets.proxy.add(Rule(Answer(403, "AccessDenied"), when=owned))
     code, said = buckets(*RUN)
     assert (code, "D104" in said, f"isn't owned by account {OWNER}" in said) == (1, True, True), said
@@ -277,3 +277,8 @@ def test_a_ledger_of_another_owner(buckets: Buckets) -> None:
 def owned(request: Request) -> bool:
     """Whether the request says who must own the bucket."""
     return "x-amz-expected-bucket-owner" in request.headers
+
+
+def applied(buckets: Buckets) -> None:
+    code, said = buckets(*APPLY)
+    assert code == 0, said
