@@ -1,4 +1,4 @@
-"""Writes what is generated: `schemas/v1/*.json` and `docs/reference/*.md`. `--check`: only compares.
+"""Writes what is generated: `schemas/v1/*.json`, `docs/reference/*.md` and the table in `docs/expressions.md`. `--check`: only compares.
 
 Exit codes: 0 written, or everything as it should be; 1 something differs (`--check`).
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from reference import commands_page, resources_page
+from reference import commands_page, functions_table, resources_page
 
 from reconciler.config import schemas
 from reconciler.diagnostics import CODES
 from reconciler.present.plan_json import plan_schemas
 
 ROOT = Path(__file__).resolve().parents[1]
+BEGIN = "<!-- generated from reconciler/where/functions.py by scripts/generate.py -->"
+END = "<!-- generated until here -->"
 AREAS = {
     "Y": "YAML",
     "C": "Form of a document",
@@ -31,7 +33,17 @@ def generated() -> dict[Path, str]:
     files = {ROOT / "schemas" / "v1" / name: schemas.text_of(schema) for name, schema in named.items()}
     pages = {"commands": commands_page(), "diagnostics": diagnostics_page(), "resources": resources_page()}
     files |= {ROOT / "docs" / "reference" / f"{name}.md": text for name, text in pages.items()}
-    return files
+    expressions = ROOT / "docs" / "expressions.md"
+    return files | {expressions: between_marks(expressions.read_text("utf-8"), functions_table())}
+
+
+def between_marks(page: str, made: str) -> str:
+    """A page that people write, with what is made from code in its one marked place."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"A page lacks its marks: {BEGIN} and {END}")
+    return f"{before}{begin}\n\n{made}\n{end}{after}"
 
 
 def diagnostics_page() -> str:

@@ -10,6 +10,7 @@ from reconciler.cli.main import COMMANDS, reconcile
 from reconciler.config.fields import Field, fields
 from reconciler.config.schemas import generate, inlined
 from reconciler.resources.resource import KINDS
+from reconciler.where.functions import FUNCTIONS, PARTS, UNITS
 
 _HEAD = "| field | value | default | about |"
 _LINE = "| --- | --- | --- | --- |"
@@ -46,6 +47,24 @@ def commands_page() -> str:
         command = reconcile.get_command(root, name)
         assert command is not None
         lines += _help(command, root, name)
+    return "\n".join(lines) + "\n"
+
+
+def functions_table() -> str:
+    """The functions of expressions, and what EXTRACT takes."""
+    lines = ["| function | other names | takes | what it gives | example |", "| --- | --- | --- | --- | --- |"]
+    for each in FUNCTIONS:
+        names = ", ".join(f"`{name}`" for name in each.names)
+        cells = (f"`{each.name}`", names, each.takes, each.meaning, f"`{each.example}`")
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    units = ", ".join(f"`{name}`" for name in UNITS)
+    lines += [
+        "",
+        f"`DATE_TRUNC`, `INTERVAL` and the functions of one part (`YEAR(x)`) know {units}. `EXTRACT` knows:",
+        "",
+    ]
+    lines += ["| part | what it gives |", "| --- | --- |"]
+    lines += [f"| `{name}` | {meaning} |" for name, (_, meaning) in PARTS.items()]
     return "\n".join(lines) + "\n"
 
 

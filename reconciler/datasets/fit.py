@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from reconciler.datasets.columns import literal
+from reconciler.datasets.infer_arrow import type_text
+from reconciler.datasets.types import type_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,12 +24,13 @@ _DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 
 
 class Unfit(Exception):
-    """`path` of the column or nested field, `found` the file's type (None: the field is missing)."""
+    """`path` of the column or nested field, `found` the file's type there (None: the field is missing), `declared` ours; as text."""
 
-    def __init__(self, path: str, found: str | None) -> None:
+    def __init__(self, path: str, found: pa.DataType | None, declared: pl.DataType) -> None:
         super().__init__(path)
         self.path = path
-        self.found = found
+        self.found = None if found is None else "".join(type_text(found))
+        self.declared = type_name(declared)
 
 
 def fit(found: pa.DataType, declared: pl.DataType, path: str, *, lacking: bool = False) -> Step | None:
@@ -55,7 +58,7 @@ def fit(found: pa.DataType, declared: pl.DataType, path: str, *, lacking: bool =
                 return None
             if _widens(found, declared):
                 return _cast(declared)
-    raise Unfit(path, str(found))
+    raise Unfit(path, found, declared)
 
 
 def _cast(declared: pl.DataType) -> Step:
@@ -135,7 +138,7 @@ def _list(found: pa.DataType, declared: pl.List, path: str, lacking: bool) -> St
 
     fixed = pat.is_fixed_size_list(found)
     if not (fixed or pat.is_list(found) or pat.is_large_list(found)):
-        raise Unfit(path, str(found))
+        raise Unfit(path, found, declared)
     inner = declared.inner
     assert isinstance(inner, pl.DataType)
     step = fit(found.value_type, inner, f"{path}[]", lacking=lacking)
@@ -149,14 +152,14 @@ def _struct(found: pa.DataType, declared: pl.Struct, path: str, lacking: bool) -
     import pyarrow.types as pat
 
     if not pat.is_struct(found):
-        raise Unfit(path, str(found))
+        raise Unfit(path, found, declared)
     steps: dict[str, Step | None] = {}
     absent: dict[str, pl.DataType] = {}
     for field in declared.fields:
         index = found.get_field_index(field.name)
         assert isinstance(field.dtype, pl.DataType)
         if index < 0 and not lacking:
-            raise Unfit(f"{path}.{field.name}", None)
+            raise Unfit(f"{path}.{field.name}", None, declared)
         if index < 0:
             absent[field.name], steps[field.name] = field.dtype, None
             continue

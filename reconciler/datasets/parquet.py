@@ -93,7 +93,7 @@ def steps(
         except Unfit as unfit:
             if unfit.found is None:
                 raise problem("F106", f"{where} has no field {unfit.path!r}.") from None
-            raise problem("F107", f"{where}: {unfit.path!r} is {unfit.found}, declared as {said(declared)}.") from None
+            raise problem("F107", f"{where}: {unfit.path!r} is {unfit.found}, declared as {unfit.declared}.") from None
     return found
 
 
@@ -124,11 +124,6 @@ def torn(file: PinnedFile, error: Exception) -> SourceError:
     if "AWS Error" in str(error) or "object-store error" in str(error):
         return problem("F104", f"{named(file.path)} can't be read: the store failed or can't be reached.")
     return problem("F105", f"{named(file.path)} isn't a whole Parquet file.")
-
-
-def said(kind: pl.DataType) -> str:
-    """A declared type, for a message."""
-    return str(kind)
 
 
 def _footer(access: Access, read: frozenset[str], limit: int, file: PinnedFile) -> Footer:

@@ -61,7 +61,7 @@ def check_declared(location: str, schema: pa.Schema, columns: Mapping[str, Datas
         except Unfit as unfit:
             if unfit.found is None:
                 raise problem("F106", f"The table at {location} has no field {unfit.path!r}.") from None
-            detail = f"The table at {location}: {unfit.path!r} is {unfit.found}, declared as {declared.type}."
+            detail = f"The table at {location}: {unfit.path!r} is {unfit.found}, declared as {unfit.declared}."
             raise problem("F107", detail) from None
 
 

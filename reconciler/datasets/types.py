@@ -40,3 +40,21 @@ def of_type(of: ColumnType) -> pl.DataType:
             return pl.Struct([pl.Field(name, of_type(field)) for name, field in fields])
         case _:
             assert_never(of)
+
+
+def type_name(of: pl.DataType) -> str:
+    """The text of the type language for one of the types above, to be shown."""
+    match of:
+        case pl.Decimal():
+            return f"decimal({of.precision},{of.scale})"
+        case pl.List():
+            return f"list<{type_name(_known(of.inner))}>"
+        case pl.Struct():
+            return f"struct<{', '.join(f'{each.name}: {type_name(_known(each.dtype))}' for each in of.fields)}>"
+        case _:
+            return next(name for name, known in _FLAT.items() if known == of)
+
+
+def _known(of: object) -> pl.DataType:
+    assert isinstance(of, pl.DataType)
+    return of
