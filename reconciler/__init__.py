@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from reconciler.export.job import Progress as Progress
     from reconciler.ledger.records import RunRecord as RunRecord
     from reconciler.plan.bind import SavedPlan as SavedPlan
+    from reconciler.plan.data import PlanData as PlanData
     from reconciler.plan.plan import Plan as Plan
     from reconciler.present.status import FlowStatus as FlowStatus
 
@@ -72,6 +73,7 @@ _PLACES = {
     "OutcomeUnknown": "errors",
     "Performed": "api.applying",
     "Plan": "plan.plan",
+    "PlanData": "plan.data",
     "Progress": "export.job",
     "Project": "api.project",
     "Purged": "api.purges",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.config.load import Loaded
     from reconciler.ledger.records import Actual, RunRecord
     from reconciler.plan.bind import SavedPlan
+    from reconciler.plan.data import PlanData
     from reconciler.plan.plan import Plan
     from reconciler.present.status import FlowStatus
     from reconciler.stores.ledger import Ledger
@@ -100,6 +101,21 @@ class Project:
             allow_rewind=allow_rewind,
             base=base,
         )
+
+    def look_at_data(self, plan: Plan, *, hooks: Hooks = QUIET) -> PlanData:
+        """What a plan's due exports would hold of the data as it is, whom its edits let in or out, and what audiences share.
+
+        Reads the datasets of flows that are due, added or changed, with the credentials that a run would use; changes nothing. What
+        can't be read of one flow is said there. Raises `UsageError` G136 for a plan with a `base`, `StoreError`, `MissingExtra`,
+        `Interrupted`.
+        """
+        from reconciler.apply.foresee import foresee
+
+        if plan.base is not None:
+            raise UsageError("G136", "a comparison reads no data", "Leave --base or --data out.")
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        return foresee(wiring.context(ledger, hooks), plan, ledger.actual(), plan.at)
 
     # The ledger alone: whatever is wrong with the rest of the configuration ------------------------------------------------
 

@@ -63,10 +63,19 @@ class Claimed:
 def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: datetime) -> Claimed:
     """Raises `Conflict` where another runner was faster, `Refused` H110 to H113, `SourceError`, `StoreError`: then nothing was claimed."""
     document = head.document
-    _permitted(document.spec, now)
-    files = context.open_files(document.spec.source)
-    choice, pin, before = _reading(context, document, wanted, files, now)
-    choice = agreed(context.engine, document, choice, files)
+    choice, pin, before = reading(context, document, wanted, context.open_files(document.spec.source), now)
+    run = opened(context, document, wanted, choice, pin, before)
+    claimed = context.ledger.swap(head, transitions.claim(document, run, nonce=context.ledger.nonce()))
+    now_open = claimed.document.open
+    if now_open is None or now_open.run_id != run.run_id:
+        raise transitions.NotAllowed(claimed.document, "the claim was ended by another")
+    return Claimed(now_open, choice, pin, before)
+
+
+def opened(
+    context: Context, document: FlowHead, wanted: Wanted, choice: Choice, pin: Pin, before: Pin | None
+) -> OpenRun:
+    """The run that a head would have open."""
     run = OpenRun(
         run_id=context.run_id(),
         epoch=document.epoch + 1,
@@ -88,12 +97,7 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
         lease=context.new_lease(),
         claimed_at=context.clock(),
     )
-    run = run.model_copy(update={"folder": names(run).folder})
-    claimed = context.ledger.swap(head, transitions.claim(document, run, nonce=context.ledger.nonce()))
-    now_open = claimed.document.open
-    if now_open is None or now_open.run_id != run.run_id:
-        raise transitions.NotAllowed(claimed.document, "the claim was ended by another")
-    return Claimed(now_open, choice, pin, before)
+    return run.model_copy(update={"folder": names(run).folder})
 
 
 def _permitted(spec: FlowSpec, now: datetime) -> None:
@@ -113,6 +117,16 @@ def _dated(listing: Listing, dataset: DatasetSpec) -> Listing:
         return listing
     files = tuple(each.model_copy(update={"modified": listing.modified[each.path]}) for each in listing.pin.files)
     return replace(listing, pin=listing.pin.model_copy(update={"files": files}))
+
+
+def reading(
+    context: Context, head: FlowHead, wanted: Wanted, files: Files, now: datetime
+) -> tuple[Choice, Pin, Pin | None]:
+    """What a run of a flow reads, as the data is: its files, the pin, and the pin of what it left out. Changes nothing. Raises as `claim`
+    does."""
+    _permitted(head.spec, now)
+    choice, pin, before = _reading(context, head, wanted, files, now)
+    return agreed(context.engine, head, choice, files), pin, before
 
 
 def _reading(

@@ -49,10 +49,10 @@ def stage(
     Raises `SourceError`, `DestinationError`, `Interrupted`; what was staged by then is the caller's to discard.
     """
     access = files.access()
-    _inspect(context, run, choice, access)
+    inspect(context, run, choice, access)
     place = names(run)
     excluded = held_back(context, run.spec.suppressions, now)
-    job = _job(run, choice, excluded, now)
+    job = job_of(run, choice, excluded, now)
 
     def open_file(part: int) -> FileSink:
         return destination.stage(run.run_id, place.path(part), replaceable(run, place.path(part)))
@@ -116,7 +116,7 @@ def _cursor(run: OpenRun, pin: Pin, audience: int | None) -> Cursor:
             assert_never(increments.strategy)
 
 
-def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
+def inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
     """Schemas of what will be read; the dataset's size where all of it is at hand.
 
     An increment adds to what was large enough before, since nothing vanishes under `files`; what is sent again was.
@@ -132,7 +132,7 @@ def _inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> 
         raise too_small(rows, dataset.min_rows)
 
 
-def _job(run: OpenRun, choice: Choice, excluded: HeldBack, now: datetime) -> ExportJob:
+def job_of(run: OpenRun, choice: Choice, excluded: HeldBack, now: datetime) -> ExportJob:
     """Expiry is measured at the slot; at the present for what is sent again."""
     spec = run.spec
     expiry = spec.source.dataset_spec.expiry

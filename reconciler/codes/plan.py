@@ -139,4 +139,10 @@ PLAN_CODES = (
         "`--base` compares two revisions of the configuration, without ledger, secrets and network; `--refresh` looks at what is applied.",
         "Leave one of the two out.",
     ),
+    Code(
+        "G136",
+        "a comparison reads no data",
+        "`--base` compares two revisions of the configuration, without ledger, secrets and network; `--data` reads the datasets.",
+        "Leave one of the two out.",
+    ),
 )

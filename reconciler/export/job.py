@@ -12,6 +12,7 @@ from typing import Protocol
 
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
+from reconciler.export.look import Compared, CompareJob, Measured
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.exclusions import ConsentRule, ExpiryRule
@@ -116,6 +117,16 @@ class Engine(Protocol):
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]
     ) -> Mapping[str, frozenset[str]]:
         """All columns of the files, declared or not, each with the types that it has; text formats have none: `""`."""
+        ...
+
+    def measure(
+        self, job: ExportJob, access: Access, stop: Callable[[], bool], lists: Mapping[str, Access] = NO_LISTS
+    ) -> Measured:
+        """What `export` would count, without writing. Raises as it does, `Interrupted` once `stop()` says so."""
+        ...
+
+    def compare(self, job: CompareJob, access: Access, stop: Callable[[], bool]) -> Compared:
+        """Which keys match which filters, now and before. Raises `SourceError`, `Interrupted`."""
         ...
 
     def newest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -15,10 +16,13 @@ from reconciler.destinations.base import FileSink
 from reconciler.errors import AccountError
 from reconciler.export.budget import USUAL, Budget
 from reconciler.export.columns_met import columns_of
+from reconciler.export.compare import compare
 from reconciler.export.filters import Filter, compiled
-from reconciler.export.job import NO_LISTS, ExportJob, ExportResult, Interrupted, Progress
+from reconciler.export.job import NO_LISTS, ExportJob, ExportResult, Interrupted, Progress, SuppressionList
 from reconciler.export.keys import ROW
-from reconciler.export.lists import Listed, listed
+from reconciler.export.lists import listed
+from reconciler.export.look import Compared, CompareJob, Measured
+from reconciler.export.measure import measure
 from reconciler.export.newest import newest
 from reconciler.export.parquet_rows import check_parquet
 from reconciler.export.pipeline import ExcludedCounts, Lists, keys_of, pipeline, within
@@ -109,17 +113,57 @@ class PolarsEngine:
         watched.look()
         return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.sorted())
 
+    def measure(
+        self, job: ExportJob, access: Access, stop: Callable[[], bool], lists: Mapping[str, Access] = NO_LISTS
+    ) -> Measured:
+        """See `Engine.measure`."""
+        steps = pipeline(job, self.resolve, _listed(job, lists, self.budget), _winners(job, access, stop, self.budget))
+        source = _source(job.dataset, access, job.files, steps.needed, self.budget)
+        values = {key: partial(_values, of, self.budget) for key, of in _lists(job, lists).items()}
+        read = partial(frames, source)
+        return measure(job, steps, read, values, self.resolve, _asked(stop), self.budget)
+
+    def compare(self, job: CompareJob, access: Access, stop: Callable[[], bool]) -> Compared:
+        """See `Engine.compare`."""
+
+        def read(files: tuple[PinnedFile, ...], needed: tuple[str, ...], choose: Choose) -> Iterator[pl.DataFrame]:
+            return frames(_source(job.dataset, access, files, needed, self.budget), choose, Counts())
+
+        return compare(job, read, _asked(stop), self.budget)
+
+
+def _asked(stop: Callable[[], bool]) -> Callable[[], None]:
+    def look() -> None:
+        if stop():
+            raise Interrupted
+
+    return look
+
+
+_ListColumn = tuple[SuppressionList, Access, str]
+
+
+def _lists(job: ExportJob, accesses: Mapping[str, Access]) -> dict[tuple[str, str], _ListColumn]:
+    """Every list column of every suppression."""
+    return {
+        (each.name, match.list_): (each, accesses[each.name], match.list_)
+        for each in job.suppressions
+        for match in each.match
+    }
+
+
+def _values(of: _ListColumn, budget: Budget) -> Iterator[pl.DataFrame]:
+    """A list's values as text."""
+    suppression, access, name = of
+    source = _source(suppression.dataset, access, suppression.files, (name,), budget)
+    kind = source.types[name]
+    text = column(name) if kind == pl.String else as_text(column(name), kind)
+    return frames(source, _only(text), Counts())
+
 
 def _listed(job: ExportJob, accesses: Mapping[str, Access], budget: Budget) -> Lists:
     """Every list column of every suppression, read whole."""
-    found: dict[tuple[str, str], Listed] = {}
-    for each in job.suppressions:
-        for name in dict.fromkeys(match.list_ for match in each.match):
-            source = _source(each.dataset, accesses[each.name], each.files, (name,), budget)
-            kind = source.types[name]
-            text = column(name) if kind == pl.String else as_text(column(name), kind)
-            found[each.name, name] = listed(each.name, frames(source, _only(text), Counts()), budget.values)
-    return found
+    return {key: listed(key[0], _values(of, budget), budget.values) for key, of in _lists(job, accesses).items()}
 
 
 def _only(text: pl.Expr) -> Choose:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from reconciler.config.schemas import Schema, of_output
 from reconciler.errors import ConfigInvalid
 from reconciler.plan.bind import SavedPlan, digest_of, other_tool, refuse
+from reconciler.plan.data import PlanData
 from reconciler.plan.plan import Plan
 from reconciler.values.base import Value
 
@@ -17,9 +18,10 @@ FORMAT_VERSION: Final = 1
 MAX_BYTES = 256 * 1024 * 1024
 
 
-def as_json(plan: Plan) -> str:
-    """`{"version": 1, "plan": {…}}`, keys in the model's order, with a line end. Its schema: `schemas/v1/plan.json`."""
-    return json.dumps(PlanOutput(plan=plan).to_json(), indent=2, ensure_ascii=False) + "\n"
+def as_json(plan: Plan, data: PlanData | None = None) -> str:
+    """`{"version": 1, "plan": {…}}`, with `data` where it was looked at; keys in the model's order, with a line end. Its schema:
+    `schemas/v1/plan.json`."""
+    return json.dumps(PlanOutput(plan=plan, data=data).to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
 def saved_text(saved: SavedPlan) -> str:
@@ -70,10 +72,11 @@ def _no_plan(why: str) -> ConfigInvalid:
 
 
 class PlanOutput(Value):
-    """What `plan --format json` prints."""
+    """What `plan --format json` prints. `data`: with --data, what a look at the datasets showed."""
 
     version: Literal[1] = FORMAT_VERSION
     plan: Plan
+    data: PlanData | None = None
 
 
 def plan_schemas() -> dict[str, Schema]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.plan.bind import SavedPlan
+from reconciler.plan.data import PlanData
 from reconciler.plan.plan import AnyChange, Export, Plan
 from reconciler.present.markdown import bounded, code, length
+from reconciler.present.plan_data import as_markdown as data_table
 from reconciler.present.plan_summary import Group, by_destination, summary
 from reconciler.present.plan_text import (
     called,
@@ -31,13 +33,16 @@ _LISTED = 20
 _SIGNS = {"+": "add", "~": "change", "-": "remove", "→": "rename", "▶": "due"}
 
 
-def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "") -> str:
-    """The comment, at most `MAX_LENGTH` characters. `saved`: the plan as it was saved; `apply`: the command that applies that."""
+def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "", data: PlanData | None = None) -> str:
+    """The comment, at most `MAX_LENGTH` characters. `saved`: the plan as it was saved; `apply`: the command that applies that; `data`:
+    what a look at the datasets showed."""
     groups = by_destination(plan)
     lines = [f"**{_first_line(plan, groups)}{_drifted(plan)}**", *_refusals(plan), *_drift(plan)]
     footer = _footer(plan, saved, apply)
     budget = MAX_LENGTH - _RESERVE - length(lines) - length(footer)
     tables = _tables(groups, budget * 6 // 10)
+    if data is not None:
+        tables += data_table(data, (budget - length(tables)) // 2)
     folded = _folded(plan, budget - length(tables))
     return "\n".join([*lines, *tables, *folded, "", *footer]) + "\n"
 
