@@ -140,7 +140,7 @@ def _reading(
         left_out = Pin(location=listing.pin.location, files=found.left_out) if found.left_out else None
         return found, listing.pin, left_out
     if listing.history is not None:
-        return by_version(context.ledger, head, listing, listing.history, full=wanted.full)
+        return by_version(context.ledger, head, listing, listing.history, wanted.slot, full=wanted.full)
     if head.cursor is not None and head.spec.mode == "incremental" and not wanted.full:
         before = context.ledger.pin(head.cursor.pin)
         return choose(head, listing, before, at=wanted.slot), listing.pin, before

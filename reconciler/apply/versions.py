@@ -7,31 +7,37 @@ from datetime import datetime
 from reconciler.apply.choose import Choice, limit
 from reconciler.datasets.base import History, Listing
 from reconciler.ledger.records import FlowHead
+from reconciler.resources.dataset import duration
 from reconciler.stores.ledger import Ledger
 from reconciler.values.manifest import RunKind
-from reconciler.values.pin import Pin, TableState
+from reconciler.values.pin import Pin, PinnedFile
 
 
 def by_version(
-    ledger: Ledger, head: FlowHead, listing: Listing, history: History, *, full: bool
+    ledger: Ledger, head: FlowHead, listing: Listing, history: History, slot: datetime, *, full: bool
 ) -> tuple[Choice, Pin, Pin | None]:
     """What is read, the pin, and the pin of what belongs to it and isn't read. Raises `SourceError` F132-F134, `StoreError`.
 
     A limited backfill reads what versions since the limit added: when a file was written says nothing, for a compaction writes new
-    files of old rows.
+    files of old rows. Files may have been deleted once all of their rows had expired at the slot: a row isn't younger than its file.
     """
     whole = listing.pin
     if full or head.spec.mode == "full":
         return Choice("full", whole.files, ()), whole, None
+    expiry = head.spec.source.dataset_spec.expiry
+    expired = slot - duration(expiry.after) if expiry else None
     if head.cursor is not None:
         before = ledger.pin(head.cursor.pin)
         if before.table is not None:
-            return _added(history, before.table, "increment", whole)
+            return _added(history.added(before.table, expired), "increment", whole)
     kind: RunKind = "rebuild" if head.rebuild else "full"
     since = limit(head)
-    return (Choice(kind, whole.files, ()), whole, None) if since is None else _added(history, since, kind, whole)
+    return (
+        (Choice(kind, whole.files, ()), whole, None)
+        if since is None
+        else _added(history.added(since, expired), kind, whole)
+    )
 
 
-def _added(history: History, since: TableState | datetime, kind: RunKind, whole: Pin) -> tuple[Choice, Pin, None]:
-    files = history.added(since)
+def _added(files: tuple[PinnedFile, ...], kind: RunKind, whole: Pin) -> tuple[Choice, Pin, None]:
     return Choice(kind, files, (), whole=whole.files), whole.model_copy(update={"files": files}), None

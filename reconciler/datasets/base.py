@@ -13,11 +13,12 @@ from reconciler.values.pin import Pin, PinnedFile, TableState
 class History(Protocol):
     """What happened to a table up to the listed state."""
 
-    def added(self, since: TableState | datetime) -> tuple[PinnedFile, ...]:
+    def added(self, since: TableState | datetime, expired: datetime | None = None) -> tuple[PinnedFile, ...]:
         """Files with rows that came after a state, or at or after a time (aware UTC), in the order they came.
 
-        Rewriting without a change of rows (compaction) adds nothing. Raises `SourceError`: F132 rows were changed or deleted since,
-        F133 the table doesn't tell any more, F134 it isn't the same table.
+        What was written until `expired` may have been deleted: its rows had all expired. Rewriting without a change of rows
+        (compaction) adds nothing. Raises `SourceError`: F132 rows were changed or deleted since, F133 the table doesn't tell any
+        more, F134 it isn't the same table.
         """
         ...
 

@@ -49,7 +49,7 @@ class DeltaFiles:
         self._check(table)
         files, modified = self._live(table)
         pin = Pin(location=self.folder.location, files=files, table=state)
-        history = DeltaHistory(self.folder, state, frozenset(modified))
+        history = DeltaHistory(self.folder, state, frozenset(modified), self._written)
         return Listing(pin, modified=modified, history=history)
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
@@ -64,7 +64,10 @@ class DeltaFiles:
         """All columns of the version that was listed, with their types."""
         return self._there
 
-    def _open(self) -> DeltaTable:
+    def _written(self, version: int) -> Mapping[str, datetime]:
+        return self._live(self._open(version))[1]
+
+    def _open(self, version: int | None = None) -> DeltaTable:
         try:
             from deltalake import DeltaTable
             from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -74,7 +77,7 @@ class DeltaFiles:
         self.folder.read("_delta_log/_last_checkpoint")
         access = self.folder.access()
         try:
-            return DeltaTable(access.uri(""), storage_options=object_store(access))
+            return DeltaTable(access.uri(""), version=version, storage_options=object_store(access))
         except TableNotFoundError as error:
             raise problem("F101", f"There is no Delta Lake table at {self.folder.location}.") from error
         except (DeltaError, OSError, ValueError) as error:

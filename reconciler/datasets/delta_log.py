@@ -7,7 +7,7 @@ commit alone (`dataChange`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,35 +15,40 @@ from urllib.parse import unquote
 
 from reconciler.datasets.problems import problem
 from reconciler.datasets.tables import Folder, another_table, gone, history_gone, inside, moment, unsupported
+from reconciler.errors import SourceError
 from reconciler.values.pin import DeltaState, PinnedFile, TableState
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One version. `added`, `removed`: files whose rows came or went; rewriting the same rows is neither."""
+    """One version. `added`, `removed` (paths): files whose rows came or went; rewriting the same rows is neither."""
 
     version: int
     at: datetime | None
     operation: str
     added: tuple[PinnedFile, ...]
-    removed: int
+    removed: tuple[str, ...]
     table: str | None
 
 
 @dataclass(slots=True)
 class DeltaHistory:
-    """`reconciler.datasets.base.History`, up to `state`. `live`: paths of the data files at `state`."""
+    """`reconciler.datasets.base.History`, up to `state`. `live`: paths of the data files at `state`.
+
+    `written`: when each data file of a version was written; it raises `SourceError` where that isn't known any more.
+    """
 
     folder: Folder
     state: DeltaState
     live: frozenset[str]
+    written: Callable[[int], Mapping[str, datetime]]
     _read: dict[int, Commit] = field(default_factory=dict)
 
-    def added(self, since: TableState | datetime) -> tuple[PinnedFile, ...]:
+    def added(self, since: TableState | datetime, expired: datetime | None = None) -> tuple[PinnedFile, ...]:
         """See `History.added`."""
         commits = list(self._since(since))[::-1]
         for commit in commits:
-            self._check(commit)
+            self._check(commit, expired)
         files = {file.path: file for commit in commits for file in commit.added}
         gone(self.folder, (file for path, file in files.items() if path not in self.live))
         return tuple(files.values())
@@ -75,17 +80,27 @@ class DeltaHistory:
                 return
             yield commit
 
-    def _check(self, commit: Commit) -> None:
+    def _check(self, commit: Commit, expired: datetime | None) -> None:
         location = self.folder.location
         if commit.table is not None and commit.table != self.state.id:
             raise another_table(location, f"it was replaced by another at version {commit.version}")
-        if commit.removed:
+        if commit.removed and not self._expired(commit, expired):
             raise problem(
                 "F132",
-                f"The table at {location}: version {commit.version} ({commit.operation}) took rows out of {commit.removed:,} files, by "
-                "deleting, updating or overwriting. Strategy files can't tell which of them had left. Start over with everything "
+                f"The table at {location}: version {commit.version} ({commit.operation}) took rows out of {len(commit.removed):,} files, "
+                "by deleting, updating or overwriting. Strategy files can't tell which of them had left. Start over with everything "
                 "(reconcile export FLOW --full), or write to the table by appending alone.",
             )
+
+    def _expired(self, commit: Commit, limit: datetime | None) -> bool:
+        """Whether a commit did nothing but delete files that were written until then."""
+        if limit is None or commit.added:
+            return False
+        try:
+            written = self.written(commit.version - 1)
+        except SourceError:
+            return False
+        return all(path in written and written[path] <= limit for path in commit.removed)
 
     def _needed(self, version: int) -> Commit:
         commit = self._commit(version)
@@ -104,8 +119,9 @@ class DeltaHistory:
 
 def parse(location: str, version: int, text: bytes) -> Commit:
     """A commit's text. Raises `SourceError` F105, F131."""
-    at, operation, table, removed = None, "", None, 0
+    at, operation, table = None, "", None
     added: list[PinnedFile] = []
+    removed: list[str] = []
     try:
         for line in text.splitlines():
             action: dict[str, Any] = json.loads(line) if line.strip() else {}
@@ -118,10 +134,10 @@ def parse(location: str, version: int, text: bytes) -> Commit:
             elif (add := action.get("add")) and add.get("dataChange", True):
                 added.append(_added(location, add))
             elif (remove := action.get("remove")) and remove.get("dataChange", True):
-                removed += 1
+                removed.append(inside(location, unquote(str(remove["path"]))))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise problem("F105", f"The table at {location}: version {version} of its log is damaged.") from error
-    return Commit(version, at, operation, tuple(added), removed, table)
+    return Commit(version, at, operation, tuple(added), tuple(removed), table)
 
 
 def _added(location: str, add: dict[str, Any]) -> PinnedFile:

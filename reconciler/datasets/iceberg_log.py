@@ -25,12 +25,12 @@ _DAY = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one snapshot did. `removed`: data files taken away and delete files added."""
+    """What one snapshot did. `removed`: of each data file taken away, until when it was written; None: who knows, or a delete file."""
 
     operation: str
     at: datetime
     added: tuple[PinnedFile, ...]
-    removed: int
+    removed: tuple[datetime | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +68,31 @@ class Table:
         operation = summary.operation.value if summary is not None else "unnamed"
         at = moment(snapshot.timestamp_ms)
         if operation == "replace":
-            return Change(operation, at, (), 0)
-        added, removed = [], 0
+            return Change(operation, at, (), ())
+        added = []
+        removed: list[datetime | None] = []
         for manifest in self._manifests(snapshot):
             if manifest.added_snapshot_id != snapshot.snapshot_id:
                 continue
             for entry in self._entries(manifest, deleted=True):
                 if entry.snapshot_id != snapshot.snapshot_id or entry.status == 0:
                     continue
-                if entry.status == 2 or _of_deletes(manifest):
-                    removed += 1
+                if _of_deletes(manifest):
+                    removed.append(None)
+                elif entry.status == 2:
+                    removed.append(self._written(entry))
                 else:
                     file = self._file(entry.data_file)
                     added.append(((entry.sequence_number or 0, file.path), file))
-        return Change(operation, at, tuple(file for _, file in sorted(added, key=lambda each: each[0])), removed)
+        return Change(operation, at, tuple(file for _, file in sorted(added, key=lambda each: each[0])), tuple(removed))
+
+    def _written(self, entry: ManifestEntry) -> datetime | None:
+        """When the file was added, or the next moment that is known: its own snapshot may have expired."""
+        number = entry.file_sequence_number
+        if not number:
+            return None
+        later = (each for each in self.metadata.snapshots if (each.sequence_number or 0) >= number)
+        return min((moment(each.timestamp_ms) for each in later), default=None)
 
     def first(self, snapshot: Snapshot) -> bool:
         """Whether a snapshot without a parent is the table's first: some writers forget the parent with what expires."""
@@ -130,18 +141,18 @@ class IcebergHistory:
     state: IcebergState
     live: frozenset[str]
 
-    def added(self, since: TableState | datetime) -> tuple[PinnedFile, ...]:
+    def added(self, since: TableState | datetime, expired: datetime | None = None) -> tuple[PinnedFile, ...]:
         """See `History.added`."""
         location = self.table.folder.location
         files: dict[str, PinnedFile] = {}
         for snapshot in list(self._since(since))[::-1]:
             change = self.table.change(snapshot)
-            if change.removed:
+            if change.removed and not _all_expired(change, expired):
                 raise problem(
                     "F132",
-                    f"The table at {location}: snapshot {snapshot.snapshot_id} ({change.operation}) took rows out of {change.removed:,} "
-                    "files, by deleting, updating or overwriting. Strategy files can't tell which of them had left. Start over with "
-                    "everything (reconcile export FLOW --full), or write to the table by appending alone.",
+                    f"The table at {location}: snapshot {snapshot.snapshot_id} ({change.operation}) took rows out of "
+                    f"{len(change.removed):,} files, by deleting, updating or overwriting. Strategy files can't tell which of them had "
+                    "left. Start over with everything (reconcile export FLOW --full), or write to the table by appending alone.",
                 )
             files.update({file.path: file for file in change.added})
         gone(self.table.folder, (file for path, file in files.items() if path not in self.live))
@@ -195,6 +206,15 @@ class IcebergHistory:
             current = self.table.metadata.snapshot_by_id(parent)
             if current is None:
                 yield None
+
+
+def _all_expired(change: Change, limit: datetime | None) -> bool:
+    """Whether a snapshot did nothing but delete files that were written until then."""
+    return (
+        limit is not None
+        and not change.added
+        and all(written is not None and written <= limit for written in change.removed)
+    )
 
 
 def _of_deletes(manifest: ManifestFile) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -179,6 +180,31 @@ def test_a_backfill_of_nothing_and_the_size_of_an_audience(nights: Nights, tmp_p
     assert nights.night() == "d"
     nights.append("ef")
     assert "H101" in nights.night(), "six match in the whole table by now"
+
+
+def test_what_has_expired_may_be_deleted(nights: Nights, tmp_path: Path) -> None:
+    day = (
+        "columns: {id: {type: string}, country: {type: string}, day: {type: date}}\n  expiry: {column: day, after: 2d}"
+    )
+    text = PROJECT.replace("columns: {id: {type: string}, country: {type: string}}", day)
+    (tmp_path / "project.yaml").write_text(text)
+
+    def append(people: str, day: int) -> None:
+        days = pa.array([date(2126, 12, day)] * len(people), pa.date32())
+        rows = pa.table({"id": list(people), "country": ["DE"] * len(people), "day": days})
+        write_deltalake(str(nights.table), rows, mode="append", partition_by=["day"])
+
+    append("ab", 1)
+    append("c", 2)
+    assert nights.apply().code == 0
+    assert nights.night() == "abc"
+    nights.delta().delete("day = '2126-12-01'")
+    append("d", 3)
+    assert nights.night() == "d", "files are from long before the slot, so all in them has expired by then"
+    append("ef", 4)
+    assert nights.night() == "ef"
+    nights.delta().delete("id = 'e'")
+    assert "F132" in nights.night(), "f was written again, and it isn't new"
 
 
 def test_a_suppression_and_a_cursor_over_tables(nights: Nights, tmp_path: Path) -> None:

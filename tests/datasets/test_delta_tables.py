@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,37 @@ def test_taking_rows_away_is_an_error(tmp_path: Path, how: str) -> None:
     assert error.value.code == "F132"
     assert "version 2" in error.value.detail
     assert "--full" in error.value.detail
+
+
+def test_what_was_deleted_after_all_of_it_had_expired_is_no_error(tmp_path: Path) -> None:
+    table = tmp_path / "t"
+    append(table, "ab", day="2026-11-01")
+    append(table, "c", day="2026-11-02")
+    limit = datetime.now(UTC)
+    time.sleep(0.01)
+    append(table, "d", day="2026-11-03")
+    files = opened("delta", table)
+    before = files.listing(NOW).pin.table
+    assert before is not None
+    DeltaTable(str(table)).delete("day = '2026-11-01'")
+    DeltaTable(str(table)).delete("day = '2026-11-02'")
+    append(table, "e")
+    assert ids(read(files, history(files).added(before, limit), tmp_path / "out")) == "e"
+    for expired in (None, limit - timedelta(days=1)):
+        with pytest.raises(SourceError) as error:
+            history(files).added(before, expired)
+        assert error.value.code == "F132"
+    DeltaTable(str(table)).delete("day = '2026-11-03'")
+    with pytest.raises(SourceError, match="version 6") as error:
+        history(files).added(before, limit)
+    assert error.value.code == "F132", "d was younger than that"
+    append(table, "xy")
+    again = files.listing(NOW).pin.table
+    assert again is not None
+    DeltaTable(str(table)).delete("id = 'x'")
+    with pytest.raises(SourceError) as error:
+        history(files).added(again, NOW)
+    assert error.value.code == "F132", "y was written again, and it isn't new"
 
 
 def test_a_limited_backfill_goes_by_versions_and_not_by_when_files_were_written(tmp_path: Path) -> None:

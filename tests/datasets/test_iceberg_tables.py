@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,36 @@ def test_taking_rows_away_is_an_error(lake: Lake, how: str) -> None:
         history(files).added(before)
     assert error.value.code == ("F134" if how == "rollback" else "F132")
     assert "--full" in error.value.detail
+
+
+def test_what_was_deleted_after_all_of_it_had_expired_is_no_error(lake: Lake, tmp_path: Path) -> None:
+    with lake.table.update_spec() as update:
+        update.add_identity("day")
+    lake.append("ab", day="2026-11-01")
+    limit = datetime.now(UTC)
+    time.sleep(0.01)
+    lake.append("d", day="2026-11-03")
+    files = opened("iceberg", lake.location)
+    before = files.listing(NOW).pin.table
+    assert before is not None
+    lake.table.delete("day = '2026-11-01'")
+    lake.append("e")
+    assert ids(read(files, history(files).added(before, limit), tmp_path / "out")) == "e"
+    for expired in (None, limit - timedelta(days=1)):
+        with pytest.raises(SourceError) as error:
+            history(files).added(before, expired)
+        assert error.value.code == "F132"
+    old = [each.snapshot_id for each in lake.table.metadata.snapshots[:1]]
+    lake.table.maintenance.expire_snapshots().by_ids(old).commit()
+    lake.hint()
+    with pytest.raises(SourceError) as error:
+        history(files).added(before, limit)
+    assert error.value.code == "F132", "by the snapshots that are left, it may have been as young as d"
+    lake.table.delete("day = '2026-11-03'")
+    lake.hint()
+    with pytest.raises(SourceError) as error:
+        history(files).added(before, limit)
+    assert error.value.code == "F132"
 
 
 def test_an_overwrite_that_only_adds_is_an_append(lake: Lake, tmp_path: Path) -> None:
