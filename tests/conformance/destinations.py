@@ -70,7 +70,8 @@ def collected(place: Destination) -> Published:
     return Published.COLLECTED if place.capabilities.readable else Published.ALREADY
 
 
-def _content(data: bytes) -> Content:
+def fixed(data: bytes) -> Content:
+    """What a file at a fixed name holds."""
     return Content(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -374,7 +375,7 @@ class DestinationConformance:
 
     def replacing(self, place: Destination, data: bytes, *over: bytes, run_id: str = RUN) -> StagedFile:
         """A token for the fixed name, over what earlier runs put there."""
-        sink = place.stage(run_id, "us/newest.csv", tuple(_content(each) for each in over))
+        sink = place.stage(run_id, "us/newest.csv", tuple(fixed(each) for each in over))
         sink.write(data)
         return sink.finish(3)
 
