@@ -45,8 +45,7 @@ def as_text(
     split: dict[str, list[str]] = {}
     for each in diagnostics[:limit]:
         source = each.source
-        known = source.path in texts or (source.line, source.column) != (1, 1)
-        place = f"{_inert(source.path)}:{source.line}:{source.column}" if known else _inert(source.path)
+        place = f"{_inert(source.path)}:{source.line}:{source.column}"
         lines.append(f"{style(place, 'place')}  {style(each.code, each.severity)}  {style(each.summary, 'summary')}")
         if (source.path, source.line) not in secret_lines and source.path in texts:
             if source.path not in split:
