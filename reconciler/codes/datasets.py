@@ -154,6 +154,20 @@ DATASET_CODES = (
         "Restore the list. Change `minRows` only if the size is right.",
     ),
     Code(
+        "F124",
+        "the dataset is still being written",
+        "Strategy `diff` compares everything that is there with what the recipient has. A file younger than `settle` may be half of what it "
+        "will be, and without it its people would seem to have left. Nothing was exported.",
+        "Nothing to do: the next run tries again. Write files under other names and rename them, or write a smaller `settle`.",
+    ),
+    Code(
+        "F125",
+        "the dataset is empty",
+        "Strategy `diff` found no data file where there were some: that everybody left isn't taken from a place that may not have been "
+        "filled yet. Nothing was exported.",
+        "Put the data back. If all are to leave indeed, leave one file without rows and write `minRows: 0`.",
+    ),
+    Code(
         "F122",
         "first line isn't a header",
         "A name in the first line of a CSV file has the form of an e-mail address, a number or a date: the file seems to have no header, "
@@ -172,7 +186,7 @@ DATASET_CODES = (
         "rows of the table were changed or deleted",
         "Under the `files` strategy what is new is what was appended. A delete, an update, a merge or an overwrite since the last export "
         "rewrites files, and the strategy can't tell which of their rows had left. Nothing was exported. Compaction is fine.",
-        "Start over with everything (reconcile export FLOW --full), write by appending alone, or use `mode: full`.",
+        "Start over with everything (reconcile export FLOW --full), write by appending alone, use strategy `diff`, which tells who was changed and removed, or `mode: full`.",
     ),
     Code(
         "F133",

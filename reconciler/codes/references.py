@@ -140,8 +140,8 @@ REFERENCE_CODES = (
     Code(
         "R124",
         "recipient isn't told who was suppressed",
-        "An incremental flow under strategy files or cursor sends what is new and never says who left: people who are suppressed after they were sent stay with the recipient.",
-        "Use a full export (mode: full), or write unnotified: accept into the suppression, which is a decision that a reviewer sees.",
+        "An incremental flow under strategy files or cursor, or under diff with removed: ignore, sends what is new and never says who left: people who are suppressed after they were sent stay with the recipient. A suppression with notify: true allows only flows that tell removals.",
+        "Use strategy diff with changes.removed: folder or tombstone. Without notify, a full export (mode: full) will do too, or unnotified: accept in the suppression, which is a decision that a reviewer sees.",
     ),
     Code(
         "R125",
@@ -154,5 +154,23 @@ REFERENCE_CODES = (
         "cursor can't be followed",
         "Strategy cursor exports rows whose column is greater than what was exported before. The column is a timestamp, a date, an int or a long; lag and a backfill that begins at a time need a timestamp or a date.",
         "Follow another column, or use strategy files.",
+    ),
+    Code(
+        "R130",
+        "strategy diff can't be used so",
+        "Strategy diff compares the whole dataset, by primary key, with what the flow exported last. So it needs a primary key, and its first export is everything or nothing.",
+        "Add primaryKey to the dataset, and write backfill: full or none; or use another strategy.",
+    ),
+    Code(
+        "R131",
+        "the columns can't tell what changed",
+        "Who was removed is told by the key as it leaves, so the columns of the primary key are among those that leave, whatever their transform. The operation, and the reason in files of removals, need names of their own; a tombstone has nothing but the key, so no other column can be required.",
+        "Add the key's columns, rename a column with as, or use removed: folder instead of tombstone.",
+    ),
+    Code(
+        "R132",
+        "a limit on removals that nobody counts",
+        "guards.export.maxRemoved is a share of the people that the recipient has. Only incremental flows under strategy diff know who was removed.",
+        "Remove maxRemoved, or use strategy diff for every flow of the activation.",
     ),
 )

@@ -32,6 +32,20 @@ RUN_CODES = (
         "Write the new last day into `recipient.until`, apply it and run again; or remove the flow, or suspend it.",
     ),
     Code(
+        "H115",
+        "a comparison can't be sent again",
+        "Under strategy `diff` a run tells what changed since the one before it. Its recipient has come further since, so that the same "
+        "changes would be wrong today.",
+        "Send everything once more with `reconcile export FLOW --full`; the recipient then begins anew.",
+    ),
+    Code(
+        "H116",
+        "the secret of a snapshot is another one",
+        "Strategy `diff` recognises people by digests that depend on `changes.secret`, and keeps their exported keys encrypted with it. With "
+        "another value nobody is recognised: everybody would seem to have left and come anew. Nothing was exported.",
+        "Put the former secret back, or start over with everything: `reconcile export FLOW --full`.",
+    ),
+    Code(
         "U109",
         "no such run to send again",
         "A slot is named as 2026-12-02T02:00Z, and a run by its id. Only a flow's newest runs are kept for sending again.",
@@ -97,6 +111,13 @@ RUN_CODES = (
         "no open run has this id",
         "A run that was recorded, or was never begun, can't be ended.",
         "reconcile status shows the runs that are held, with their ids.",
+    ),
+    Code(
+        "U114",
+        "a snapshot isn't printed",
+        "Snapshots hold what strategy diff compares the next export with: digests of people's keys and rows, and encrypted keys. They are of use to a "
+        "run alone.",
+        "Name a document; reconcile ledger show lists all keys.",
     ),
     Code(
         "L113",

@@ -12,6 +12,7 @@ from reconciler.resources.effective import EffectiveSource
 from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
 from reconciler.resources.resource import Account, Activation, Dataset, Destination, Suppression
 from reconciler.resources.transform import steps
+from reconciler.values.identity import FlowId
 from reconciler.values.types import Flat, parse_type
 
 _TIMES = (Flat("date"), Flat("timestamp"))
@@ -64,7 +65,7 @@ def consent_rule(
 
 
 def suppressions(
-    index: Index, entry: Entry, activation: Activation, source: EffectiveSource, path: Path
+    index: Index, entry: Entry, activation: Activation, source: EffectiveSource, path: Path, flow: FlowId
 ) -> tuple[EffectiveSuppression, ...]:
     """Every suppression of the project as it applies to a flow. Reports where one can't."""
     found = []
@@ -89,13 +90,8 @@ def suppressions(
                 index.report("R123", entry, path, f"Suppression {name}: {misfit}")
             except ValueError:
                 pass  # the column's type, reported where it is declared
-        if activation.spec.mode == "incremental" and spec.unnotified is None:
-            detail = (
-                f"Suppression {name} may hold back people who were sent before, and strategy "
-                f"{source.dataset_spec.incremental.strategy} never tells who left. Write mode: full in the activation, or "
-                "unnotified: accept in the suppression."
-            )
-            index.report("R124", entry, path, detail)
+        if (untold := _untold(suppression, activation, source, flow)) is not None:
+            index.report("R124", entry, path, untold)
         account = index.get(Account, dataset.spec.account) if dataset.spec.account else None
         found.append(
             EffectiveSuppression(
@@ -109,6 +105,26 @@ def suppressions(
             )
         )
     return tuple(found)
+
+
+def _untold(suppression: Suppression, activation: Activation, source: EffectiveSource, flow: FlowId) -> str | None:
+    """Why a recipient who got somebody before isn't told as the suppression wants it; None where that is as it should be."""
+    name, increments = suppression.metadata.name, source.dataset_spec.incremental
+    full = activation.spec.mode == "full"
+    if not full and increments.strategy == "diff" and increments.told.tells_removed:
+        return None
+    how = f"strategy {increments.strategy}" + (" with removed: ignore" if increments.strategy == "diff" else "")
+    if suppression.spec.notify:
+        return (
+            f"Suppression {name} says notify: true, and flow {flow.short} with {'mode: full' if full else how} tells nobody who was held "
+            "back. Use incremental: {strategy: diff} with changes.removed: folder or tombstone, or leave out notify."
+        )
+    if full or suppression.spec.unnotified is not None:
+        return None
+    return (
+        f"Suppression {name} may hold back people who were sent before, and {how} never tells who left. Use strategy diff with "
+        "changes.removed: folder or tombstone, or mode: full in the activation, or write unnotified: accept in the suppression."
+    )
 
 
 def _dataset(index: Index, entry: Entry, spec: DatasetSpec) -> None:

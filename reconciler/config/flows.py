@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reconciler.catalog.types import TYPES
+from reconciler.config.changes import check_limit, check_told
 from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
 from reconciler.config.exclusions import consent_rule, suppressions
@@ -172,7 +173,7 @@ class Flows:
             return
         columns = self._columns(entry, activation, destination, source)
         consent = consent_rule(self.index, entry, activation, destination, source)
-        held_back = suppressions(self.index, entry, activation, source, chosen.path)
+        held_back = suppressions(self.index, entry, activation, source, chosen.path, flow_id)
         if columns is None or schedule is None:
             return
         dataset = self.index.get(Dataset, source.dataset)
@@ -199,6 +200,7 @@ class Flows:
             suspend=spec.suspend,
             protect=any(each.protect for each in metadata),
         )
+        check_limit(self.index, entry, flow)
         self.flows[flow_id] = DesiredFlow(flow_id, flow, entry.document, chosen.path)
 
     def _columns(
@@ -207,7 +209,10 @@ class Flows:
         """The same for every source over one dataset."""
         key = (entry.name, source.dataset)
         if key not in self._exported:
-            self._exported[key] = export_columns(self.index, entry, activation, destination, source)
+            columns = export_columns(self.index, entry, activation, destination, source)
+            if columns is not None:
+                check_told(self.index, entry, activation, source, columns)
+            self._exported[key] = columns
         return self._exported[key]
 
     def _overridden(self, destination: EffectiveDestination, activation: Activation) -> EffectiveDestination:

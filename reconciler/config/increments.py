@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.config.changes import check_comparison, check_first_export
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
 from reconciler.diagnostics import did_you_mean
@@ -38,12 +39,15 @@ def flow_dataset(
     if increments.strategy == "cursor" and not by_time and activation.spec.backfill not in (None, "full"):
         detail = f"Column {increments.column} holds no times, so a backfill can't begin at one. Write backfill: full."
         index.report("R126", entry, ("spec", "backfill"), detail)
+    if increments.strategy == "diff":
+        check_first_export(index, entry, activation)
     return spec
 
 
 def _check(index: Index, entry: Entry, spec: DatasetSpec, increments: Incremental, dataset: str) -> None:
     path = ("spec", "incremental")
     _column(index, entry, path, spec, increments, dataset)
+    check_comparison(index, entry, path, spec, increments, dataset)
     if spec.format in TABLE_FORMATS and "settle" in increments.model_fields_set:
         detail = f"settle lets young files wait, and a version of a {spec.format} table is whole once it is there. Remove it."
         index.report("C109", entry, (*path, "settle"), detail, key=True)

@@ -72,10 +72,11 @@ class AudienceGuard(Value):
 
 
 class ExportGuard(Value):
-    """On the rows of this run."""
+    """On the rows of this run. `maxRemoved`: of those that the recipient had before, how many may go (strategy `diff`)."""
 
     min_rows: Rows | None = None
     max_rows: Rows | None = None
+    max_removed: Percent | None = None
 
 
 class Guards(Value):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from reconciler.resources.metadata import Name
+from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
 DURATION_PATTERN = r"^(0|[1-9][0-9]{0,5})(s|m|h|d)$"
@@ -78,19 +79,49 @@ class CsvReading(Value):
     null_value: Annotated[str, Field(max_length=64)] = ""
 
 
+class Changes(Value):
+    """What strategy `diff` tells besides the rows that are new or changed.
+
+    `removed`: who left is not told (`ignore`), is a row with the key alone (`tombstone`), or is in files of a folder `_removed/`
+    (`folder`). `operationColumn`: a column that says `added`, `changed` or `removed`. `secret`: what keeps the keys in the snapshot
+    from being guessed, and encrypts those that a removal repeats.
+    """
+
+    removed: Literal["ignore", "tombstone", "folder"] = "ignore"
+    operation_column: ColumnName | None = None
+    secret: SecretRef | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.removed == "tombstone" and self.operation_column is None:
+            raise ValueError("a tombstone is told from other rows by its operation: write operationColumn")
+        if self.removed != "ignore" and self.secret is None:
+            raise ValueError(
+                f"removed: {self.removed} keeps the keys that left, encrypted, to repeat them: write secret: {{fromEnv: NAME}}"
+            )
+        return self
+
+    @property
+    def tells_removed(self) -> bool:
+        """Whether the recipient learns who left."""
+        return self.removed != "ignore"
+
+
 class Incremental(Value):
     """How the dataset grows. `files`: new data comes in new files. `cursor`: rows get a greater value in `column`, wherever they are.
+    `diff`: rows are added, changed and removed; what leaves is compared with what left before, by primary key.
 
     `settle`: younger files wait. `lag`: how late a row may come; what is younger than that at the slot is left for the next.
     `contract`: `evolve` lets columns that aren't declared come, change and go; `freeze` refuses data with columns, or types of columns,
     that neither are declared nor were there at the last export.
     """
 
-    strategy: Literal["files", "cursor"] = "files"
+    strategy: Literal["files", "cursor", "diff"] = "files"
     settle: Duration = "5m"
     column: ColumnName | None = None
     lag: Duration | None = None
     contract: Literal["evolve", "freeze"] = "evolve"
+    changes: Changes | None = None
 
     @model_validator(mode="after")
     def _belongs(self) -> Self:
@@ -98,7 +129,14 @@ class Incremental(Value):
             raise ValueError("strategy cursor follows a column: write column")
         if self.strategy != "cursor" and (self.column is not None or self.lag is not None):
             raise ValueError("column and lag belong to strategy cursor")
+        if self.strategy != "diff" and self.changes is not None:
+            raise ValueError("changes belongs to strategy diff")
         return self
+
+    @property
+    def told(self) -> Changes:
+        """What strategy `diff` tells; with all defaults where nothing is written."""
+        return self.changes or Changes()
 
 
 class Expiry(Value):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from reconciler.resources.account import AccountSpec
 from reconciler.resources.activation import Backfill, Guards
-from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.dataset import Changes, DatasetSpec
 from reconciler.resources.destination import DestinationSpec
 from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
 from reconciler.resources.override import Override
@@ -85,6 +85,18 @@ class FlowSpec(Value):
     def flow_id(self) -> FlowId:
         """The flow's identity."""
         return FlowId(self.destination.name, self.source.kind, self.source.name, self.feed or "")
+
+    @property
+    def changes(self) -> Changes | None:
+        """What this flow tells of changes; None where it doesn't compare, by another strategy or since it always exports all."""
+        increments = self.source.dataset_spec.incremental
+        return increments.told if self.mode == "incremental" and increments.strategy == "diff" else None
+
+    @property
+    def leaving(self) -> tuple[ExportColumn, ...]:
+        """`columns`, and last the operation where the flow writes one: name and type of all that its files hold."""
+        name = self.changes.operation_column if self.changes else None
+        return self.columns if name is None else (*self.columns, ExportColumn(name=name, type="string"))
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)

@@ -10,7 +10,14 @@ from pydantic import Field
 from reconciler.resources.schedule import Day
 from reconciler.values.base import Value
 
-GuardName = Literal["audience.minRows", "audience.maxRows", "audience.maxChange", "export.minRows", "export.maxRows"]
+GuardName = Literal[
+    "audience.minRows",
+    "audience.maxRows",
+    "audience.maxChange",
+    "export.minRows",
+    "export.maxRows",
+    "export.maxRemoved",
+]
 
 
 class Override(Value):

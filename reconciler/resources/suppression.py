@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.resources.dataset import ColumnName, Duration
 from reconciler.resources.metadata import Name
@@ -24,12 +24,19 @@ class SuppressionSpec(Value):
     """`dataset` holds the list; a row that any `match` finds stays. A list that is missing, older than `maxAge` (by its newest file)
     or smaller than `minRows` stops every flow.
 
-    Flows that can't tell who left need a decision: `notify: true` allows only flows whose recipients are told of removals,
-    `unnotified: accept` lets people who were sent before stay with the recipient.
+    Incremental flows that don't tell who left need a decision: `notify: true` allows none of them, so that whoever got the person is
+    told, `unnotified: accept` lets people who were sent before stay with the recipient.
     """
 
     dataset: Name
     match: Annotated[tuple[Match, ...], Field(min_length=1, max_length=16)]
     max_age: Duration | None = None
     min_rows: Annotated[int, Field(ge=0)] = 1
+    notify: bool = False
     unnotified: Literal["accept"] | None = None
+
+    @model_validator(mode="after")
+    def _decided(self) -> Self:
+        if self.notify and self.unnotified is not None:
+            raise ValueError("notify tells every recipient and unnotified: accept tells none: keep one")
+        return self

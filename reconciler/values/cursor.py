@@ -44,4 +44,31 @@ class MarkCursor(Value):
     columns: Columns | None = None
 
 
-Cursor = Annotated[FilesCursor | MarkCursor, Field(discriminator="strategy")]
+class DiffCursor(Value):
+    """The `diff` strategy: the reader has what the snapshot says, a blob of the ledger with this hex SHA-256 and so many `rows`.
+
+    `basis`: what is compared (`reconciler.resources.basis`). `salt`: hex, what digests begin with; it stays with the flow. `check` tells
+    whether `changes.secret` is still the same.
+    """
+
+    strategy: Literal["diff"] = "diff"
+    pin: str
+    location: str
+    files: int
+    table: TableState | None = None
+    snapshot: str
+    digest: str
+    rows: int
+    basis: str
+    salt: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    check: str
+    audience_rows: int | None = None
+    columns: Columns | None = None
+
+    @property
+    def snapshot_run(self) -> str:
+        """The id of the run that made the snapshot."""
+        return self.snapshot.rpartition("/")[2]
+
+
+Cursor = Annotated[FilesCursor | MarkCursor | DiffCursor, Field(discriminator="strategy")]

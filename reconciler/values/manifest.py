@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reconciler.values.base import Value
+from reconciler.values.changed import ChangeCounts
 from reconciler.values.excluded import Excluded
 from reconciler.values.slot import Instant, Slot
 
@@ -12,12 +13,13 @@ RunKind = Literal["full", "increment", "rebuild", "resend"]
 
 
 class ManifestFile(Value):
-    """`path` relative to the manifest's folder, `rows`, `size` in bytes, `sha256` in hex."""
+    """`path` relative to the manifest's folder, `rows`, `size` in bytes, `sha256` in hex. `removed`, in the ledger: it says who left."""
 
     path: str
     rows: int
     size: int
     sha256: str
+    removed: Literal[True] | None = None
 
 
 class Column(Value):
@@ -29,7 +31,10 @@ class Column(Value):
 
 class Manifest(Value):
     """`files` is empty when no row matched. `matched`: rows that the filter kept; `excluded`: of these, those
-    that did not leave, by reason."""
+    that did not leave, by reason.
+
+    Strategy `diff`: `changes` counts them. `removed_files` hold the keys of those who left, and why; `rows` and `size` are without them.
+    """
 
     format_version: Literal[1] = 1
     tool: str
@@ -44,7 +49,9 @@ class Manifest(Value):
     compression: str
     columns: tuple[Column, ...]
     files: tuple[ManifestFile, ...]
+    removed_files: tuple[ManifestFile, ...] | None = None
     rows: int
     size: int
     matched: int
     excluded: dict[Excluded, int] = {}
+    changes: ChangeCounts | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from reconciler.values.base import Value
 from reconciler.values.slot import Instant
 
@@ -29,6 +31,7 @@ class StagedFile(Value):
     complete (S3: composite), else empty. `parts`: for multipart uploads. `expires`: when the provider may have forgotten it; None: never.
     `at`: the provider's name for it as long as it waits, if that isn't `name`. `replaces`: what may have the name and give way to this
     file; None: nothing, since the name is this run's alone.
+    `removed`: it holds keys of those who left, not rows.
     """
 
     name: str
@@ -41,3 +44,4 @@ class StagedFile(Value):
     expires: Instant | None = None
     at: str | None = None
     replaces: tuple[Content, ...] | None = None
+    removed: Literal[True] | None = None
