@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
@@ -23,6 +23,9 @@ from reconciler.values.excluded import Excluded
 from reconciler.values.mark import Ordered, Range
 from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
+
+if TYPE_CHECKING:
+    from reconciler.export.changes.job import ChangesJob, ChangesResult, Surroundings
 
 NO_LISTS: Mapping[str, Access] = MappingProxyType({})
 
@@ -139,4 +142,11 @@ class Engine(Protocol):
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
     ) -> tuple[int, int]:
         """(rows read, rows that match)."""
+        ...
+
+    def export_changes(self, job: ChangesJob, around: Surroundings) -> ChangesResult:
+        """Exports what differs from the snapshot of the flow's last export, and writes the next snapshot.
+
+        Raises `Refused` H116, `StoreError` L143, and what `export` raises; then likewise.
+        """
         ...

@@ -15,6 +15,7 @@ from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.errors import AccountError
 from reconciler.export.budget import USUAL, Budget
+from reconciler.export.changes.job import ChangesJob, ChangesResult, Surroundings
 from reconciler.export.columns_met import columns_of
 from reconciler.export.compare import compare
 from reconciler.export.filters import Filter, compiled
@@ -112,6 +113,12 @@ class PolarsEngine:
                 watched.files = len(files)
         watched.look()
         return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.sorted())
+
+    def export_changes(self, job: ChangesJob, around: Surroundings) -> ChangesResult:
+        """See `Engine.export_changes`."""
+        from reconciler.export.changes.export import compare as export_changes
+
+        return export_changes(job, around, self.resolve, self.budget)
 
     def measure(
         self, job: ExportJob, access: Access, stop: Callable[[], bool], lists: Mapping[str, Access] = NO_LISTS

@@ -1,0 +1,312 @@
+"""Compares a dataset with what a flow's reader has, and exports the difference.
+
+All of the dataset is read once for its keys and the digests of its rows; these are compared with the snapshot a part of the keys at a time,
+while the next snapshot is written. Then the rows that are new or changed are read again, from the files that hold any, and exported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final
+
+import polars as pl
+
+from reconciler.datasets.columns import column
+from reconciler.datasets.types import polars_type
+from reconciler.destinations.base import FileSink
+from reconciler.errors import Refused
+from reconciler.export.budget import Budget
+from reconciler.export.changes.compare import ADDED, CHANGED, NEWEST, NUMBER, OUTSIDE, STATUS, Found, compared, counting
+from reconciler.export.changes.digests import ROW_DIGEST, A, B, digests
+from reconciler.export.changes.job import ChangesJob, ChangesResult, Surroundings
+from reconciler.export.changes.secrets import DiffKeys, diff_keys
+from reconciler.export.changes.snapshot import Snapshot, SnapshotWriter
+from reconciler.export.changes.spill import Buckets
+from reconciler.export.job import ExportResult, Interrupted
+from reconciler.export.keys import ROW
+from reconciler.export.parquet_rows import check_parquet
+from reconciler.export.pipeline import Pipeline, pipeline, status
+from reconciler.export.polars_engine import _file, _listed, _source, _Watched
+from reconciler.export.rows import frames
+from reconciler.export.source import Counts, Source
+from reconciler.export.split import Splitter, limits_of
+from reconciler.export.transforms import Resolve
+from reconciler.export.writers import check_types
+from reconciler.resources.effective import ExportColumn
+from reconciler.values.changed import GONE, ChangeCounts
+from reconciler.values.excluded import EXCLUDED
+from reconciler.values.staged import StagedFile
+
+REASON: Final = "reason"
+_WHY: Final = "\x01why"
+_TEXT_BYTES_A_ROW: Final = 24
+"""Fewer than most rows of text have: rather too many parts of the keys than too few."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """`operations`: by row number, 0 for rows that don't leave. `left`: places in the snapshot of those who left, and why."""
+
+    operations: pl.Series
+    left: pl.DataFrame
+    found: Found
+    read: int
+    rows: int
+
+
+def compare(job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Budget) -> ChangesResult:
+    """Raises `Refused` H116 where the secret isn't the one that the snapshot was made with, and what exporting raises."""
+    keys = diff_keys(job.salt, resolve(job.secret) if job.secret is not None else None)
+    if job.previous is not None and job.previous.check != keys.check:
+        raise Refused(
+            "H116",
+            "the secret of a snapshot is another one",
+            "changes.secret has another value than when this flow exported last: nobody could be recognised, and everybody would seem "
+            "to have left and come anew. Nothing was exported. Put the former secret back, or start over with everything: reconcile "
+            "export FLOW --full",
+        )
+    schema = _schema(job)
+    check_types(job.export.format, schema)
+    steps = pipeline(job.export, resolve, _listed(job.export, around.lists, budget))
+    source = _source(job.export.dataset, around.access, job.export.files, steps.needed, budget)
+    before = None
+    if job.previous is not None and around.previous is not None:
+        before = Snapshot(around.previous, job.previous.run_id, job.basis)
+    try:
+        difference = _difference(job, around, steps, keys, before, budget)
+        return _exported(job, around, steps, source, difference, before, keys, schema)
+    finally:
+        if before is not None:
+            before.close()
+
+
+# Which rows differ ---------------------------------------------------------------------------------------------------------
+
+
+def _difference(
+    job: ChangesJob, around: Surroundings, steps: Pipeline, keys: DiffKeys, before: Snapshot | None, budget: Budget
+) -> _Difference:
+    needed = steps.needed
+    latest = job.export.dataset.latest_by
+    if latest is not None and latest not in needed:
+        needed = (*needed, latest)
+    source = _source(job.export.dataset, around.access, job.export.files, needed, budget)
+    counts, found = Counts(), Found()
+    with Buckets(around.folder, _rows(source)) as buckets:
+        for frame in frames(source, lambda rows, first: _looked_at(job, steps, keys, rows, first), counts):
+            if around.stop():
+                raise Interrupted
+            keyless = frame[A].null_count()
+            if keyless:
+                found.note(frame.filter(pl.col(A).is_null())[STATUS])
+                frame = frame.filter(pl.col(A).is_not_null())
+            if frame.height:
+                buckets.add(frame)
+        return _parts(job, around, buckets, keys, before, counts.rows, found)
+
+
+def _looked_at(job: ChangesJob, steps: Pipeline, keys: DiffKeys, rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
+    """Every row's number, digests and status; the key as it leaves, where it is kept."""
+    dataset = job.export.dataset
+    rows = rows.with_row_index(ROW, offset=first)
+    why = status(steps.reasons)
+    if steps.chosen.expression is not None:
+        outside = pl.lit(OUTSIDE, dtype=pl.UInt8)
+        why = pl.when(steps.chosen.expression.fill_null(False)).then(why).otherwise(outside)
+    key = {f"\x01k{number}": column(name) for number, name in enumerate(dataset.primary_key)}
+    newest = [] if dataset.latest_by is None else [column(dataset.latest_by).alias(NEWEST)]
+    made = rows.select(
+        *steps.out,
+        pl.col(ROW).alias(NUMBER),
+        why.alias(STATUS),
+        *(value.alias(name) for name, value in key.items()),
+        *newest,
+    )
+    if steps.required:
+        missing = pl.lit(EXCLUDED.index("missing") + 1, dtype=pl.UInt8)
+        also = (pl.col(STATUS) == 0) & pl.any_horizontal(steps.required)
+        made = made.with_columns(pl.when(also).then(missing).otherwise(pl.col(STATUS)).alias(STATUS))
+    kinds = {name: polars_type(dataset.columns[of].type) for name, of in zip(key, dataset.primary_key, strict=True)}
+    out = {each.name: polars_type(each.type) for each in job.export.columns}
+    kept = [column(name) for name in _exported_key(job)] if _seals(job) else []
+    last = [pl.col(NEWEST)] if newest else []
+    return digests(made, kinds, out, keys).select(A, B, ROW_DIGEST, NUMBER, STATUS, *last, *kept)
+
+
+def _parts(
+    job: ChangesJob,
+    around: Surroundings,
+    buckets: Buckets,
+    keys: DiffKeys,
+    before: Snapshot | None,
+    read: int,
+    found: Found,
+) -> _Difference:
+    operations = pl.repeat(0, read, dtype=pl.UInt8, eager=True)
+    left: list[pl.DataFrame] = []
+    writer = SnapshotWriter(around.snapshot, job.run_id, job.basis, keys.seal if _seals(job) else None)
+    try:
+        for limit, frames_ in buckets.parts():
+            if around.stop():
+                raise Interrupted
+            rows = counting(frames_, job.export.dataset.latest_by is not None, found)
+            if before is None:
+                new = _all_new(rows, found) if not job.nothing_leaves else None
+            else:
+                new, gone = compared(rows, before.below(limit), found)
+                left.append(gone)
+            if new is not None and new.height:
+                operations.scatter(new["row"], new["operation"])
+            if rows is not None:
+                writer.write(_held(job, rows))
+    finally:
+        writer.close()
+    gone = pl.concat(left) if left else pl.DataFrame(schema={"at": pl.get_index_type(), "reason": pl.UInt8})
+    return _Difference(operations, gone, found, read, writer.rows)
+
+
+def _all_new(rows: pl.DataFrame | None, found: Found) -> pl.DataFrame | None:
+    if rows is None:
+        return None
+    leaving = rows.filter(pl.col(STATUS) == 0)
+    found.added += leaving.height
+    return leaving.select(pl.col(NUMBER).alias("row"), pl.lit(ADDED, dtype=pl.UInt8).alias("operation"))
+
+
+def _held(job: ChangesJob, rows: pl.DataFrame) -> pl.DataFrame:
+    """What the reader has of these keys from now on."""
+    kept = [column(name) for name in _exported_key(job)] if _seals(job) else []
+    halves = [pl.col(A).alias("a"), pl.col(B).alias("b"), pl.col(ROW_DIGEST).alias("r")]
+    return rows.filter(pl.col(STATUS) == 0).select(*halves, *kept)
+
+
+def _rows(source: Source) -> int:
+    if source.format == "parquet":
+        return sum(footer.rows for footer, _ in check_parquet(source))
+    packed = 8 if any(each.path.endswith((".gz", ".zst")) for each in source.files) else 1
+    return packed * sum(each.size for each in source.files) // _TEXT_BYTES_A_ROW
+
+
+# What leaves ---------------------------------------------------------------------------------------------------------------
+
+
+def _exported(
+    job: ChangesJob,
+    around: Surroundings,
+    steps: Pipeline,
+    source: Source,
+    difference: _Difference,
+    before: Snapshot | None,
+    keys: DiffKeys,
+    schema: pl.Schema,
+) -> ChangesResult:
+    found = difference.found
+    kept, operations = _touched(source, difference.operations)
+    counts = Counts()
+    rows: Iterator[pl.DataFrame] = iter(())
+    if kept.files:
+        rows = frames(kept, lambda part, first: _leaving(job, steps, operations, part, first), counts)
+    if job.removed == "tombstone":
+        rows = chain(rows, _tombstones(job, difference, before, keys, schema))
+    files = _written(job, around, schema, rows, counts, around.open_file)
+    removed: tuple[StagedFile, ...] = ()
+    if job.removed == "folder":
+        gone = _removals(difference, before, keys)
+        removed = _written(job, around, _removal_schema(job, schema), gone, counts, around.open_removed)
+    result = ExportResult(difference.read, found.matched, files, found.excluded.sorted())
+    changes = ChangeCounts(
+        added=found.added, changed=found.changed, unchanged=found.unchanged, removed=found.sorted_removed()
+    )
+    marked = tuple(each.model_copy(update={"removed": True}) for each in removed)
+    return ChangesResult(result, marked, changes, difference.rows, keys.check)
+
+
+def _written(
+    job: ChangesJob,
+    around: Surroundings,
+    schema: pl.Schema,
+    rows: Iterator[pl.DataFrame],
+    counts: Counts,
+    open_file: Callable[[int], FileSink],
+) -> tuple[StagedFile, ...]:
+    watched = _Watched(rows, counts, around.progress, around.stop)
+    splitter = Splitter(iter(watched), *limits_of(job.export.output))
+    files: list[StagedFile] = []
+    while splitter.more():
+        files.append(_file(job.export, schema, splitter, watched, open_file(len(files))))
+        splitter.finished(files[-1].size)
+        watched.files = len(files)
+    watched.look()
+    return tuple(files)
+
+
+def _leaving(job: ChangesJob, steps: Pipeline, operations: pl.Series, rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
+    numbered = rows.with_row_index(ROW, offset=first)
+    of = pl.col(ROW).map_batches(operations.gather, return_dtype=pl.UInt8, is_elementwise=True)
+    chosen = numbered.with_columns(of.alias(STATUS)).filter(pl.col(STATUS) != 0)
+    if job.operation is None:
+        return chosen.select(steps.out)
+    named = pl.when(pl.col(STATUS) == CHANGED).then(pl.lit("changed")).otherwise(pl.lit("added"))
+    return chosen.select(*steps.out, named.alias(job.operation))
+
+
+def _touched(source: Source, operations: pl.Series) -> tuple[Source, pl.Series]:
+    """Only the files that hold a row that leaves, where it is known cheaply which these are."""
+    if source.format != "parquet":
+        return source, operations
+    files, parts, first = [], [], 0
+    for footer, _ in check_parquet(source):
+        part = operations.slice(first, footer.rows)
+        first += footer.rows
+        if footer.rows and part.max():
+            files.append(footer.file)
+            parts.append(part)
+    left = pl.concat(parts, rechunk=True) if parts else operations.clear()
+    return replace(source, files=tuple(files)), left
+
+
+def _tombstones(
+    job: ChangesJob, difference: _Difference, before: Snapshot | None, keys: DiffKeys, schema: pl.Schema
+) -> Iterator[pl.DataFrame]:
+    """Rows with nothing but the key."""
+    for frame in _left(difference, before, keys):
+        given = {name: column(name) for name in _exported_key(job)}
+        blank = {name: pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in given}
+        if job.operation is not None:
+            blank[job.operation] = pl.lit("removed").alias(job.operation)
+        yield frame.select((blank | given)[name] for name in schema)
+
+
+def _removals(difference: _Difference, before: Snapshot | None, keys: DiffKeys) -> Iterator[pl.DataFrame]:
+    names = dict(enumerate(GONE))
+    for frame in _left(difference, before, keys):
+        why = pl.col(_WHY).replace_strict(names, return_dtype=pl.String)
+        yield frame.with_columns(why.alias(REASON)).drop(_WHY)
+
+
+def _left(difference: _Difference, before: Snapshot | None, keys: DiffKeys) -> Iterator[pl.DataFrame]:
+    """The exported keys of those who left, and the reason's place in GONE."""
+    if before is not None and keys.seal is not None and difference.left.height:
+        yield from before.exported_keys(difference.left.rename({"reason": _WHY}), keys.seal)
+
+
+def _schema(job: ChangesJob) -> pl.Schema:
+    schema = {each.name: polars_type(each.type) for each in job.export.columns}
+    return pl.Schema(schema | ({job.operation: pl.String()} if job.operation is not None else {}))
+
+
+def _removal_schema(job: ChangesJob, schema: pl.Schema) -> pl.Schema:
+    return pl.Schema({name: schema[name] for name in _exported_key(job)} | {REASON: pl.String()})
+
+
+def _seals(job: ChangesJob) -> bool:
+    return job.removed != "ignore"
+
+
+def _exported_key(job: ChangesJob) -> list[str]:
+    """The columns that tell the reader whose row it is, by their names in the file."""
+    key = set(job.export.dataset.primary_key)
+    columns: tuple[ExportColumn, ...] = job.export.columns
+    return [each.name for each in columns if each.column in key]
