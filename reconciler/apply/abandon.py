@@ -51,8 +51,8 @@ def end_decided(context: Context, head: Versioned[FlowHead], by: str, now: datet
             "location": _location(context, run),
             "files": found.files,
             "manifest": found.manifest,
-            "rows": sum(each.rows for each in found.files),
-            "size": sum(each.size for each in found.files),
+            "rows": sum(each.rows for each in found.files if not each.removed),
+            "size": sum(each.size for each in found.files if not each.removed),
             "cursor_after": None,
             "replaced": replaced(run, [each.path for each in found.files]),
         }
@@ -100,7 +100,7 @@ def _listed(sizes: dict[str, int], run: OpenRun, staged: StagedRecord | None) ->
         files = tuple(ManifestFile(path=name, rows=0, size=sizes[name], sha256="") for name in mine)
         return _Published(files, caveat="of its files only names and sizes are known")
     files = tuple(
-        ManifestFile(path=each.name, rows=each.rows, size=each.size, sha256=each.sha256)
+        ManifestFile(path=each.name, rows=each.rows, size=each.size, sha256=each.sha256, removed=each.removed)
         for each in staged.files
         if sizes.get(each.name) == each.size
     )
@@ -114,7 +114,7 @@ def _no_longer_staged(destination: Destination, run: OpenRun, staged: StagedReco
         return _Published(caveat="what had been published can't be told, since the destination is write-only")
     waiting = set(destination.staged(run.run_id))
     files = tuple(
-        ManifestFile(path=each.name, rows=each.rows, size=each.size, sha256=each.sha256)
+        ManifestFile(path=each.name, rows=each.rows, size=each.size, sha256=each.sha256, removed=each.removed)
         for each in staged.files
         if each.name not in waiting
     )

@@ -10,6 +10,7 @@ from typing import assert_never
 from reconciler.apply.context import Context
 from reconciler.apply.purge import purge
 from reconciler.apply.runs import Wanted, run_flow, settle
+from reconciler.apply.snapshots import free_snapshots, snapshot_of
 from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
@@ -168,7 +169,8 @@ class Apply:
             applied=self.applied,
             nonce=self.context.ledger.nonce(),
         )
-        self.context.ledger.swap(head, new)
+        updated = self.context.ledger.swap(head, new)
+        free_snapshots(self.context.ledger, [snapshot_of(head.document.cursor)], updated.document)
         settle(self.context, head.document.flow_id, self.now)
         return Done(change)
 
@@ -177,7 +179,8 @@ class Apply:
         gone = transitions.removed(
             head.document, purge=change.purge, applied=self.applied, nonce=self.context.ledger.nonce()
         )
-        self.context.ledger.swap(head, gone)
+        removed = self.context.ledger.swap(head, gone)
+        free_snapshots(self.context.ledger, [snapshot_of(head.document.cursor)], removed.document)
         settle(self.context, head.document.flow_id, self.now)
         if not change.purge:
             return Done(change, note="files kept")

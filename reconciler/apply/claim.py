@@ -7,12 +7,14 @@ from datetime import datetime
 
 from reconciler.apply import resend
 from reconciler.apply.choose import Choice, choose
+from reconciler.apply.compared import all_or_nothing
 from reconciler.apply.context import Context
 from reconciler.apply.contract import agreed
 from reconciler.apply.marks import by_mark
 from reconciler.apply.stage import names
 from reconciler.apply.versions import by_version
 from reconciler.datasets.base import Files, Listing
+from reconciler.datasets.problems import still_written
 from reconciler.errors import Refused
 from reconciler.ledger import transitions
 from reconciler.ledger.records import FlowHead, OpenRun, Resendable
@@ -135,6 +137,11 @@ def _reading(
     if wanted.repeats is not None:
         return resend.reading(context.ledger, head, wanted.repeats, files)
     listing = _dated(files.listing(now), head.spec.source.dataset_spec)
+    if head.spec.changes is not None:
+        if listing.unsettled:
+            raise still_written(listing.unsettled)
+        whole = all_or_nothing(head, listing.pin.files, full=wanted.full)
+        return whole, listing.pin, None
     if head.spec.source.dataset_spec.incremental.strategy == "cursor":
         found = by_mark(context.engine, head, listing, files.access(), wanted.slot, full=wanted.full)
         left_out = Pin(location=listing.pin.location, files=found.left_out) if found.left_out else None

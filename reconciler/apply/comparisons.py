@@ -18,6 +18,7 @@ from reconciler.plan.data import Causes, Members, Overlap, count
 from reconciler.plan.diff import origin
 from reconciler.resources.dataset import Incremental
 from reconciler.resources.effective import EffectiveSource, FlowSpec, fingerprint
+from reconciler.values.cursor import DiffCursor
 from reconciler.values.pin import Pin, PinnedFile
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, check
@@ -27,6 +28,7 @@ MOST_PAIRS: Final = 2_000
 
 _NO_KEY = "The dataset has no primaryKey, so that nobody can be told to enter or leave."
 _FIRST = "Nothing was exported yet."
+_ANEW = "The flow begins anew: what it exported before isn't compared with."
 _TABLE = "What an earlier version of the table held isn't read."
 _OTHER = "The dataset isn't the one that was exported before."
 _OLD_FILTER = "The filter as it was doesn't fit the dataset as it is declared now."
@@ -126,7 +128,8 @@ class _Asked:
         if not source.dataset_spec.primary_key:
             return
         last = _last(self.context, head)
-        pin, was, why = (None, None, _FIRST) if last is None else _comparable(last[0], last[1], source)
+        none = _FIRST if head.last_run is None else _ANEW
+        pin, was, why = (None, None, none) if last is None else _comparable(last[0], last[1], source)
         if why is not None:
             self.why[head.flow] = why
         one = self._pass(source, pin)
@@ -173,6 +176,9 @@ def _dataset(source: EffectiveSource) -> str:
 
 def _last(context: Context, head: FlowHead) -> tuple[FlowSpec, Pin] | None:
     """What was exported last, as it was declared then, and its pin."""
+    if isinstance(head.cursor, DiffCursor) and head.last_run is not None:
+        spec = find_run(context.ledger, head, head.last_run.slot, head.last_run.run_id).spec
+        return spec, context.ledger.pin(head.cursor.pin)
     if not head.resendable:
         return None
     last = head.resendable[-1]

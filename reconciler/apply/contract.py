@@ -27,7 +27,8 @@ def agreed(engine: Engine, head: FlowHead, choice: Choice, files: Files) -> Choi
         return choice
     found = files.columns()
     if found is None:
-        found = engine.columns(dataset, files.access(), choice.files) if choice.files else {}
+        there = choice.files or (choice.left_out if head.cursor is None else ())
+        found = engine.columns(dataset, files.access(), there) if there else {}
     before = head.cursor.columns if head.cursor else None
     if before is not None and (new := _new(found, before, _declared(dataset))):
         more = f" and {len(new) - _SHOWN:,} more" if len(new) > _SHOWN else ""

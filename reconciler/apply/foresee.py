@@ -25,6 +25,7 @@ from reconciler.plan.plan import AddFlow, Export, MoveFlow, Plan, RemoveFlow, Re
 from reconciler.resources.formats import Files
 from reconciler.values.excluded import Excluded
 
+_COMPARES = "How many rows leave is known once the run has compared them with what the recipient has."
 _UNFINISHED = "An open run is dealt with first; what it holds was settled when it was claimed."
 
 
@@ -90,6 +91,8 @@ def _flow(context: Context, head: FlowHead, due: Export | None, problem: str | N
         return FlowData(flow=head.flow, problem=said(error))
     if due is not None and found is None:
         return FlowData(flow=head.flow, problem=_UNFINISHED)
+    if found is not None and found.kind == "increment" and head.spec.changes is not None:
+        return FlowData(flow=head.flow, problem=problem or _COMPARES)
     return FlowData(flow=head.flow, due=found, problem=problem)
 
 

@@ -8,15 +8,18 @@ from decimal import Decimal
 
 from reconciler.resources.activation import Guards
 from reconciler.resources.override import Override
+from reconciler.values.changed import ChangeCounts
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """`exported`: rows of this run. `audience`: rows that match in the whole dataset; `before`: the same last time; None: unknown."""
+    """`exported`: rows of this run. `audience`: rows that match in the whole dataset; `before`: the same last time; None: unknown.
+    `changes`: where this run was compared with what the recipient has."""
 
     exported: int
     audience: int | None = None
     before: int | None = None
+    changes: ChangeCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def judge(guards: Guards, counts: Counts) -> tuple[Breach, ...]:
     if counts.audience is not None:
         found += _range("audience", counts.audience, guards.audience.min_rows, guards.audience.max_rows)
         found += _change(guards.audience.max_change, counts.audience, counts.before)
+    if counts.changes is not None:
+        found += _removed(guards.export.max_removed, counts.changes)
     return tuple(found)
 
 
@@ -68,6 +73,16 @@ def _range(what: str, rows: int, least: int | None, most: int | None) -> tuple[B
     if most is not None and rows > most:
         found.append(Breach(f"{what}.maxRows", f"{rows:,} rows; at most {most:,} are allowed"))
     return tuple(found)
+
+
+def _removed(limit: str | None, changes: ChangeCounts) -> tuple[Breach, ...]:
+    if limit is None or not changes.total_removed:
+        return ()
+    share = Decimal(changes.total_removed) / Decimal(changes.held) * 100
+    if share <= Decimal(limit.removesuffix("%")):
+        return ()
+    gone = f"{changes.total_removed:,} of {changes.held:,} people removed, {share:.1f} %; at most {limit} is allowed"
+    return (Breach("export.maxRemoved", gone),)
 
 
 def _change(limit: str | None, now: int, before: int | None) -> tuple[Breach, ...]:

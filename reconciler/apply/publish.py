@@ -9,6 +9,7 @@ from typing import Final
 
 from reconciler.apply.conditions import noted
 from reconciler.apply.context import Context
+from reconciler.apply.snapshots import free_snapshots, snapshot_of
 from reconciler.apply.standing import after, outdated, replaced
 from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
@@ -124,10 +125,13 @@ def _close(context: Context, head: Versioned[FlowHead], run: OpenRun, record: Ru
             standing=after(run, record),
         )
         try:
-            context.ledger.swap(current, new)
-            return True
+            closed = context.ledger.swap(current, new)
         except Conflict:
             current = context.ledger.head(head.document.flow_id)
+            continue
+        of_run = snapshot_of(run.cursor_before), snapshot_of(record.cursor_after)
+        free_snapshots(context.ledger, of_run, closed.document)
+        return True
     return False
 
 
@@ -142,6 +146,7 @@ def _last(run: OpenRun, record: RunRecord, now: datetime) -> LastRun:
         finished_at=now,
         location=record.location,
         excluded=record.excluded,
+        changes=record.changes,
     )
 
 
@@ -169,8 +174,9 @@ def run_record(context: Context, head: FlowHead, run: OpenRun, staged: StagedRec
         matched=staged.matched,
         excluded=staged.excluded,
         lifted=staged.lifted,
-        rows=sum(each.rows for each in staged.files),
-        size=sum(each.size for each in staged.files),
+        changes=staged.changes,
+        rows=sum(each.rows for each in staged.files if not each.removed),
+        size=sum(each.size for each in staged.files if not each.removed),
         cursor_before=run.cursor_before,
         cursor_after=staged.cursor_after,
         within=run.within,
@@ -183,4 +189,4 @@ def run_record(context: Context, head: FlowHead, run: OpenRun, staged: StagedRec
 
 
 def _listed(file: StagedFile) -> ManifestFile:
-    return ManifestFile(path=file.name, rows=file.rows, size=file.size, sha256=file.sha256)
+    return ManifestFile(path=file.name, rows=file.rows, size=file.size, sha256=file.sha256, removed=file.removed)

@@ -26,7 +26,16 @@ _SHOWN = 5
 
 
 def find(head: FlowHead, text: str) -> Resendable:
-    """The run with this slot (ISO 8601 with a zone) or run id. Raises `UsageError` U109: none that is kept; U110: several."""
+    """The run with this slot (ISO 8601 with a zone) or run id.
+
+    Raises `UsageError` U109: none that is kept; U110: several. `Refused` H115: a flow that compares sends nothing twice.
+    """
+    if head.spec.changes is not None:
+        raise Refused(
+            "H115",
+            "a comparison can't be sent again",
+            f"{head.flow} tells what changed from run to run. Nothing was sent. Everything is sent by: reconcile export {head.flow} --full",
+        )
     try:
         slot = parse_slot(text)
     except ValueError:

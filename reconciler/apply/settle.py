@@ -9,6 +9,7 @@ from typing import Final
 from reconciler.apply.conditions import condition
 from reconciler.apply.context import Context
 from reconciler.apply.publish import roll_forward
+from reconciler.apply.snapshots import free_snapshots
 from reconciler.errors import AccountError, Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Condition, FlowHead, OpenRun
@@ -129,6 +130,7 @@ def _discard(context: Context, head: Versioned[FlowHead], insist: bool) -> Versi
     failed: DestinationError | AccountError | None = None
     for each in head.document.abandoned:
         forget_staged(context, each.run_id)
+        free_snapshots(context.ledger, [keys.snapshot(each.run_id)], head.document)
         try:
             context.open_destination(each.destination).discard(each.run_id)
         except (DestinationError, AccountError) as error:

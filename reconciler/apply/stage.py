@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from reconciler.apply.choose import Choice
+from reconciler.apply.compared import compare
 from reconciler.apply.context import Context
 from reconciler.apply.judge import Counts, needs_audience
 from reconciler.apply.standing import replaceable
@@ -14,11 +15,12 @@ from reconciler.apply.suppress import HeldBack, held_back
 from reconciler.datasets.base import Access, Files
 from reconciler.datasets.problems import changed_meanwhile, too_small
 from reconciler.destinations.base import Destination, FileSink
-from reconciler.destinations.layout import Layout, layout
+from reconciler.destinations.layout import REMOVED, Layout, layout
 from reconciler.export.job import ExportJob, ExportResult
 from reconciler.ledger.records import OpenRun, StagedRecord
 from reconciler.resources.dataset import duration
 from reconciler.resources.exclusions import ExpiryRule
+from reconciler.values.changed import ChangeCounts
 from reconciler.values.cursor import Cursor, FilesCursor, MarkCursor
 from reconciler.values.manifest import Column, Manifest, ManifestFile
 from reconciler.values.pin import Pin
@@ -57,14 +59,17 @@ def stage(
     def open_file(part: int) -> FileSink:
         return destination.stage(run.run_id, place.path(part), replaceable(run, place.path(part)))
 
-    result = ExportResult(0, 0, ())
-    if choice.files:
+    result, comparison = ExportResult(0, 0, ()), None
+    if run.spec.changes is not None:
+        comparison = compare(context, run, choice, pin, job, access, excluded, destination, place)
+        result = comparison.result.export
+    elif choice.files:
         flow_id = run.spec.flow_id
         result = context.engine.export(
             job, access, open_file, lambda done: context.progress(flow_id, done), context.stop, excluded.accesses
         )
-    audience = _audience(context, run, choice, access, result)
-    changed = files.changed(choice.files)
+    audience = result.matched if comparison else _audience(context, run, choice, access, result)
+    changed = files.changed(choice.files + choice.left_out if comparison else choice.files)
     if changed:
         raise changed_meanwhile(changed)
     excluded.check()
@@ -72,11 +77,13 @@ def stage(
     if not staged and job.output.empty_file:
         from reconciler.export.polars_engine import write_empty
 
-        staged = (write_empty(job, open_file(0)),)
+        staged = (write_empty(job.model_copy(update={"columns": run.spec.leaving}), open_file(0)),)
+    staged += comparison.result.removed if comparison else ()
+    changes = comparison.result.changes if comparison else None
     manifest = None
     if staged or job.output.when_empty != "skip":
-        manifest = _stage_manifest(context, run, staged, result, place, destination, now)
-    after = None if choice.kind == "resend" else _cursor(run, pin, audience)
+        manifest = _stage_manifest(context, run, staged, result, changes, place, destination, now)
+    after = None if choice.kind == "resend" else comparison.cursor if comparison else _cursor(run, pin, audience)
     if after is not None and choice.columns is not None:
         after = after.model_copy(update={"columns": choice.columns})
     record = StagedRecord(
@@ -88,17 +95,18 @@ def stage(
         read=result.read,
         matched=result.matched,
         excluded=dict(result.excluded),
+        changes=changes,
         staged_at=now,
     )
     before = run.cursor_before.audience_rows if run.cursor_before else None
-    return record, Counts(exported=result.exported, audience=audience, before=before)
+    return record, Counts(exported=result.exported, audience=audience, before=before, changes=changes)
 
 
 def _cursor(run: OpenRun, pin: Pin, audience: int | None) -> Cursor:
     """Where the flow stands once this run is recorded."""
     increments = run.spec.source.dataset_spec.incremental
     match increments.strategy:
-        case "files":
+        case "files" | "diff":  # in `full` mode nothing is compared
             return FilesCursor(
                 pin=run.pin, location=pin.location, files=len(pin.files), table=pin.table, audience_rows=audience
             )
@@ -119,10 +127,11 @@ def _cursor(run: OpenRun, pin: Pin, audience: int | None) -> Cursor:
 def inspect(context: Context, run: OpenRun, choice: Choice, access: Access) -> None:
     """Schemas of what will be read; the dataset's size where all of it is at hand.
 
-    An increment adds to what was large enough before, since nothing vanishes under `files`; what is sent again was.
+    An increment adds to what was large enough before, since nothing vanishes under `files`; what is sent again was. A comparison reads
+    all there is.
     """
     dataset = run.spec.source.dataset_spec
-    if choice.kind in ("increment", "resend"):
+    if choice.kind in ("increment", "resend") and run.spec.changes is None:
         if choice.files:
             context.engine.inspect(dataset, access, choice.files)
         return
@@ -173,14 +182,14 @@ def _stage_manifest(
     run: OpenRun,
     staged: tuple[StagedFile, ...],
     result: ExportResult,
+    changes: ChangeCounts | None,
     place: Layout,
     destination: Destination,
     now: datetime,
 ) -> StagedFile:
-    files = tuple(
-        ManifestFile(path=place.file(part), rows=each.rows, size=each.size, sha256=each.sha256)
-        for part, each in enumerate(staged)
-    )
+    files = tuple(_listed(place.file(part), each) for part, each in enumerate(staged) if not each.removed)
+    gone = (each for each in staged if each.removed)
+    removed = tuple(_listed(f"{REMOVED}/{place.file(part)}", each) for part, each in enumerate(gone))
     spec = run.spec
     manifest = Manifest(
         tool=context.tool,
@@ -193,12 +202,14 @@ def _stage_manifest(
         source=spec.source.name,
         format=spec.destination.spec.format.type,
         compression=spec.destination.spec.format.compression,
-        columns=tuple(Column(name=each.name, type=each.type) for each in spec.columns),
+        columns=tuple(Column(name=each.name, type=each.type) for each in spec.leaving),
         files=files,
+        removed_files=removed or None,
         rows=sum(each.rows for each in files),
         size=sum(each.size for each in files),
         matched=result.matched,
         excluded=dict(result.excluded),
+        changes=changes,
     )
     sink = destination.stage(run.run_id, place.manifest)
     try:
@@ -207,3 +218,7 @@ def _stage_manifest(
     except BaseException:
         sink.abort()
         raise
+
+
+def _listed(path: str, file: StagedFile) -> ManifestFile:
+    return ManifestFile(path=path, rows=file.rows, size=file.size, sha256=file.sha256)

@@ -3,6 +3,9 @@
 A pin is marked by one call and removed by a later one, if that one, having seen the mark before it read the heads, finds none that
 names the pin. A run stores its pins after its claim made the head name them, and takes a mark back: so whichever comes first, the claim is
 seen by who removes, or the mark is seen by who claims.
+
+Snapshots need no mark. Each belongs to one run, which a head names before it is written, and none is ever wanted again: one that was there
+before the heads were read, and that none of them names, goes.
 """
 
 from __future__ import annotations
@@ -22,23 +25,27 @@ MOST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One call's. `listed`: the version of every stored pin, as it was before the heads were read."""
+    """One call's. `listed`: the version of every stored pin, as it was before the heads were read; `snapshots`: the keys of those."""
 
     ledger: Ledger
     listed: Mapping[str, str]
+    snapshots: frozenset[str] = frozenset()
 
     @classmethod
     def begin(cls, ledger: Ledger) -> Sweep:
         """Before the heads are read. Raises `StoreError`."""
         found = ledger.store.list(keys.PINS)
-        return cls(ledger, {key.removeprefix(keys.PINS): version for key, version in found})
+        snapshots = frozenset(key for key, _ in ledger.store.blobs(keys.SNAPSHOTS))
+        return cls(ledger, {key.removeprefix(keys.PINS): version for key, version in found}, snapshots)
 
     def finish(self, actual: Actual) -> ReconcilerError | None:
         """Marks and removes, given all heads as read after `begin`. What goes wrong is returned: the next call goes on."""
-        needed = frozenset[str]().union(
-            *(head.pins() for head in actual.flows.values() if not _succeeded(head, actual))
-        )
+        heads = [head for head in actual.flows.values() if not _succeeded(head, actual)]
+        needed = frozenset[str]().union(*(head.pins() for head in heads))
+        compared = frozenset[str]().union(*(head.snapshots() for head in heads))
         try:
+            for key in sorted(self.snapshots - compared)[:MOST]:
+                self.ledger.store.delete_blob(key)
             for digest in sorted(self.listed.keys() - needed)[:MOST]:
                 self._free(digest)
         except ReconcilerError as error:

@@ -180,7 +180,8 @@ def _lists(content: bytes, run: RunRecord) -> bool:
         manifest = Manifest.model_validate(json.loads(content))
     except (ValueError, ValidationError):
         return False
-    listed = [(f"{run.folder}/{each.path}", each.rows, each.size, each.sha256) for each in manifest.files]
+    named = (*manifest.files, *(manifest.removed_files or ()))
+    listed = [(f"{run.folder}/{each.path}", each.rows, each.size, each.sha256) for each in named]
     expected = [(each.path, each.rows, each.size, each.sha256) for each in run.files]
     said = (manifest.run_id, manifest.kind, manifest.slot, manifest.rows, manifest.size)
     return listed == expected and said == (run.run_id, run.kind, run.slot, run.rows, run.size)

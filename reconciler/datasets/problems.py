@@ -26,7 +26,16 @@ def too_small(rows: int, least: int) -> SourceError:
     return problem("F117", f"It holds {rows:,} rows; minRows is {least:,}.")
 
 
+def still_written(paths: Sequence[str]) -> SourceError:
+    """F124: under strategy `diff` a file that waits would seem to be gone."""
+    return problem("F124", f"Younger than settle: {_some(paths)}. The next run tries again.")
+
+
 def changed_meanwhile(paths: Sequence[str]) -> SourceError:
     """F116: what `Files.changed` found after the last read."""
-    shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
-    return problem("F116", f"Changed or gone: {shown}.")
+    return problem("F116", f"Changed or gone: {_some(paths)}.")
+
+
+def _some(paths: Sequence[str]) -> str:
+    shown = ", ".join(named(each) for each in paths[:5])
+    return shown + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

@@ -9,6 +9,8 @@ from reconciler.destinations.errors import failure
 from reconciler.resources.formats import CsvFormat, Files, JsonFormat, ParquetFormat, extension
 from reconciler.resources.template import Template, TemplateError, TemplateValues, check_path, parse_template
 
+REMOVED = "_removed"
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -29,6 +31,10 @@ class Layout:
     def path(self, part: int) -> str:
         """The name of a part in its folder."""
         return f"{self.folder}/{self.file(part)}"
+
+    def removed(self, part: int) -> str:
+        """The name, from part 0, of a file that says who left: in a folder that readers of data folders skip."""
+        return f"{self.folder}/{REMOVED}/{self.file(part)}"
 
     @property
     def manifest(self) -> str:

@@ -13,6 +13,8 @@ FLOWS = "flows/"
 PINS = "pins/"
 STAGED = "staged/"
 RUNS = "runs/"
+SNAPSHOTS = "snapshots/"
+"""Blobs."""
 
 
 def destination(name: str) -> str:
@@ -33,6 +35,11 @@ def pin(digest: str) -> str:
 def staged(run_id: str) -> str:
     """What a run staged, from deciding until it is recorded."""
     return f"{STAGED}{run_id}"
+
+
+def snapshot(run_id: str) -> str:
+    """What a flow's reader has after a run, under strategy `diff`."""
+    return f"{SNAPSHOTS}{run_id}"
 
 
 def runs(flow_id: FlowId) -> str:

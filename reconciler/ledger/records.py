@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from reconciler.ledger import keys
 from reconciler.ledger.observed import Observed
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.values.base import Value
-from reconciler.values.cursor import Cursor
+from reconciler.values.changed import ChangeCounts
+from reconciler.values.cursor import Cursor, DiffCursor
 from reconciler.values.excluded import Excluded
 from reconciler.values.identity import FlowId
 from reconciler.values.manifest import ManifestFile, RunKind
@@ -158,6 +160,7 @@ class LastRun(Value):
     finished_at: Instant
     location: str
     excluded: dict[Excluded, int] = {}
+    changes: ChangeCounts | None = None
 
 
 class Condition(Value):
@@ -241,6 +244,14 @@ class FlowHead(Document):
             found |= {each.pin} | ({each.pin_before} if each.pin_before else set())
         return frozenset(found)
 
+    def snapshots(self) -> frozenset[str]:
+        """Keys of every blob that this head still needs: of strategy `diff`, which is one at most but while a run is open."""
+        found = {each.snapshot for each in (self.cursor,) if isinstance(each, DiffCursor)}
+        if self.open:
+            found.add(keys.snapshot(self.open.run_id))
+            found |= {each.snapshot for each in (self.open.cursor_before,) if isinstance(each, DiffCursor)}
+        return frozenset(found)
+
 
 class StagedRecord(Document):
     """Everything that publishing and recording a decided run need. `lifted`: breaches that an override let pass, as sentences."""
@@ -253,11 +264,13 @@ class StagedRecord(Document):
     matched: int
     excluded: dict[Excluded, int] = {}
     lifted: tuple[str, ...] = ()
+    changes: ChangeCounts | None = None
     staged_at: Instant
 
 
 class RunRecord(Document):
-    """One finished run. `generation`: of the flow when it was claimed. `files` are relative to the destination's path, as is `manifest`.
+    """One finished run. `generation`: of the flow when it was claimed. `files` are relative to the destination's path, as is `manifest`;
+    `rows` and `size` are without files of those who left.
 
     `replaced`: runs whose file gave way to this one's (`files.replace`), and whose manifests were deleted. `removed_at`: when its own files
     were deleted (`files.retain`).
@@ -283,6 +296,7 @@ class RunRecord(Document):
     matched: int
     excluded: dict[Excluded, int] = {}
     lifted: tuple[str, ...] = ()
+    changes: ChangeCounts | None = None
     rows: int
     size: int
     cursor_before: Cursor | None = None

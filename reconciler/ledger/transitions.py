@@ -128,8 +128,11 @@ def record(
         changes["last_run"] = last
         if run.generation == head.generation:
             changes |= {"cursor": cursor, "rebuild": None}
-        kept = Resendable(run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before)
-        changes["resendable"] = (*head.resendable, kept)[-RESENDABLE_KEPT:]
+        if run.spec.changes is None:
+            kept = Resendable(
+                run_id=run_id, slot=run.slot, on_demand=run.on_demand, pin=run.pin, pin_before=run.pin_before
+            )
+            changes["resendable"] = (*head.resendable, kept)[-RESENDABLE_KEPT:]
     return _next(head, nonce, **changes)
 
 

@@ -1,8 +1,9 @@
 """A whole ledger as one file, and back into an empty one.
 
 The file is JSON Lines: a header, one line a document, sorted, and an end that counts them and holds the SHA-256 of all before it, so that a
-file that was cut short is found out. Documents are read and written one at a time. Lineage, cursors and what decided runs staged are kept
-as they are; what can be swapped gets a fresh nonce, since no version may be used twice under one key.
+file that was cut short is found out. Snapshots, which are large and about people, are not in it. Documents are read and written one at a
+time. Lineage, cursors and what decided runs staged are kept as they are; what can be swapped gets a fresh nonce, since no version may be
+used twice under one key.
 """
 
 from __future__ import annotations
@@ -17,16 +18,21 @@ from reconciler.errors import Conflict, StoreError
 from reconciler.ledger import keys
 from reconciler.ledger.check import References, checked
 from reconciler.ledger.codec import encode
-from reconciler.ledger.records import Document, ProjectRecord, RunRecord, StagedRecord
+from reconciler.ledger.records import Document, FlowHead, ProjectRecord, RunRecord, StagedRecord
 from reconciler.stores.base import PROBE
 from reconciler.stores.ledger import Ledger
 from reconciler.stores.own_file import own_file
+from reconciler.values.cursor import DiffCursor
 
 FILE_FORMAT: Final = 1
 _KIND: Final = "reconciler-ledger"
 _SHOWN: Final = 20
 _ORDER: Final = (keys.PROJECT, keys.FLOWS, keys.DESTINATIONS, keys.PINS, keys.STAGED, keys.RUNS)
 """As documents are read: heads before what they name, so that whatever a runner does meanwhile, what they name was there."""
+
+_NO_SNAPSHOT: Final = (
+    "The ledger was restored from a backup, which holds no snapshots: nothing of before can be compared with."
+)
 
 # Saving -----------------------------------------------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ def restore(ledger: Ledger, path: Path) -> int:
             if _stage_of(key) != wanted:
                 continue
             if key not in there:
-                ledger.create(key, _fresh(ledger, document))
+                ledger.create(key, _fresh(ledger, _without_snapshot(document)))
             written += 1
     return written
 
@@ -154,13 +160,21 @@ def _fresh(ledger: Ledger, document: Document) -> Document:
     return document.model_copy(update={"nonce": ledger.nonce()})
 
 
+def _without_snapshot(document: Document) -> Document:
+    """Snapshots aren't in a backup, so that a flow that compares begins anew: said to whoever plans or looks at the status."""
+    if isinstance(document, FlowHead) and isinstance(document.cursor, DiffCursor):
+        return document.model_copy(update={"cursor": None, "rebuild": _NO_SNAPSHOT})
+    return document
+
+
 def _same(ledger: Ledger, path: Path, there: set[str]) -> None:
     """Raises `Conflict` L117 unless all that is there comes from this file."""
     strange = set(there)
     for key, document in _read(path):
         if key in there:
             stored = ledger.store.read(key)
-            if stored is not None and _content(json.loads(stored.body)) == _content(json.loads(encode(document))):
+            wanted = _without_snapshot(document)
+            if stored is not None and _content(json.loads(stored.body)) == _content(json.loads(encode(wanted))):
                 strange.discard(key)
     if strange:
         raise Conflict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Generic, TypeVar, assert_never
 
 from reconciler.cache.folder import NO_CACHE, Cache
@@ -20,6 +21,7 @@ from reconciler.ledger.records import (
     ProjectRecord,
 )
 from reconciler.ledger.store import Store
+from reconciler.stores.blobs import commit_blob, fetch_blob, sha256_of
 from reconciler.stores.recalled import Recalled
 from reconciler.stores.writes import Committed, Lost, Outcome, Sleep, commit_create, commit_delete, commit_replace
 from reconciler.values.identity import FlowId
@@ -110,6 +112,16 @@ class Ledger:
                 "with a full export: reconcile export FLOW --full",
             )
         return found.document.pin
+
+    def keep_blob(self, key: str, path: Path) -> str:
+        """Keeps a file under a key that is used once; returns its hex SHA-256. Raises `OutcomeUnknown`, `StoreError`."""
+        digest = sha256_of(path)
+        commit_blob(self.store, key, path, sleep=self._sleep)
+        return digest
+
+    def fetch_blob(self, key: str, into: Path, digest: str) -> None:
+        """A kept file as a new one. Raises `StoreError` L143 where it is gone or another."""
+        fetch_blob(self.store, key, into, digest)
 
     @paused()
     def actual(self) -> Actual:
