@@ -22,16 +22,25 @@ def command() -> None:
 @ENVIRONMENT
 @click.pass_obj
 def show(here: Here, key: str | None, environment: str | None) -> None:
-    """Print the document at KEY, or list all keys. Documents hold references to secrets, never secrets."""
+    """Print the document at KEY, or list all keys. Documents hold references to secrets, never secrets.
+
+    Snapshots of strategy diff are listed with their size, and never printed: they are about people.
+    """
     from reconciler.ledger.codec import torn
+    from reconciler.present.results import size
 
     store = here.project(environment).ledger().store
     if key is None:
         for each, _ in store.list(""):
             here.console.out(each)
+        for each, number in store.blobs(""):
+            here.console.out(f"{each}  {size(number)}")
         return
     found = store.read(key)
     if found is None:
+        if any(each == key for each, _ in store.blobs(key)):
+            detail = "It is a snapshot: what strategy diff compares with. Only a run reads it."
+            raise UsageError("U114", "a snapshot isn't printed", detail)
         raise UsageError("U107", "no such document", "reconcile ledger show lists the keys that there are.")
     try:
         shown = json.dumps(json.loads(found.body), indent=2)

@@ -108,4 +108,5 @@ def _exported(console: Console, run: RunRecord) -> None:
         rows=run.rows,
         files=len(run.files),
         bytes=run.size,
+        changes=run.changes.to_json() if run.changes else None,
     )

@@ -18,11 +18,14 @@ from reconciler.plan.plan import (
     FlowChange,
     MoveFlow,
     NextExport,
+    Reason,
     ResumeFlow,
     UpdateFlow,
 )
+from reconciler.resources.basis import basis
 from reconciler.resources.effective import FlowSpec
 from reconciler.resources.schedule import ScheduleSpec
+from reconciler.values.cursor import DiffCursor
 from reconciler.values.manifest import RunKind
 
 _Changes = Iterable[DestinationChange | FlowChange]
@@ -107,17 +110,29 @@ def _due(
     found = clock.due(spec.schedule, head.since if head else clock.now, last)
     if found.slot is None:
         return
+    stale = _stale(head, spec) if rebuild is None else None
+    rebuild = stale.sentence if stale else rebuild
     covers = found.missed if spec.schedule.catch_up == "latest" else 0
     yield Export(
         subject=subject.flow,
         owner=subject.owner,
-        reason=reasons.ended(spec, clock.now) or reasons.due(found.missed, found.missed_capped, spec.schedule.catch_up),
+        reason=reasons.ended(spec, clock.now)
+        or stale
+        or reasons.due(found.missed, found.missed_capped, spec.schedule.catch_up),
         cursor="rebuild" if rebuild else "keep" if exported else "none",
         generation=subject.generation,
         slot=found.slot,
         kind=_kind(spec, exported, rebuild),
         missed=covers,
     )
+
+
+def _stale(head: FlowHead | None, spec: FlowSpec) -> Reason | None:
+    """Why the flow's snapshot can't be compared with, where nothing that was applied says so: this version compares otherwise."""
+    cursor = head.cursor if head else None
+    if spec.changes is None or not isinstance(cursor, DiffCursor) or cursor.basis == basis(spec):
+        return None
+    return reasons.COMPARISON_CHANGED
 
 
 def _kind(spec: FlowSpec, exported: bool, rebuild: str | None) -> RunKind:

@@ -261,7 +261,9 @@ class _Planner:
             UpdateFlow(
                 subject=head.flow,
                 owner=self.owner,
-                reason=found[0] if found and cursor == "rebuild" else reasons.changed(paths),
+                reason=found[0]
+                if found and cursor == "rebuild"
+                else reasons.changed(paths, compares=spec.changes is not None),
                 fields=fields,
                 cursor=cursor,
                 generation=head.generation,

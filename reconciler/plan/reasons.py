@@ -7,7 +7,7 @@ from datetime import datetime
 from reconciler.ledger.records import FlowHead, OpenRun
 from reconciler.plan.diff import folder, origin, place
 from reconciler.plan.plan import Reason
-from reconciler.resources.dataset import DatasetSpec
+from reconciler.resources.basis import basis
 from reconciler.resources.effective import EffectiveSource, FlowSpec
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, check
@@ -16,6 +16,10 @@ NEW_DESTINATION = Reason(code="new", sentence="It is declared and not in the led
 CHANGED_DESTINATION = Reason(code="changed", sentence="It is declared otherwise than it was applied.")
 REMOVED_DESTINATION = Reason(code="not-declared", sentence="It is not declared any more.")
 SUSPENDED = Reason(code="suspended", sentence="Its activation says suspend: true; no exports until that changes.")
+COMPARISON_CHANGED = Reason(
+    code="comparison-changed",
+    sentence="What rows are compared by changed, so nothing of before can be compared with: everything leaves once more, as added.",
+)
 AGREEMENT_ENDED = "agreement-ended"
 RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend: true.")
 
@@ -51,7 +55,8 @@ def rebuilds(before: FlowSpec, after: FlowSpec, was_id: str, is_id: str) -> tupl
     """Why what was exported can't be added to: then the next export is full. `was_id`, `is_id`: the flow's source id.
 
     Changed columns are no such reason: what was exported stays as it left, and new files have the new columns. Nor is
-    the mode: a full export's cursor tells where an increment goes on.
+    the mode: a full export's cursor tells where an increment goes on. Strategy `diff` is another matter: it compares rows as they
+    leave, and only with what it noted of them; but filter and source are what it tells by itself.
     """
     found = []
     if place(before.destination) != place(after.destination):
@@ -59,25 +64,31 @@ def rebuilds(before: FlowSpec, after: FlowSpec, was_id: str, is_id: str) -> tupl
     elif folder(before, was_id) != folder(after, is_id):
         sentence = "The flow's folder moved: whoever reads the new one finds nothing there yet."
         found.append(Reason(code="folder-moved", sentence=sentence))
-    if origin(before.source) != origin(after.source):
+    compares = before.changes is not None and after.changes is not None
+    if not compares and origin(before.source) != origin(after.source):
         found.append(Reason(code="source-moved", sentence="The dataset moved: its files are not those read before."))
-    if before.source.dataset_spec.format != after.source.dataset_spec.format:
+    if not compares and before.source.dataset_spec.format != after.source.dataset_spec.format:
         found.append(Reason(code="source-format-changed", sentence="The dataset's format changed."))
-    if followed(before.source.dataset_spec) != followed(after.source.dataset_spec):
+    if followed(before) != followed(after):
         sentence = "How increments are told from what left before changed, so its cursor means nothing now."
         found.append(Reason(code="strategy-changed", sentence=sentence))
     if (key := before.source.dataset_spec.primary_key) and key != after.source.dataset_spec.primary_key:
         sentence = "The primary key changed: what tells one profile from another isn't what earlier exports went by."
         found.append(Reason(code="key-changed", sentence=sentence))
-    if not same_filter(before.source, after.source):
+    elif compares and basis(before) != basis(after):
+        found.append(COMPARISON_CHANGED)
+    if not compares and not same_filter(before.source, after.source):
         strategy = after.source.dataset_spec.incremental.strategy
         sentence = f"The filter changed, and strategy {strategy} can't tell who of what is there already is in it now."
         found.append(Reason(code="filter-changed", sentence=sentence))
     return tuple(found)
 
 
-def followed(dataset: DatasetSpec) -> tuple[str, ...]:
-    """What a cursor over the dataset means: the strategy, and the column with its type."""
+def followed(spec: FlowSpec) -> tuple[str, ...]:
+    """What a flow's cursor means: the strategy, and the column with its type. A full export notes nothing to compare with."""
+    dataset = spec.source.dataset_spec
+    if dataset.incremental.strategy == "diff":
+        return ("files" if spec.changes is None else "diff", "", "")
     column = dataset.incremental.column
     kind = dataset.columns[column].type if column in dataset.columns and column is not None else ""
     return (dataset.incremental.strategy, column or "", kind)
@@ -109,12 +120,22 @@ def has_exported(head: FlowHead) -> bool:
     return head.cursor is not None or head.rebuild is not None or decided
 
 
-def changed(paths: tuple[str, ...]) -> Reason:
-    """A flow's change that keeps its cursor. `paths`: of the fields that differ."""
+def changed(paths: tuple[str, ...], *, compares: bool) -> Reason:
+    """A flow's change that keeps its cursor. `paths`: of the fields that differ. `compares`: the next export tells what it made of them."""
+    if compares and "source.where" in paths:
+        sentence = "The filter changed: the next export tells who it lets in now, and removes whom it doesn't."
+        return Reason(code="filter-changed", sentence=sentence)
+    if any(path.startswith("source.datasetSpec.incremental.changes") for path in paths):
+        return Reason(code="changes-told-otherwise", sentence="Exports from now on tell otherwise what was changed.")
     if any(path.startswith("columns") for path in paths):
         sentence = "The columns changed: exports from now on have the new ones, earlier files stay as they are."
         return Reason(code="columns-changed", sentence=sentence)
     if any(path.startswith(EXCLUSIONS) for path in paths):
+        if compares:
+            sentence = (
+                "Who stays out changed: the next export removes whoever stays out now, and lets in who no longer does."
+            )
+            return Reason(code="exclusions-changed", sentence=sentence)
         sentence = "Who stays out changed: that holds for rows that are read from now on, and rows that were read before aren't again."
         return Reason(code="exclusions-changed", sentence=sentence)
     parts = sorted({path.partition(".")[0] for path in paths})

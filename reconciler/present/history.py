@@ -9,7 +9,7 @@ from types import MappingProxyType
 from reconciler.ledger.records import RunRecord
 from reconciler.present.results import size
 from reconciler.present.status import duration
-from reconciler.present.words import cut, inert, plural, short
+from reconciler.present.words import changes, cut, inert, plural, short
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _RIGHT = {3, 4, 5, 6}
@@ -48,7 +48,7 @@ def _row(run: RunRecord, replaced: bool) -> tuple[str, ...]:
         f"{run.slot:%Y-%m-%d %H:%M} UTC",
         inert(short(run.flow)),
         run.kind + (" (on demand)" if run.on_demand else ""),
-        plural(run.rows, "row"),
+        plural(run.rows, "row") + changes(run.changes),
         plural(len(run.files), "file"),
         size(run.size),
         "–" if seconds is None else duration(timedelta(seconds=seconds)),
@@ -68,7 +68,7 @@ def as_data(run: RunRecord, replaced: Mapping[str, str] = NOTHING) -> dict[str, 
     """One run as JSON data: stable keys, null where there is nothing. `size` in bytes, `files` as a number, `replaced` as in `as_text`."""
     kept = run.to_json()
     names = ("flow", "runId", "slot", "kind", "onDemand", "covers", "outcome", "why", "read", "matched")
-    sizes = ("excluded", "rows", "size", "claimedAt", "finishedAt", "location", "manifest")
+    sizes = ("excluded", "changes", "rows", "size", "claimedAt", "finishedAt", "location", "manifest")
     return {
         **{name: kept.get(name) for name in (*names, *sizes)},
         "files": len(run.files),

@@ -5,6 +5,7 @@ Sentences are markdown; names from configuration are inert.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from reconciler.values.identity import FlowId
 _DESTINATIONS = 5
 _COLUMNS = 5
 _Changed = UpdateFlow | MoveFlow
+_INCREMENTAL = "source.datasetSpec.incremental"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +152,31 @@ def _columns(changes: Sequence[AnyChange]) -> Iterator[str]:
     other: set[str] = set()
     for each in changes:
         if isinstance(each, AddFlow):
-            new |= {column.name for column in each.spec.columns}
+            new |= {column.name for column in each.spec.leaving}
         elif isinstance(each, UpdateFlow | MoveFlow):
             for field in each.fields:
                 name = field.path.removeprefix("columns.")
                 if name != field.path and field.after is not None:
                     (other if field.before is not None else new).add(name)
+            now, before = each.spec.leaving, _operation_before(each)
+            new |= {column.name for column in now[len(each.spec.columns) :]} - before
     yield from _named(new, "newly leaves", "newly leave")
     yield from _named(other, "leaves otherwise than before", "leave otherwise than before")
+
+
+def _operation_before(change: _Changed) -> set[str]:
+    """The operation's name as it was, where the flow wrote one: by what differs, since a change holds the new spec alone."""
+    was: dict[str, str] = {"mode": change.spec.mode, "strategy": change.spec.source.dataset_spec.incremental.strategy}
+    name = change.spec.source.dataset_spec.incremental.told.operation_column
+    for field in change.fields:
+        key = field.path.rpartition(".")[2]
+        if field.path in ("mode", f"{_INCREMENTAL}.strategy"):
+            was[key] = field.before or ""
+        elif field.path == f"{_INCREMENTAL}.changes.operationColumn":
+            name = field.before
+        elif field.path == f"{_INCREMENTAL}.changes":
+            name = json.loads(field.before).get("operationColumn") if field.before else None
+    return {name} if name is not None and was == {"mode": "incremental", "strategy": "diff"} else set()
 
 
 def _named(names: set[str], one: str, many: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from reconciler.apply.changes import Done, Failed, Result
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.records import RunRecord
-from reconciler.present.words import excluded, inert, plural, short
+from reconciler.present.words import changes, excluded, inert, plural, removed, short
 
 _VERBS = {
     "create-destination": "created",
@@ -40,7 +40,7 @@ def export_line(run: RunRecord) -> str:
     """Rows, files and size, and where they are."""
     name = short(run.flow)
     line = f"  ✓ export       {inert(name)}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
-    line += excluded(run.excluded)
+    line += changes(run.changes) + excluded(run.excluded) + removed(run.changes)
     line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}{_took(run)}"
     line += "".join(f"\n{_INDENT}let pass: {inert(each)}" for each in run.lifted)
     return f"{line}\n{_INDENT}{inert(run.location)}"

@@ -11,8 +11,8 @@ from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
 from reconciler.present.commands import HERE, Shell
-from reconciler.present.words import cut, excluded, guards, inert, location, override, plural, schedule
-from reconciler.values.cursor import Cursor
+from reconciler.present.words import changes, cut, excluded, guards, inert, location, override, plural, schedule
+from reconciler.values.cursor import Cursor, DiffCursor
 from reconciler.values.slot import slot_text
 
 State = Literal["failed", "held", "late", "due", "running", "suspended", "ready"]
@@ -171,6 +171,9 @@ def _cursor_text(head: FlowHead) -> str:
         return f"the next export is full: {head.rebuild}"
     if head.cursor is None:
         return "none: the next export is the first"
+    if isinstance(head.cursor, DiffCursor):
+        people = "1 person" if head.cursor.rows == 1 else f"{head.cursor.rows:,} people"
+        return f"{people} of {head.cursor.location} compared with ({head.cursor.strategy})"
     what = plural(head.cursor.files, "file") if head.cursor.table is None else str(head.cursor.table)
     return f"{what} of {head.cursor.location} done with ({head.cursor.strategy})"
 
@@ -191,7 +194,11 @@ def _kept_text(head: FlowHead) -> str:
 def last_text(head: FlowHead) -> str:
     """The last export in short."""
     run = head.last_run
-    return f"last {_moment(run.slot)} · {plural(run.rows, 'row')}{excluded(run.excluded)}" if run else "never exported"
+    return (
+        f"last {_moment(run.slot)} · {plural(run.rows, 'row')}{changes(run.changes)}{excluded(run.excluded)}"
+        if run
+        else "never exported"
+    )
 
 
 def _next_text(status: FlowStatus) -> str:

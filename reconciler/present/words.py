@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
 from reconciler.config.text import displayed
-from reconciler.resources.dataset import TABLE_FORMATS
+from reconciler.resources.dataset import TABLE_FORMATS, Changes
 from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
+from reconciler.values.changed import ChangeCounts, Gone
 from reconciler.values.excluded import Excluded
 from reconciler.values.identity import FlowId
+
+_GONE: Mapping[Gone, str] = {
+    "filter": "no longer match",
+    "expired": "expired",
+    "consent": "without consent",
+    "suppressed": "suppressed",
+    "missing": "incomplete",
+    "gone": "gone from the source",
+}
 
 
 def inert(text: str) -> str:
@@ -69,8 +80,10 @@ def schedule(spec: ScheduleSpec) -> str:
 
 
 def columns(spec: FlowSpec) -> str:
-    """`prospect_id, email → hashed_email (sha256-email)`."""
-    return ", ".join(map(_column, spec.columns))
+    """`prospect_id, email → hashed_email (sha256-email)`; last the operation, where one leaves."""
+    operation = spec.changes.operation_column if spec.changes else None
+    last = [f"{operation} (added, changed or removed)"] if operation else []
+    return ", ".join([*map(_column, spec.columns), *last])
 
 
 def _column(each: ExportColumn) -> str:
@@ -87,6 +100,8 @@ def backfill(spec: FlowSpec) -> str:
         case "full":
             return whole
         case "none":
+            if spec.changes is not None:
+                return "nothing; only what changes from then on"
             new = "only what is appended from then on" if table else "only files that are new from then on"
             return f"nothing; {new}" if spec.mode == "incremental" else whole
         case since:
@@ -95,11 +110,25 @@ def backfill(spec: FlowSpec) -> str:
 
 
 def increments(spec: FlowSpec) -> str:
-    """`cursor over ingested_at, lag 1h`; nothing for the plain strategy."""
+    """`cursor over ingested_at, lag 1h`, `diff by prospect_id · who left as tombstones`; nothing for the plain strategy."""
     found = spec.source.dataset_spec.incremental
     if spec.mode == "full" or found.strategy == "files":
         return ""
+    if spec.changes is not None:
+        return f"diff by {' + '.join(spec.source.dataset_spec.primary_key)} · {_removals(spec.changes)}"
     return f"{found.strategy} over {found.column}" + (f", lag {found.lag}" if found.lag else "")
+
+
+def _removals(changes: Changes) -> str:
+    match changes.removed:
+        case "ignore":
+            return "who left is not told"
+        case "tombstone":
+            return "who left as rows with the key alone"
+        case "folder":
+            return "who left in files of their own (_removed/)"
+        case _:
+            assert_never(changes.removed)
 
 
 def exclusions(spec: FlowSpec) -> str:
@@ -126,6 +155,8 @@ def guards(spec: FlowSpec) -> str:
         of_audience.append(f"change ≤ {audience.max_change}")
     limits = (("≥", export.min_rows), ("≤", export.max_rows))
     of_export = [f"{sign} {rows:,} rows" for sign, rows in limits if rows is not None]
+    if export.max_removed is not None:
+        of_export.append(f"removed ≤ {export.max_removed}")
     groups = (("audience", of_audience), ("export", of_export))
     said = [f"{name} {', '.join(found)}" for name, found in groups if found]
     if spec.override is not None:
@@ -143,3 +174,14 @@ def excluded(counts: Mapping[Excluded, int]) -> str:
     """` · 41 suppressed, 12 expired`: rows that matched and stayed; or nothing."""
     said = ", ".join(f"{rows:,} {reason}" for reason, rows in counts.items() if rows)
     return f" · {said}" if said else ""
+
+
+def changes(found: ChangeCounts | None) -> str:
+    """` · +1,200 ~30 −15`: people added, changed and removed; nothing where nothing was compared."""
+    return f" · +{found.added:,} ~{found.changed:,} −{found.total_removed:,}" if found else ""
+
+
+def removed(found: ChangeCounts | None) -> str:
+    """` · removed: 12 gone, 3 suppressed`, or nothing."""
+    said = ", ".join(f"{rows:,} {_GONE[reason]}" for reason, rows in found.removed.items() if rows) if found else ""
+    return f" · removed: {said}" if said else ""
