@@ -56,6 +56,15 @@ def test_show(applied: Path, reconcile: Reconcile) -> None:
     assert reconcile("-C", applied, "ledger", "show", "nope").code == 64
 
 
+def test_a_snapshot_is_listed_and_not_printed(applied: Path, reconcile: Reconcile) -> None:
+    content = applied / "content"
+    content.write_bytes(b"about people" * 200)
+    Project.open(applied).ledger().store.write_blob("snapshots/r1", content)
+    assert "snapshots/r1  2.4 kB" in reconcile("-C", applied, "ledger", "show").out.splitlines()
+    found = reconcile("-C", applied, "ledger", "show", "snapshots/r1")
+    assert (found.code, "U114" in found.err, "people" in found.out) == (64, True, False)
+
+
 def test_release(applied: Path, reconcile: Reconcile) -> None:
     assert reconcile("-C", applied, "ledger", "release", FLOW.short).code == 5
     claim_and_die(applied)

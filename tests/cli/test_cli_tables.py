@@ -251,3 +251,31 @@ def test_settling_is_for_files(nights: Nights, tmp_path: Path) -> None:
         done = nights("validate")
         assert done.code == 3
         assert "settle" in done.out + done.err
+
+
+TOLD = """
+  incremental: {strategy: diff, changes: {removed: folder, secret: {fromEnv: TABLES_KEY}}}
+"""
+
+
+def test_nights_over_a_table_that_is_rewritten(
+    tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TABLES_KEY", "correct horse battery staple")
+    keyed = PROJECT.replace("  format: delta\n", "  format: delta\n  primaryKey: [id]\n")
+    told = keyed.replace(
+        "spec: {destination: box, schedule: nightly, audiences: [german], columns: [id]}",
+        "spec:\n  destination: box\n  schedule: nightly\n  audiences: [german]\n  columns: [id]" + TOLD,
+    )
+    nights = Nights(tmp_path, reconcile, told)
+    nights.append("ab", "x")
+    assert nights.apply().code == 0
+    assert nights.night() == "ab"
+    nights.delta().optimize.compact()
+    assert nights.night() == "", "a compaction changes nobody"
+    nights.delta().update(updates={"country": "'DE'"}, predicate="id = 'x'")
+    nights.delta().delete("id = 'a'")
+    nights.append("c")
+    assert nights.night() == "cx"
+    (gone,) = tmp_path.glob("out/german/exportTime=212612040200/_removed/*.csv")
+    assert gone.read_text() == "id,reason\na,gone\n"

@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests
 
 from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
-from tests.faults.place import Kind, Place, environment, furnished  # noqa: E402
+from tests.faults.place import DIFF_KEY, Kind, Place, environment, furnished  # noqa: E402
 from tests.faults.points import tried  # noqa: E402
 from tests.servers.s3 import S3Server  # noqa: E402
 
@@ -51,6 +51,7 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
     bucket = server.create_bucket("faults") if server else ""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CI", raising=False)
+        patch.setenv(DIFF_KEY, "correct horse battery staple")
         for name, value in (environment(server) if server else {}).items():
             patch.setenv(name, value)
         share_clients()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
+import io
 import json
 import os
 import re
@@ -123,17 +125,21 @@ def check_instant(place: Place, where: object) -> None:
 def _missing(seen: Seen) -> dict[str, list[str]]:
     return {
         name: [
-            each["path"] for each in manifest["files"] if f"{name.rpartition('/')[0]}/{each['path']}" not in seen.files
+            each["path"] for each in _listed(manifest) if f"{name.rpartition('/')[0]}/{each['path']}" not in seen.files
         ]
         for name, manifest in seen.manifests.items()
     }
+
+
+def _listed(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*manifest["files"], *manifest.get("removedFiles", ())]
 
 
 def check_manifest(seen: Seen, name: str, manifest: dict[str, Any], where: object) -> list[str]:
     """The files that a manifest lists, which must be there, whole."""
     folder = name.rpartition("/")[0]
     listed = []
-    for each in manifest["files"]:
+    for each in _listed(manifest):
         path = f"{folder}/{each['path']}"
         body = seen.files.get(path)
         assert body is not None, (where, name, "lists what isn't there", path)
@@ -171,6 +177,27 @@ def received(place: Place) -> Counter[str]:
             Path(folder, f"{number}.csv").write_bytes(seen.files[name])
         rows = duckdb.sql(f"SELECT id FROM read_csv('{folder}/*.csv', header = true, all_varchar = true)").fetchall()
     return Counter(row[0] for row in rows)
+
+
+def told(place: Place) -> Counter[str]:
+    """Whom a recipient has who does what each export says, in the order of their slots: each once, or who was told twice or gone twice
+    shows as such."""
+    have: Counter[str] = Counter()
+    seen = destination(place)
+    for name, manifest in sorted(seen.manifests.items(), key=lambda each: each[1]["slot"]):
+        folder = name.rpartition("/")[0]
+        if manifest["kind"] in ("full", "rebuild"):
+            have.clear()
+        for each in _listed(manifest):
+            for row in csv.DictReader(io.StringIO(seen.files[f"{folder}/{each['path']}"].decode())):
+                have[row["id"]] += {"added": 1, "changed": 0}.get(row.get("op", ""), -1)
+    return Counter({id_: times for id_, times in have.items() if times})
+
+
+def snapshots(place: Place) -> set[str]:
+    """The runs whose snapshots the ledger keeps."""
+    files = _objects(place, "ledger") if place.ledger_in_s3 else _folder(Path(place.root) / "ledger")
+    return {run_of(name) for name in files if name.startswith("snapshots/")}
 
 
 def matching(place: Place, where: str = "country = 'US'", files: str = "*.csv") -> Counter[str]:

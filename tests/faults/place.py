@@ -18,6 +18,7 @@ from tests.servers.s3 import S3Server
 
 Kind = Literal["local", "s3", "s3-ledger", "s3-destination"]
 KEY_ID, SECRET_KEY = "FAULTS_KEY_ID", "FAULTS_SECRET_KEY"
+DIFF_KEY = "FAULTS_DIFF_KEY"
 APPLIED = "2026-12-01T00:00Z"
 SLOTS = tuple(f"2026-12-{day:02d}T02:00Z" for day in range(1, 9))
 FIRST = (("1", "US"), ("2", "DE"), ("3", "US"), ("4", "US"))
@@ -87,7 +88,8 @@ def environment(server: S3Server) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a project says. `flow`: whether the audience is activated; `was`: the former names of audience and destination."""
+    """What a project says. `flow`: whether the audience is activated; `was`: the former names of audience and destination. `diff`:
+    whether exports tell who left, in files of their own."""
 
     audience: str = "us"
     destination: str = "box"
@@ -96,6 +98,7 @@ class Declared:
     on_remove: str = "keep"
     audience_was: str = ""
     destination_was: str = ""
+    diff: bool = False
 
 
 def declare(place: Place, declared: Declared = Declared()) -> None:
@@ -113,6 +116,8 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
         audience=declared.audience,
         audience_was=_was(declared.audience_was),
         where=declared.where,
+        key="[prospect_id]" if declared.diff else "[]",
+        incremental=_DIFF if declared.diff else "{strategy: files, settle: 0s}",
     )
     if declared.flow:
         text += _ACTIVATION.format(
@@ -169,7 +174,8 @@ spec:
   location: data
   format: csv
   columns: {{prospect_id: {{type: string}}, country: {{type: string}}}}
-  incremental: {{strategy: files, settle: 0s}}
+  primaryKey: {key}
+  incremental: {incremental}
 ---
 apiVersion: reconciler/v1
 kind: Audience
@@ -181,6 +187,8 @@ kind: Schedule
 metadata: {{name: nightly}}
 spec: {{frequency: daily, time: "02:00"}}
 """
+_TOLD = f"{{removed: folder, operationColumn: op, secret: {{fromEnv: {DIFF_KEY}}}}}"
+_DIFF = f"{{strategy: diff, settle: 0s, changes: {_TOLD}}}"
 _ACTIVATION = """\
 ---
 apiVersion: reconciler/v1

@@ -37,7 +37,7 @@ class Scenario:
     """`command` is broken, then called again; then the next night passes, with new data.
 
     `expected`: how often each id has been received by then. `flow`: whose cursor stands on all data then; empty: there
-    is none.
+    is none. `received`: what a recipient has of each id.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Scenario:
     command: tuple[str, ...]
     expected: Callable[[Place], Counter[str]]
     flow: str = "box/audience/us"
+    received: Callable[[Place], Counter[str]] = look.received
 
 
 def effects(driver: Driver, place: Place, scenario: Scenario, *, level: Level = "ports") -> list[str]:
@@ -70,7 +71,7 @@ def finish(place: Place, scenario: Scenario, where: object) -> None:
     put(place, "z.csv", THIRD)
     done(place, *RUN, SLOTS[2])
     look.check_settled(place, where)
-    assert look.received(place) == scenario.expected(place), where
+    assert scenario.received(place) == scenario.expected(place), where
     if scenario.flow:
         head = look.heads(look.ledger(place))[scenario.flow]
         assert head["lastSlot"] == SLOTS[2], where
@@ -109,6 +110,30 @@ def _exported(place: Place, driver: Driver) -> None:
     """Two nights, of which the first is to be sent again."""
     _increment(place, driver)
     done(place, *RUN, SLOTS[1])
+
+
+# Comparisons ------------------------------------------------------------------------------------------------------------
+
+
+def _compared(place: Place, driver: Driver) -> None:
+    """A first night; then one is gone, one left the filter, two files are another than they were."""
+    declare(place, Declared(diff=True))
+    put(place, "a.csv", FIRST)
+    done(place, *APPLY, APPLIED)
+    done(place, *RUN, SLOTS[0])
+    put(place, "a.csv", (("2", "US"), ("3", "DE"), ("4", "US")))
+    put(place, "b.csv", SECOND)
+
+
+def _compared_decided(place: Place, driver: Driver) -> None:
+    _compared(place, driver)
+    _die(place, driver, (*RUN, SLOTS[1]), "publish", 1)
+
+
+def _compared_undecided(place: Place, driver: Driver) -> None:
+    """A runner died that had written its snapshot."""
+    _compared(place, driver)
+    _die(place, driver, (*RUN, SLOTS[1]), "write_blob", 1)
 
 
 # Applies --------------------------------------------------------------------------------------------------------------
@@ -194,6 +219,11 @@ ROLL_FORWARD = Scenario("roll-forward", _decided, (*RUN, SLOTS[1]), _once)
 ON_DEMAND = Scenario("on-demand", _increment, ("export", "box/us", "--at", SLOTS[1]), _once)
 AGAIN = Scenario("again", _exported, ("export", "box/us", "--again", SLOTS[0], "--at", SLOTS[1]), _once_and_sent_again)
 RUNS = (BACKFILL, INCREMENT, TAKE_OVER, ROLL_FORWARD, ON_DEMAND, AGAIN)
+
+DIFF = Scenario("diff", _compared, (*RUN, SLOTS[1]), _once, received=look.told)
+DIFF_DECIDED = Scenario("diff-decided", _compared_decided, (*RUN, SLOTS[1]), _once, received=look.told)
+DIFF_UNDECIDED = Scenario("diff-undecided", _compared_undecided, (*RUN, SLOTS[1]), _once, received=look.told)
+COMPARISONS = (DIFF, DIFF_DECIDED, DIFF_UNDECIDED)
 
 CREATE = Scenario("create", _furnished, (*APPLY, APPLIED), _once)
 REBUILD = Scenario("rebuild", _widened, (*APPLY, SLOTS[1]), _once_and_all_again)
