@@ -54,7 +54,7 @@ def choose(
         return Choice(kind, chosen, tuple(each for each in files if each.path not in taken))
     now = {each.path: each.version for each in files}
     for each in before.files:
-        if each.path not in now and _expired(each, head.spec.source.dataset_spec, at):
+        if each.path not in now and expired(each, head.spec.source.dataset_spec, at):
             continue
         if each.path not in now:
             raise problem("F118", f"{named(each.path)} was exported and is gone. {_MEND}")
@@ -65,7 +65,7 @@ def choose(
     return Choice("increment", tuple(each for each in files if each.path not in known), there)
 
 
-def _expired(file: PinnedFile, dataset: DatasetSpec, at: datetime | None) -> bool:
+def expired(file: PinnedFile, dataset: DatasetSpec, at: datetime | None) -> bool:
     """Whether every row of a file is past the dataset's expiry: a row isn't younger than its file."""
     if dataset.expiry is None or file.modified is None or at is None:
         return False

@@ -135,7 +135,7 @@ def _reading(
     context: Context, head: FlowHead, wanted: Wanted, files: Files, now: datetime
 ) -> tuple[Choice, Pin, Pin | None]:
     if wanted.repeats is not None:
-        return resend.reading(context.ledger, head, wanted.repeats, files)
+        return resend.reading(context.ledger, head, wanted.repeats, files, now)
     listing = _dated(files.listing(now), head.spec.source.dataset_spec)
     if head.spec.changes is not None:
         if listing.unsettled:

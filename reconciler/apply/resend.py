@@ -6,7 +6,9 @@ applied otherwise refuses it: neither may a column leave that was taken out of t
 
 from __future__ import annotations
 
-from reconciler.apply.choose import Choice
+from datetime import datetime
+
+from reconciler.apply.choose import Choice, expired
 from reconciler.apply.recorded import find_run
 from reconciler.datasets.base import Files
 from reconciler.datasets.problems import named
@@ -53,8 +55,11 @@ def find(head: FlowHead, text: str) -> Resendable:
     )
 
 
-def reading(ledger: Ledger, head: FlowHead, run: Resendable, files: Files) -> tuple[Choice, Pin, Pin | None]:
-    """What the run read: its files, its pin, and the pin of what it left out.
+def reading(
+    ledger: Ledger, head: FlowHead, run: Resendable, files: Files, now: datetime
+) -> tuple[Choice, Pin, Pin | None]:
+    """What the run read: its files, its pin, and the pin of what it left out. A file that is gone or was rewritten isn't needed where all
+    of its rows have expired by `now`: none of them would leave.
 
     Raises `Refused`: H110 the flow was changed since, H111 the data was, H112 it replaces its file; `StoreError` where the
     ledger lacks what it must have.
@@ -80,6 +85,10 @@ def reading(ledger: Ledger, head: FlowHead, run: Resendable, files: Files) -> tu
     left_out = before.files if before else ()
     known = {each.path for each in left_out}
     chosen = tuple(each for each in pin.files if each.path not in known)
+    past = tuple(each for each in chosen if expired(each, head.spec.source.dataset_spec, now))
+    if files.changed(past):
+        over = {each.path for each in past if files.changed((each,))}
+        chosen = tuple(each for each in chosen if each.path not in over)
     if gone := files.changed(chosen):
         some = ", ".join(named(each) for each in gone[:_SHOWN])
         more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""

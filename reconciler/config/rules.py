@@ -67,6 +67,9 @@ def check_rules(index: Index) -> None:
             if files.replace and activation.spec.mode != "full":
                 detail = "files.replace keeps the newest export alone, so that an increment would be all that is left. Write mode: full."
                 index.report("C109", entry, ("spec", "mode"), detail, key=True)
+            if activation.spec.on_remove == "purge" and not _deletes(to):
+                detail = f"Destination {to.metadata.name} can only be written to, so that nothing there is deleted. Write onRemove: keep."
+                index.report("C109", entry, ("spec", "onRemove"), detail, key=True)
     _renames(index)
 
 

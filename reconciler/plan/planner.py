@@ -320,6 +320,8 @@ class _Planner:
             if record.owner != self.owner or name in self.desired.destination_specs:
                 continue
             heir = heirs.get(name)
+            if heir is not None and not self._inherits(record, heir):
+                heir = None
             if name in used or not self.selection.named(name, *([heir] if heir else [])):
                 continue
             self.changes.append(
@@ -331,6 +333,27 @@ class _Planner:
                     spec=record.spec,
                 )
             )
+
+    def _inherits(self, record: DestinationRecord, heir: str) -> bool:
+        """Whether a record goes because it is renamed, by this plan or by one whose apply ended halfway.
+
+        An heir that was applied before is no rename by its `renamedFrom` alone: flows move to it, or have moved since the record was
+        applied. Else a protected destination would go with a line of another one.
+        """
+        if heir not in self.actual.destinations:
+            return True
+        moves = [each for each in self.changes if isinstance(each, MoveFlow)]
+        if any(
+            (FlowId.parse(each.moved_from).destination, FlowId.parse(each.subject).destination) == (record.name, heir)
+            for each in moves
+        ):
+            return True
+        return any(
+            head.moved_to is not None
+            and (head.flow_id.destination, FlowId.parse(head.moved_to).destination) == (record.name, heir)
+            and head.applied.at >= record.applied.at
+            for head in self.actual.flows.values()
+        )
 
 
 def _effect(head: FlowHead, found: tuple[Reason, ...]) -> CursorEffect:

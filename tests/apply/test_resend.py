@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Applied, RunRecord
 from reconciler.resources.activation import AudienceGuard, BackfillFrom, ExportGuard, Guards
 from reconciler.resources.destination import Recipient
+from reconciler.resources.effective import EffectiveSource
 from tests.apply.fixtures_runs import FLOW, SLOT, House
 from tests.apply.test_runs import Bomb, Crash, mined
 
@@ -133,6 +134,44 @@ def test_data_that_is_gone_or_rewritten_refuses(house: House, damage: str) -> No
     else:
         house.put("a.csv", [("1", "US"), ("6", "US"), ("3", "US")])
     refused(house, "H111", "a.csv")
+
+
+@pytest.mark.parametrize("damage", ["vanish", "rewrite"])
+def test_data_that_is_gone_is_not_needed_once_all_in_it_has_expired(damage: str, tmp_path: Path) -> None:
+    """Its rows stay at home by now: what is left of the run is sent. What would still leave must be there."""
+    house = House(tmp_path)
+    source = house.spec().source.to_json()
+    assert isinstance(source["datasetSpec"], dict)
+    source["datasetSpec"]["columns"]["seen"] = {"type": "timestamp"}
+    source["datasetSpec"]["expiry"] = {"column": "seen", "after": "20d"}
+    house.apply(source=EffectiveSource.model_validate(source))
+
+    def put(name: str, seen: datetime) -> None:
+        path = tmp_path / "data" / f"{name}.csv"
+        path.write_text(f"prospect_id,country,seen\n{name},US,{seen.isoformat()}\n")
+        os.utime(path, (seen.timestamp(), seen.timestamp()))
+
+    put("a", SLOT - DAY)
+    put("b", SLOT)
+    put("c", SLOT - DAY / 2)
+    assert sorted(ids(house, night(house, 0))) == ["a", "b", "c"]
+
+    def lose(name: str) -> None:
+        if damage == "vanish":
+            (tmp_path / "data" / f"{name}.csv").unlink()
+        else:
+            put(name, SLOT + DAY)
+
+    lose("a")
+    record = run_flow(
+        house.context(), FLOW, Wanted.again(find(house.head().document, "2026-12-02T02:00Z")), LATER - DAY / 4
+    )
+    assert record is not None
+    assert (ids(house, record), record.excluded) == (["b"], {"expired": 1})
+    lose("b")
+    with pytest.raises(Refused) as caught:
+        run_flow(house.context(), FLOW, Wanted.again(find(house.head().document, "2026-12-02T02:00Z")), LATER - DAY / 4)
+    assert (caught.value.code, "b.csv" in caught.value.detail) == ("H111", True)
 
 
 def test_only_the_files_of_that_run_must_still_be_there(house: House) -> None:

@@ -61,17 +61,22 @@ def test_the_default_of_a_destination_counts_too(tmp_path: Path) -> None:
     assert [each.code for each in load(tmp_path).diagnostics] == ["C109"]
 
 
-def test_where_nothing_can_be_looked_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("files", "more"), [(f", files: {{{FIXED}}}", "mode: full"), ("", "onRemove: purge")])
+def test_where_nothing_can_be_looked_at(files: str, more: str, tmp_path: Path) -> None:
     account = (
         "{apiVersion: reconciler/v1, kind: Account, metadata: {name: keys}, spec: {type: aws, auth: {ambient: {}}}}"
     )
     box = f"""{{apiVersion: reconciler/v1, kind: Destination, metadata: {{name: outbox}}, spec: {{type: s3, account: keys,
-      connection: {{bucket: agency-prospects, region: eu-west-1, access: write-only}}, files: {{{FIXED}}}}}}}"""
+      connection: {{bucket: agency-prospects, region: eu-west-1, access: write-only}}{files}}}}}"""
     small(tmp_path)
     text = (tmp_path / "all.yaml").read_text().replace(OUTBOX, f"{account}\n---\n{box}")
-    (tmp_path / "all.yaml").write_text(text.replace(activation("us"), activation("us", more="mode: full")))
+    (tmp_path / "all.yaml").write_text(text.replace(activation("us"), activation("us", more=more)))
     (found,) = load(tmp_path).diagnostics
     assert (found.code, "only be written to" in found.detail) == ("C109", True)
+    (tmp_path / "all.yaml").write_text(
+        (tmp_path / "all.yaml").read_text().replace("access: write-only", "access: read-write")
+    )
+    assert load(tmp_path).diagnostics == ()
 
 
 @pytest.mark.parametrize("kept", ["7", "30d", "1h"])

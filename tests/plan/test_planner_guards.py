@@ -91,6 +91,51 @@ def test_a_protected_destination_stays(tmp_path: Path) -> None:
     assert changes(found) == [("remove-destination", "post")]
 
 
+def test_an_heir_that_was_applied_long_ago_is_no_way_around_protection(tmp_path: Path) -> None:
+    """A line `renamedFrom` at another destination, old or new to the line, doesn't make a removal a rename."""
+    protected = POST.replace("name: post", "name: post, protect: true", 1)
+    actual = first(tmp_path, protected)
+    heir = OUTBOX.replace("name: outbox", "name: outbox, renamedFrom: post", 1)
+    found = plan(small(tmp_path, destination=heir), actual, NOW)
+    assert codes(found) == ["G104"]
+    assert found.changes[0].reason.code != "renamed"
+
+
+def test_a_destination_that_came_back_after_its_rename_is_protected(tmp_path: Path) -> None:
+    actual = first(tmp_path)
+    heir = {
+        "destination": OUTBOX.replace("name: outbox", "name: post, renamedFrom: outbox", 1),
+        "activation": activation("us", to="post"),
+    }
+    actual = apply(plan(small(tmp_path, **heir), actual, NOW), actual)
+    assert sorted(actual.destinations) == ["post"]
+    later = NOW + timedelta(days=1)
+    back = OUTBOX.replace("name: outbox", "name: outbox, protect: true", 1).replace("path: out", "path: other")
+    without_line = heir | {"destination": heir["destination"].replace(", renamedFrom: outbox", "")}
+    actual = apply(plan(small(tmp_path, back, **without_line), actual, later), actual)
+    found = plan(small(tmp_path, **heir), actual, later)
+    assert (codes(found), changes(found)) == (["G104"], [("remove-destination", "outbox")])
+
+
+def test_a_rename_that_ended_halfway_is_completed_though_protected(tmp_path: Path) -> None:
+    """The new record is there and the flows have moved; what is left is the old record."""
+    about = OUTBOX.replace("name: outbox", "name: outbox, protect: true", 1)
+    actual = first(tmp_path, destination=about)
+    renamed = small(
+        tmp_path,
+        destination=about.replace("name: outbox", "name: post, renamedFrom: outbox", 1),
+        activation=activation("us", to="post"),
+    )
+    whole = plan(renamed, actual, NOW + timedelta(hours=1))
+    assert codes(whole) == []
+    half = whole.model_copy(
+        update={"changes": tuple(each for each in whole.changes if each.change != "remove-destination")}
+    )
+    found = plan(renamed, apply(half, actual), NOW + timedelta(hours=2))
+    assert (codes(found), changes(found)) == ([], [("remove-destination", "outbox")])
+    assert found.changes[0].reason.code == "renamed"
+
+
 def test_what_others_own_is_neither_removed_nor_taken(tmp_path: Path) -> None:
     theirs = PROJECT.replace("growth", "sales")
     actual = first(tmp_path, project=theirs)
