@@ -284,14 +284,11 @@ class Project:
         self, wiring: Wiring, ledger: Ledger, actual: Actual, plan: Plan, done: Performed, now: datetime, hooks: Hooks
     ) -> tuple[RetainEvent, ...]:
         """What is past `files.retain`, of the plan's project."""
-        from reconciler.api.retaining import retain
-        from reconciler.apply.changes import Done
+        from reconciler.api.retaining import retain, touched_by
         from reconciler.apply.retain import wanted
 
         mine = [head for head in actual.flows.values() if head.owner == plan.project]
-        touched = [
-            each.change.subject for each in done.results if isinstance(each, Done) and "/" in each.change.subject
-        ]
+        touched = touched_by(done.results)
         if not touched and not any(wanted(head, now) for head in mine):
             return ()
         return retain(wiring.context(ledger, hooks), mine, touched, now, hooks.told)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reconciler.apply.changes import Done, Result
 from reconciler.apply.context import Context
 from reconciler.apply.retain import thin, wanted
 from reconciler.errors import ReconcilerError
 from reconciler.export.job import Interrupted
-from reconciler.ledger.records import FlowHead
+from reconciler.ledger.records import FlowHead, RunRecord
+from reconciler.plan.plan import AddFlow, MoveFlow, UpdateFlow
+from reconciler.resources.effective import FlowSpec
 from reconciler.values.identity import FlowId
 
 
@@ -33,6 +36,28 @@ class NotRemoved:
 
 
 RetainEvent = Removed | NotRemoved
+
+
+def keeps_some(spec: FlowSpec) -> bool:
+    """Whether a flow's older exports are deleted in time: others needn't be looked at."""
+    return spec.destination.spec.files.retain is not None
+
+
+def touched_by(results: Iterable[Result]) -> list[str]:
+    """Flows of which an apply exported or changed something, so that more may be past what is kept."""
+    found = []
+    for each in results:
+        match each:
+            case (
+                Done(run=RunRecord(spec=spec))
+                | Done(change=AddFlow(spec=spec))
+                | Done(change=UpdateFlow(spec=spec))
+                | Done(change=MoveFlow(spec=spec))
+            ):
+                found += [each.change.subject] if keeps_some(spec) else []
+            case _:
+                pass
+    return found
 
 
 def retain(

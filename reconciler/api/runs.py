@@ -10,7 +10,7 @@ from datetime import datetime
 from threading import Lock
 
 from reconciler.api.purges import PurgeEvent, complete
-from reconciler.api.retaining import RetainEvent, retain
+from reconciler.api.retaining import RetainEvent, keeps_some, retain
 from reconciler.apply.context import Context
 from reconciler.apply.due import due_exports
 from reconciler.apply.runs import Wanted, run_flow, settle
@@ -90,7 +90,7 @@ def run_due(
         with ThreadPoolExecutor(parallel, thread_name_prefix="flow") as pool:
             events = [event for found in pool.map(flow, ready) for event in found]
     events += complete(context, [head for head in heads if head.purge], told)
-    exported = [each.flow for each in events if isinstance(each, Exported)]
+    exported = [each.flow for each in events if isinstance(each, Exported) and keeps_some(each.run.spec)]
     events += retain(context, heads, exported, now, told)
     return tuple(events)
 

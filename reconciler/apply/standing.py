@@ -31,9 +31,11 @@ def after(run: OpenRun, record: RunRecord) -> tuple[Standing, ...] | None:
         Standing(run_id=run.run_id, name=each.path, size=each.size, sha256=each.sha256, manifest=record.manifest)
         for each in record.files
     )
+    there = run.standing or ()
     if record.outcome == "exported":
-        return mine
-    return (*(run.standing or ()), *mine)
+        # What stands at another name, from before the template was changed, is ours as well, should the name come back.
+        there = tuple(each for each in there if each.name not in {file.path for file in record.files})
+    return (*there, *mine)
 
 
 def _at(run: OpenRun, name: str) -> list[Standing]:

@@ -181,6 +181,33 @@ def test_an_earlier_run_isnt_sent_again(house: House) -> None:
     assert ids(house) == ["1"]
 
 
+def test_a_name_that_comes_back_is_still_the_flows_own(house: House) -> None:
+    night(house, 0, FIRST)
+    was = house.head().document.spec.destination
+    rename(house, "other.{ext}")
+    night(house, 1, SECOND)
+    assert ids(house) == ["1"]
+    rename(house, was.spec.files.name)
+    night(house, 2, [("5", "US")])
+    assert ids(house) == ["5"]
+    standing = house.head().document.standing
+    assert standing is not None
+    assert sorted(each.name for each in standing) == ["us/newest.csv", "us/other.csv"]
+
+
+def rename(house: House, name: str) -> None:
+    head = house.head()
+    to = head.document.spec.destination
+    files = to.spec.files.model_copy(update={"name": name})
+    spec = head.document.spec.model_copy(
+        update={"destination": to.model_copy(update={"spec": to.spec.model_copy(update={"files": files})})}
+    )
+    nonce = house.ledger.nonce()
+    house.ledger.swap(
+        head, transitions.updated(head.document, spec, rebuild=None, source_id="us", applied=APPLIED, nonce=nonce)
+    )
+
+
 def test_purge_deletes_the_file_once(house: House) -> None:
     night(house, 0, FIRST)
     night(house, 1, SECOND)
