@@ -57,7 +57,10 @@ def compare(
     destination: Destination,
     place: Layout,
 ) -> Comparison:
-    """Stages what differs, and keeps the snapshot. Raises as `stage`; `SourceError` F125: nothing is there any more."""
+    """Stages what differs, and keeps the snapshot.
+
+    Raises as `stage`; `SourceError` F125: nothing is there any more; F126: no room to compare.
+    """
     before = run.cursor_before if isinstance(run.cursor_before, DiffCursor) else None
     salt = before.salt if before else secrets.token_hex(_SALT_BYTES)
     previous = before if run.kind == "increment" else None
@@ -82,7 +85,13 @@ def compare(
             previous=folder / "before" if previous is not None else None,
             snapshot=folder / "after",
         )
-        result = context.engine.export_changes(_job(run, choice, job, salt, previous), around)
+        try:
+            result = context.engine.export_changes(_job(run, choice, job, salt, previous), around)
+        except OSError as error:  # of destinations and datasets there are none: they have errors of their own
+            where = f"In {folder.parent}: {error.strerror or type(error).__name__}."
+            raise problem(
+                "F126", f"{where} A comparison lays some 50 bytes a row aside there, and more for keys that are kept."
+            ) from error
         key = keys.snapshot(run.run_id)
         digest = context.ledger.keep_blob(key, folder / "after")
     cursor = DiffCursor(

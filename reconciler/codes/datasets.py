@@ -168,6 +168,12 @@ DATASET_CODES = (
         "Put the data back. If all are to leave indeed, leave one file without rows and write `minRows: 0`.",
     ),
     Code(
+        "F126",
+        "no room to compare",
+        "Strategy `diff` lays digests aside in the folder for temporary files while it compares, and couldn't. Nothing was exported.",
+        "Make room there, or name another folder in the environment variable TMPDIR.",
+    ),
+    Code(
         "F122",
         "first line isn't a header",
         "A name in the first line of a CSV file has the form of an e-mail address, a number or a date: the file seems to have no header, "

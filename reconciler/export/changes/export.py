@@ -37,6 +37,7 @@ from reconciler.export.writers import check_types
 from reconciler.resources.effective import ExportColumn
 from reconciler.values.changed import GONE, ChangeCounts
 from reconciler.values.excluded import EXCLUDED
+from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
 REASON: Final = "reason"
@@ -47,13 +48,17 @@ _TEXT_BYTES_A_ROW: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """`operations`: by row number, 0 for rows that don't leave. `left`: places in the snapshot of those who left, and why."""
+    """`operations`: by row number, 0 for rows that don't leave. `left`: places in the snapshot of those who left, and why.
+
+    `rows`: of the new snapshot. `sizes`: files and their rows, where these are known without reading them.
+    """
 
     operations: pl.Series
     left: pl.DataFrame
     found: Found
     read: int
     rows: int
+    sizes: tuple[tuple[PinnedFile, int], ...] | None = None
 
 
 def compare(job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Budget) -> ChangesResult:
@@ -94,7 +99,8 @@ def _difference(
         needed = (*needed, latest)
     source = _source(job.export.dataset, around.access, job.export.files, needed, budget)
     counts, found = Counts(), Found()
-    with Buckets(around.folder, _rows(source)) as buckets:
+    sizes = _sizes(source)
+    with Buckets(around.folder, _rows(source, sizes)) as buckets:
         for frame in frames(source, lambda rows, first: _looked_at(job, steps, keys, rows, first), counts):
             if around.stop():
                 raise Interrupted
@@ -104,7 +110,8 @@ def _difference(
                 frame = frame.filter(pl.col(A).is_not_null())
             if frame.height:
                 buckets.add(frame)
-        return _parts(job, around, buckets, keys, before, counts.rows, found)
+        difference = _parts(job, around, buckets, keys, before, counts.rows, found)
+    return replace(difference, sizes=sizes)
 
 
 def _looked_at(job: ChangesJob, steps: Pipeline, keys: DiffKeys, rows: pl.LazyFrame, first: int) -> pl.LazyFrame:
@@ -182,9 +189,16 @@ def _held(job: ChangesJob, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col(STATUS) == 0).select(*halves, *kept)
 
 
-def _rows(source: Source) -> int:
-    if source.format == "parquet":
-        return sum(footer.rows for footer, _ in check_parquet(source))
+def _sizes(source: Source) -> tuple[tuple[PinnedFile, int], ...] | None:
+    if source.format != "parquet":
+        return None
+    return tuple((footer.file, footer.rows) for footer, _ in check_parquet(source))
+
+
+def _rows(source: Source, sizes: tuple[tuple[PinnedFile, int], ...] | None) -> int:
+    """About how many."""
+    if sizes is not None:
+        return sum(rows for _, rows in sizes)
     packed = 8 if any(each.path.endswith((".gz", ".zst")) for each in source.files) else 1
     return packed * sum(each.size for each in source.files) // _TEXT_BYTES_A_ROW
 
@@ -203,7 +217,7 @@ def _exported(
     schema: pl.Schema,
 ) -> ChangesResult:
     found = difference.found
-    kept, operations = _touched(source, difference.operations)
+    kept, operations = _touched(source, difference)
     counts = Counts()
     rows: Iterator[pl.DataFrame] = iter(())
     if kept.files:
@@ -252,16 +266,17 @@ def _leaving(job: ChangesJob, steps: Pipeline, operations: pl.Series, rows: pl.L
     return chosen.select(*steps.out, named.alias(job.operation))
 
 
-def _touched(source: Source, operations: pl.Series) -> tuple[Source, pl.Series]:
-    """Only the files that hold a row that leaves, where it is known cheaply which these are."""
-    if source.format != "parquet":
+def _touched(source: Source, difference: _Difference) -> tuple[Source, pl.Series]:
+    """Only the files that hold a row that leaves, where it is known which these are."""
+    operations = difference.operations
+    if difference.sizes is None:
         return source, operations
     files, parts, first = [], [], 0
-    for footer, _ in check_parquet(source):
-        part = operations.slice(first, footer.rows)
-        first += footer.rows
-        if footer.rows and part.max():
-            files.append(footer.file)
+    for file, rows in difference.sizes:
+        part = operations.slice(first, rows)
+        first += rows
+        if rows and part.max():
+            files.append(file)
             parts.append(part)
     left = pl.concat(parts, rechunk=True) if parts else operations.clear()
     return replace(source, files=tuple(files)), left
