@@ -33,6 +33,7 @@ ROWS ?= 300000
 DOCUMENTS ?= 1000
 bench: install
 	$(PY) bench/exports.py --rows $(ROWS)
+	$(PY) bench/diff.py --rows $(ROWS)
 	$(PY) bench/config_10k.py --documents $(DOCUMENTS)
 
 # Needs uv; names no registry, so any mirror serves.

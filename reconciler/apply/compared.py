@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import tempfile
 from dataclasses import dataclass
@@ -87,10 +88,12 @@ def compare(
         )
         try:
             result = context.engine.export_changes(_job(run, choice, job, salt, previous), around)
-        except OSError as error:  # of destinations and datasets there are none: they have errors of their own
-            where = f"In {folder.parent}: {error.strerror or type(error).__name__}."
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise problem(
-                "F126", f"{where} A comparison lays some 50 bytes a row aside there, and more for keys that are kept."
+                "F126",
+                f"{folder.parent} is full. A comparison lays some 50 bytes a row aside there, and more for keys that are kept.",
             ) from error
         key = keys.snapshot(run.run_id)
         digest = context.ledger.keep_blob(key, folder / "after")
