@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -211,11 +212,22 @@ def _while_comparing(house: House, act: Callable[[], None]) -> PolarsEngine:
     """An engine that lets something happen before it compares."""
 
     class Watched(PolarsEngine):
-        def compare(self, *arguments, **named):  # type: ignore[no-untyped-def]
+        def export_changes(self, *arguments, **named):  # type: ignore[no-untyped-def]
             act()
-            return super().compare(*arguments, **named)
+            return super().export_changes(*arguments, **named)
 
     return Watched()
+
+
+def test_a_full_disk_is_said_and_nothing_is_decided(house: House) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    context = house.context(engine=_while_comparing(house, full))
+    with pytest.raises(SourceError, match="F126"):
+        run_flow(context, FLOW, Wanted(SLOT), SLOT)
+    assert house.received() == []
+    assert house.head().document.open is None
 
 
 def test_a_sweep_leaves_what_an_open_run_needs(house: House) -> None:

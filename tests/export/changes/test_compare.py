@@ -103,6 +103,18 @@ def test_whoever_loses_a_required_value_leaves(tmp_path: Path) -> None:
     assert arrived.result.export.excluded == {"missing": 1}
 
 
+def test_rows_of_one_key_are_counted_as_exports_do(tmp_path: Path) -> None:
+    flow = Flow(tmp_path)
+    flow.put(
+        [person(1, score=1), person(1, score=2), person(None), person(2, consent="no"), person(2), person(3, score=9)]
+    )
+    arrived = flow.run(where="score < 5", consent=consent())
+    assert sorted((row["key"], row["score"]) for row in arrived.rows) == [("p1", 2), ("p2", 1)]
+    export = arrived.result.export
+    assert (export.read, export.matched) == (6, 5)
+    assert export.excluded == {"consent": 1, "missing": 1, "duplicate": 1}
+
+
 def test_who_left_is_counted_where_nobody_is_told(tmp_path: Path) -> None:
     flow = Flow(tmp_path, removed="ignore")
     flow.put([person(1), person(2)])
