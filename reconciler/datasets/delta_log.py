@@ -14,7 +14,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from reconciler.datasets.problems import problem
-from reconciler.datasets.tables import Folder, another_table, gone, history_gone, inside, moment, unsupported
+from reconciler.datasets.tables import (
+    Folder,
+    another_table,
+    gone,
+    history_gone,
+    inside,
+    moment,
+    rows_taken,
+    unsupported,
+)
 from reconciler.errors import SourceError
 from reconciler.values.pin import DeltaState, PinnedFile, TableState
 
@@ -85,12 +94,7 @@ class DeltaHistory:
         if commit.table is not None and commit.table != self.state.id:
             raise another_table(location, f"it was replaced by another at version {commit.version}")
         if commit.removed and not self._expired(commit, expired):
-            raise problem(
-                "F132",
-                f"The table at {location}: version {commit.version} ({commit.operation}) took rows out of {len(commit.removed):,} files, "
-                "by deleting, updating or overwriting. Strategy files can't tell which of them had left. Start over with everything "
-                "(reconcile export FLOW --full), or write to the table by appending alone.",
-            )
+            raise rows_taken(location, f"version {commit.version}", commit.operation, len(commit.removed))
 
     def _expired(self, commit: Commit, limit: datetime | None) -> bool:
         """Whether a commit did nothing but delete files that were written until then."""

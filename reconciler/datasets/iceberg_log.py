@@ -10,7 +10,17 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.datasets.problems import problem
-from reconciler.datasets.tables import Folder, another_table, as_text, gone, history_gone, inside, moment, unsupported
+from reconciler.datasets.tables import (
+    Folder,
+    another_table,
+    as_text,
+    gone,
+    history_gone,
+    inside,
+    moment,
+    rows_taken,
+    unsupported,
+)
 from reconciler.errors import SourceError
 from reconciler.values.pin import IcebergState, PinnedFile, TableState
 
@@ -148,12 +158,7 @@ class IcebergHistory:
         for snapshot in list(self._since(since))[::-1]:
             change = self.table.change(snapshot)
             if change.removed and not _all_expired(change, expired):
-                raise problem(
-                    "F132",
-                    f"The table at {location}: snapshot {snapshot.snapshot_id} ({change.operation}) took rows out of "
-                    f"{len(change.removed):,} files, by deleting, updating or overwriting. Strategy files can't tell which of them had "
-                    "left. Start over with everything (reconcile export FLOW --full), or write to the table by appending alone.",
-                )
+                raise rows_taken(location, f"snapshot {snapshot.snapshot_id}", change.operation, len(change.removed))
             files.update({file.path: file for file in change.added})
         gone(self.table.folder, (file for path, file in files.items() if path not in self.live))
         return tuple(files.values())

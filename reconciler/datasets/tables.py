@@ -83,6 +83,16 @@ def gone(folder: Folder, files: Iterable[PinnedFile]) -> None:
         )
 
 
+def rows_taken(location: str, state: str, operation: str, files: int) -> SourceError:
+    """The error of a state that took rows away."""
+    return problem(
+        "F132",
+        f"The table at {location}: {state} ({operation}) took rows out of {files:,} {'file' if files == 1 else 'files'}, by deleting, "
+        "updating or overwriting. Strategy files can't tell which of them had left. Start over with everything "
+        "(reconcile export FLOW --full), write by appending alone, or use strategy diff, which tells who was changed and removed.",
+    )
+
+
 def history_gone(location: str, why: str) -> SourceError:
     """The error of a table that doesn't tell what is new."""
     return problem(

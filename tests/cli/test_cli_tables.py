@@ -10,8 +10,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from reconciler.datasets.base import Access
+from reconciler.datasets.s3_input import object_store
 from tests.cli.support import Outcome, Reconcile
 from tests.datasets.lakes import local_lake
+from tests.servers.s3 import S3Server
 
 PROJECT = """
 apiVersion: reconciler/v1
@@ -279,3 +282,52 @@ def test_nights_over_a_table_that_is_rewritten(
     assert nights.night() == "cx"
     (gone,) = tmp_path.glob("out/german/exportTime=212612040200/_removed/*.csv")
     assert gone.read_text() == "id,reason\na,gone\n"
+
+
+def test_nights_over_a_table_in_s3(
+    seaweed_server: S3Server, nights: Nights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_ID", seaweed_server.access_key)
+    monkeypatch.setenv("LAKE_KEY", seaweed_server.secret_key)
+    bucket = seaweed_server.create_bucket("nights")
+    url = f"s3://{bucket}/people"
+    account = f"""---
+apiVersion: reconciler/v1
+kind: Account
+metadata: {{name: lake}}
+spec:
+  type: aws
+  region: {seaweed_server.region}
+  endpoints: {{s3: {seaweed_server.endpoint}}}
+  auth: {{accessKey: {{accessKeyId: {{fromEnv: LAKE_ID}}, secretAccessKey: {{fromEnv: LAKE_KEY}}}}}}
+"""
+    (tmp_path / "project.yaml").write_text(PROJECT.replace("lake/people", f"{url}\n  account: lake") + account)
+    options = object_store(Access("", lambda: _settings(seaweed_server)))
+
+    def append(people: str) -> None:
+        rows = pa.table({"id": list(people), "country": ["DE"] * len(people)})
+        write_deltalake(url, rows, mode="append", storage_options=options)
+
+    append("ab")
+    assert nights.apply().code == 0
+    assert nights.night() == "ab"
+    append("c")
+    DeltaTable(url, storage_options=options).optimize.compact()
+    append("d")
+    assert nights.night() == "cd"
+    assert nights.night() == ""
+    DeltaTable(url, storage_options=options).delete("id = 'a'")
+    assert "F132" in nights.night()
+    monkeypatch.setenv("LAKE_KEY", "wrong" * 8)
+    failed = nights("run", "--at", "2126-12-06T03:30Z").err
+    assert "F104" in failed
+    assert seaweed_server.access_key not in failed
+
+
+def _settings(server: S3Server) -> dict[str, str]:
+    return {
+        "access_key_id": server.access_key,
+        "secret_access_key": server.secret_key,
+        "region": server.region,
+        "endpoint_url": server.endpoint,
+    }
