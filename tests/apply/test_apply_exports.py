@@ -36,7 +36,7 @@ def asked_for_and_left(house: House, monkeypatch: pytest.MonkeyPatch, at: str) -
     return run.run_id
 
 
-@pytest.mark.parametrize(("at", "files"), [("roll_forward", 1), ("judge", 0)])
+@pytest.mark.parametrize(("at", "files"), [("roll_forward", 1), ("judged", 0)])
 def test_a_run_on_demand_left_open_never_becomes_a_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, files: int
 ) -> None:

@@ -46,6 +46,7 @@ def test_little_is_imported_for(arguments: tuple[str, ...]) -> None:
         "reconciler.cli.exits",
         "reconciler.cli.here",
         "reconciler.cli.signals",
+        "reconciler.collecting",
     }
 
 
