@@ -207,3 +207,18 @@ def test_keys_of_several_kinds_are_still_keys(house: Callable[..., House]) -> No
     assert shop.night(2) == "ab"
     (shop.folder / "lake/b.json").write_text('{"id": "c", "x": {"y": 1}}\n{"id": "d", "x": 1, "z": 1}\n')
     assert "column 'z' was added" in " ".join(shop.night(3).split())
+
+
+def test_comparisons_are_held_to_it_too(house: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTRACT_KEY", "correct horse battery staple")
+    shop = house("delta")
+    shop.declare("{contract: freeze}", "{strategy: diff, contract: freeze, changes: {secret: {fromEnv: CONTRACT_KEY}}}")
+    shop.declare("columns: {id: {type: string}}", "columns: {id: {type: string}}\n  primaryKey: [id]")
+    shop.put(id=["a"])
+    assert shop.apply(1).code == 0
+    assert shop.night(2) == "a"
+    shop.put(id=["b"], new=[1])
+    assert "F136" in shop.night(3)
+    shop.declare("contract: freeze", "contract: evolve")
+    assert shop.apply(4).code == 0
+    assert shop.night(4) == "b"
