@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from reconciler.apply.context import Context
 from reconciler.apply.suppress import HeldBack
 from reconciler.datasets.base import Access
 from reconciler.datasets.problems import problem
-from reconciler.destinations.base import Destination
+from reconciler.destinations.base import Destination, FileSink
 from reconciler.destinations.layout import Layout
 from reconciler.export.changes.job import ChangesJob, ChangesResult, Compared, Surroundings
 from reconciler.export.job import ExportJob
@@ -23,6 +24,7 @@ from reconciler.resources.basis import basis
 from reconciler.resources.dataset import Changes
 from reconciler.values.cursor import DiffCursor
 from reconciler.values.pin import Pin, PinnedFile
+from reconciler.values.staged import StagedFile
 
 _SALT_BYTES = 32
 
@@ -64,37 +66,14 @@ def compare(
     """
     before = run.cursor_before if isinstance(run.cursor_before, DiffCursor) else None
     salt = before.salt if before else secrets.token_hex(_SALT_BYTES)
-    previous = before if run.kind == "increment" else None
-    if previous is not None and previous.rows and not pin.files:
-        raise problem(
-            "F125",
-            f"{pin.location or 'The location'} holds no data file, and the recipient has {previous.rows:,} rows of it. That nobody is "
-            "left isn't taken from an empty place.",
-        )
     with tempfile.TemporaryDirectory(prefix="reconciler-") as name:
         folder = Path(name)
-        if previous is not None:
-            context.ledger.fetch_blob(previous.snapshot, folder / "before", previous.digest)
-        around = Surroundings(
-            access=access,
-            lists=excluded.accesses,
-            open_file=lambda part: destination.stage(run.run_id, place.path(part)),
-            open_removed=lambda part: destination.stage(run.run_id, place.removed(part)),
-            progress=lambda done: context.progress(run.spec.flow_id, done),
-            stop=context.stop,
-            folder=folder,
-            previous=folder / "before" if previous is not None else None,
-            snapshot=folder / "after",
+        compared = _Comparing(context, run, choice, pin, job, access, excluded, folder)
+        result = compared.result(
+            salt,
+            lambda part: destination.stage(run.run_id, place.path(part)),
+            lambda part: destination.stage(run.run_id, place.removed(part)),
         )
-        try:
-            result = context.engine.export_changes(_job(run, choice, job, salt, previous), around)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise problem(
-                "F126",
-                f"{folder.parent} is full. A comparison lays some 50 bytes a row aside there, and more for keys that are kept.",
-            ) from error
         key = keys.snapshot(run.run_id)
         digest = context.ledger.keep_blob(key, folder / "after")
     cursor = DiffCursor(
@@ -111,6 +90,85 @@ def compare(
         audience_rows=result.export.matched,
     )
     return Comparison(result, cursor)
+
+
+def foretell(
+    context: Context, run: OpenRun, choice: Choice, pin: Pin, job: ExportJob, access: Access, excluded: HeldBack
+) -> ChangesResult:
+    """What a comparison would find and write, of which nothing is kept. Raises as `compare`."""
+    before = run.cursor_before if isinstance(run.cursor_before, DiffCursor) else None
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as name:
+        compared = _Comparing(context, run, choice, pin, job, access, excluded, Path(name))
+        salt = before.salt if before else secrets.token_hex(_SALT_BYTES)
+        return compared.result(salt, lambda _part: _Nowhere(), lambda _part: _Nowhere())
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparing:
+    """One comparison, in a folder of its own."""
+
+    context: Context
+    run: OpenRun
+    choice: Choice
+    pin: Pin
+    job: ExportJob
+    access: Access
+    excluded: HeldBack
+    folder: Path
+
+    def result(self, salt: str, rows: Callable[[int], FileSink], removed: Callable[[int], FileSink]) -> ChangesResult:
+        """The engine's. `rows`, `removed`: where files of either kind go."""
+        context, run, folder = self.context, self.run, self.folder
+        before = run.cursor_before if isinstance(run.cursor_before, DiffCursor) else None
+        previous = before if run.kind == "increment" else None
+        if previous is not None and previous.rows and not self.pin.files:
+            raise problem(
+                "F125",
+                f"{self.pin.location or 'The location'} holds no data file, and the recipient has {previous.rows:,} rows of it. That "
+                "nobody is left isn't taken from an empty place.",
+            )
+        if previous is not None:
+            context.ledger.fetch_blob(previous.snapshot, folder / "before", previous.digest)
+        around = Surroundings(
+            access=self.access,
+            lists=self.excluded.accesses,
+            open_file=rows,
+            open_removed=removed,
+            progress=lambda done: context.progress(run.spec.flow_id, done),
+            stop=context.stop,
+            folder=folder,
+            previous=folder / "before" if previous is not None else None,
+            snapshot=folder / "after",
+        )
+        try:
+            return context.engine.export_changes(_job(run, self.choice, self.job, salt, previous), around)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise problem(
+                "F126",
+                f"{folder.parent} is full. A comparison lays some 50 bytes a row aside there, and more for keys that are kept.",
+            ) from error
+
+
+@dataclass(slots=True)
+class _Nowhere:
+    """A file that is counted and not kept."""
+
+    size: int = 0
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        """Its bytes."""
+        written = memoryview(data).nbytes
+        self.size += written
+        return written
+
+    def finish(self, rows: int) -> StagedFile:
+        """Rows and bytes alone."""
+        return StagedFile(name="", staged="", rows=rows, size=self.size, sha256="")
+
+    def abort(self) -> None:
+        """Nothing is there."""
 
 
 def _job(run: OpenRun, choice: Choice, job: ExportJob, salt: str, previous: DiffCursor | None) -> ChangesJob:

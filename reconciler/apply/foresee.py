@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from reconciler.apply.claim import Wanted, opened, reading
+from reconciler.apply.compared import foretell
 from reconciler.apply.comparisons import Comparisons
 from reconciler.apply.context import Context
 from reconciler.apply.stage import inspect, job_of
@@ -20,12 +21,12 @@ from reconciler.export.job import ExportJob
 from reconciler.export.look import Measured
 from reconciler.ledger import transitions
 from reconciler.ledger.records import Actual, Applied, FlowHead
-from reconciler.plan.data import Count, DueData, FlowData, PlanData, count
+from reconciler.plan.data import ChangedData, Count, DueData, FlowData, PlanData, count
 from reconciler.plan.plan import AddFlow, Export, MoveFlow, Plan, RemoveFlow, ResumeFlow, SuspendFlow, UpdateFlow
 from reconciler.resources.formats import Files
+from reconciler.values.changed import ChangeCounts
 from reconciler.values.excluded import Excluded
 
-_COMPARES = "How many rows leave is known once the run has compared them with what the recipient has."
 _UNFINISHED = "An open run is dealt with first; what it holds was settled when it was claimed."
 
 
@@ -91,8 +92,6 @@ def _flow(context: Context, head: FlowHead, due: Export | None, problem: str | N
         return FlowData(flow=head.flow, problem=said(error))
     if due is not None and found is None:
         return FlowData(flow=head.flow, problem=_UNFINISHED)
-    if found is not None and found.kind == "increment" and head.spec.changes is not None:
-        return FlowData(flow=head.flow, problem=problem or _COMPARES)
     return FlowData(flow=head.flow, due=found, problem=problem)
 
 
@@ -108,8 +107,14 @@ def _due(context: Context, head: FlowHead, due: Export, now: datetime) -> DueDat
     inspect(context, run, choice, access)
     lists = held_back(context, run.spec.suppressions, now)
     job = job_of(run, choice, lists, now)
-    told_by_footers = _all_leave(job)
-    if not choice.files:
+    told_by_footers = _all_leave(job) and run.spec.changes is None
+    changes = None
+    if run.spec.changes is not None:
+        told = foretell(context, run, choice, pin, job, access, lists)
+        listed = context.engine.measure(job, access, context.stop, lists.accesses).listed if lists.lists else {}
+        changes = _changed(told.changes)
+        found = Measured(told.export.read, told.export.exported, told.export.excluded, listed)
+    elif not choice.files:
         found = Measured(0, 0)
     elif told_by_footers:
         rows = context.engine.inspect(job.dataset, access, choice.files)
@@ -129,7 +134,13 @@ def _due(context: Context, head: FlowHead, due: Export, now: datetime) -> DueDat
         told_by="statistics" if told_by_footers or not choice.files else "data",
         excluded=_shy(found.excluded),
         listed={each.name: count(found.listed.get(each.name, 0)) for each in lists.lists},
+        changes=changes,
     )
+
+
+def _changed(found: ChangeCounts) -> ChangedData:
+    gone = {reason: count(rows) for reason, rows in found.removed.items()}
+    return ChangedData(added=count(found.added), changed=count(found.changed), removed=gone)
 
 
 def _all_leave(job: ExportJob) -> bool:

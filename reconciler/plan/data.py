@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from reconciler.values.base import Value
+from reconciler.values.changed import Gone
 from reconciler.values.excluded import Excluded
 from reconciler.values.manifest import RunKind
 from reconciler.values.slot import Instant, Slot
@@ -42,12 +43,20 @@ class Members(Value):
     why: str | None = None
 
 
+class ChangedData(Value):
+    """Strategy `diff`: people that are new to the recipient, that look otherwise, and that are told or known to have left, by reason."""
+
+    added: Count
+    changed: Count
+    removed: dict[Gone, Count] = {}
+
+
 class DueData(Value):
     """An export that is due, if it were made of the data as it is. `rows` leave, in `files` files at least.
 
     `reads`, `bytes`: data files and their size. `told_by`: whether rows were read, or footers said enough. `excluded`: rows that match and
     stay, by reason. `listed`: rows that leave and whose value is on a suppression's list, by suppression: compared apart from how they
-    were excluded, so that 0 is proof.
+    were excluded, so that 0 is proof; under `diff`, of all rows that may leave. `changes`: under `diff`, what these rows are.
     """
 
     slot: Slot
@@ -59,6 +68,7 @@ class DueData(Value):
     told_by: Literal["data", "statistics"]
     excluded: dict[Excluded, Count] = {}
     listed: dict[str, Count] = {}
+    changes: ChangedData | None = None
 
 
 class FlowData(Value):

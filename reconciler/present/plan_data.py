@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.plan.data import Causes, Count, DueData, FlowData, Members, Overlap, PlanData
+from reconciler.plan.data import Causes, ChangedData, Count, DueData, FlowData, Members, Overlap, PlanData
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.results import size
-from reconciler.present.words import cut, inert, plural, short
+from reconciler.present.words import cut, inert, left, plural, short
 
 _LISTED = 50
 
@@ -69,11 +69,18 @@ def _due(due: DueData) -> str:
         f"slot {due.slot:%Y-%m-%d %H:%M}, {due.kind}",
         f"{number(due.rows)} {'row' if due.rows == 1 else 'rows'} in {plural(due.files, 'file')}",
     ]
+    parts += [_changes(due.changes)] if due.changes is not None else []
     parts += [f"{number(rows)} {reason}" for reason, rows in due.excluded.items()]
     parts.append(f"reads {plural(due.reads, 'data file')}, {size(due.bytes)}")
     if due.told_by == "statistics" and due.reads:
         parts.append("told by their footers")
     return " · ".join(parts)
+
+
+def _changes(changes: ChangedData) -> str:
+    """`added 1,200, changed 30, removed 12 gone from the source`."""
+    gone = ", ".join(f"{number(rows)} {left(reason)}" for reason, rows in changes.removed.items() if rows != 0)
+    return f"added {number(changes.added)}, changed {number(changes.changed)}, removed {gone or 'nobody'}"
 
 
 def _listed(rows: Count) -> str:

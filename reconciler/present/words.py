@@ -181,6 +181,11 @@ def changes(found: ChangeCounts | None) -> str:
     return f" · +{found.added:,} ~{found.changed:,} −{found.total_removed:,}" if found else ""
 
 
+def left(reason: Gone) -> str:
+    """Why somebody isn't told of any more: `gone from the source`."""
+    return _GONE[reason]
+
+
 def removed(found: ChangeCounts | None) -> str:
     """` · removed: 12 gone, 3 suppressed`, or nothing."""
     said = ", ".join(f"{rows:,} {_GONE[reason]}" for reason, rows in found.removed.items() if rows) if found else ""

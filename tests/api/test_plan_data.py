@@ -222,6 +222,42 @@ def test_the_proof_is_not_the_exclusion_repeated(shop: Shop, monkeypatch: pytest
     assert found.due.listed == {"opted-out": 30}
 
 
+def test_what_a_comparison_would_tell(shop: Shop) -> None:
+    """Strategy `diff`: who is new to the recipient, who looks otherwise, who left and why; nothing is kept of it."""
+    shop.more = ", incremental: {strategy: diff}"
+    shop.export(NIGHTS[0])
+    before = dict(duckdb.sql(f"SELECT id, score FROM '{shop.root}/lake/*.parquet' WHERE country = 'US'").fetchall())
+    shop.put("a.parquet", 40, 300)  # 1 to 39 are gone from the source
+    duckdb.sql(
+        f"COPY (SELECT id, n, CASE WHEN n > 250 THEN 'FR' ELSE country END AS country, CASE WHEN n < 100 THEN score + 1 ELSE score END AS score, seen "
+        f"FROM '{shop.root}/lake/a.parquet') TO '{shop.root}/lake/b.parquet' (FORMAT parquet)"
+    )
+    (shop.root / "lake" / "a.parquet").unlink()
+    shop.put("c.parquet", 301, 400)
+    after = dict(duckdb.sql(f"SELECT id, score FROM '{shop.root}/lake/*.parquet' WHERE country = 'US'").fetchall())
+    there = shop.ids("true")
+    blobs = sorted((shop.root / ".reconcile").rglob("*"))
+    found = shop.flow(NIGHTS[1])
+    assert found.due is not None
+    assert found.due.changes is not None
+    assert found.due.kind == "increment"
+    added, changed = (
+        after.keys() - before.keys(),
+        {key for key in before.keys() & after.keys() if before[key] != after[key]},
+    )
+    left = before.keys() - after.keys()
+    assert (found.due.changes.added, found.due.changes.changed) == (len(added), len(changed))
+    assert found.due.changes.removed == {"filter": len(left & there), "gone": len(left - there)}
+    assert min(len(added), len(changed), len(left & there), len(left - there)) >= 10
+    assert found.due.rows == len(added | changed)
+    assert f"added {len(added)}, changed {len(changed)}, removed {len(left & there)} no longer match" in as_text(
+        shop.look(NIGHTS[1])
+    )
+    assert sorted((shop.root / ".reconcile").rglob("*")) == blobs
+    (run,) = shop.project.run(at=NIGHTS[1])
+    assert run.run.rows == found.due.rows  # type: ignore[union-attr]
+
+
 def test_what_cannot_be_read_is_said_of_its_flow_alone(shop: Shop) -> None:
     shop.documents = SUPPRESSION
     shop.project.apply(shop.project.plan(at=EVENING), at=EVENING)

@@ -330,13 +330,16 @@ def test_removals_are_verified_like_any_file(crowd: Crowd, call: Callable[..., O
     assert "changed" in found.out
 
 
-def test_a_look_at_the_data_says_who_moves_and_promises_no_rows(crowd: Crowd, call: Callable[..., Outcome]) -> None:
+def test_a_look_at_the_data_says_who_moves_and_what_would_be_told(crowd: Crowd, call: Callable[..., Outcome]) -> None:
     begun(crowd, call)
     lines = [f"n{each},n{each}@example.org,US" for each in range(30)]
     (crowd.root / "data" / "c.csv").write_text("\n".join(["id,mail,country", *lines, ""]))
     os.utime(crowd.root / "data" / "c.csv", (1, 1))
     found = json.loads(ok(call("plan", "--data", "--format", "json", "--at", SLOTS[1])).out)
     flow = next(each for each in found["data"]["flows"] if each["flow"].startswith("notes/"))
-    assert "due" not in flow
-    assert "once the run has compared them" in flow["problem"]
+    assert flow["due"]["changes"] == {"added": 30, "changed": 0, "removed": {}}
+    assert flow["due"]["rows"] == 30
+    kept = snapshots(crowd)
     assert flow["members"]["enters"]["byData"] == 30
+    assert snapshots(crowd) == kept
+    assert "added 30, changed 0, removed nobody" in ok(call("plan", "--data", "--at", SLOTS[1])).out
