@@ -12,6 +12,9 @@ tried: Counter[str] = Counter()
 
 ALL = os.environ.get("RECONCILER_FAULTS") == "all"
 
+_covered: set[tuple[str, str, bool]] = set()
+"""Which effects were broken at in this process, by kind of place, name and side."""
+
 
 class Point(NamedTuple):
     """The effect, from 1, and the side of it."""
@@ -38,3 +41,15 @@ def sampled(count: int, every: int = 1, offset: int = 0) -> Iterator[Point]:
         return
     for at in range(1 + offset % every, count + 1, every):
         yield Point(at, at % (2 * every) < every)
+
+
+def covering(kind: str, names: list[str], points: Iterator[Point]) -> Iterator[Point]:
+    """These points, and of each kind of effect that this process broke neither before nor after yet, those that are missing."""
+    for point in points:
+        _covered.add((kind, names[point.at - 1], point.before))
+        yield point
+    for at, name in enumerate(names, 1):
+        for before in (True, False):
+            if (kind, name, before) not in _covered:
+                _covered.add((kind, name, before))
+                yield Point(at, before)

@@ -8,16 +8,19 @@ from tests.faults import look
 from tests.faults.conftest import Build
 from tests.faults.driver import Driver, kill
 from tests.faults.place import Kind
-from tests.faults.points import Point, both_sides, sampled
+from tests.faults.points import Point, both_sides, covering, sampled
 from tests.faults.scenarios import APPLIES, BACKFILL, RENAME, RUNS, Scenario, effects, finish
 
 OTHERS = [*RUNS[1:], *APPLIES]
 
 
-def test_a_backfill_killed_before_and_after_any_effect_is_completed_by_the_next(driver: Driver, build: Build) -> None:
+def test_a_backfill_killed_before_and_after_any_effect_is_completed_by_the_next(
+    driver: Driver, build: Build, kind: Kind
+) -> None:
     names = effects(driver, build(), BACKFILL)
     assert {"create", "replace", "delete", "stage", "finish", "publish"} <= set(names)
-    for point in both_sides(len(names)):
+    points = both_sides(len(names)) if kind == "local" else sampled(len(names))
+    for point in covering(kind, names, points):
         killed(driver, build, BACKFILL, names, point)
 
 
@@ -26,7 +29,8 @@ def test_any_command_killed_at_an_effect_is_completed_by_the_next(
     driver: Driver, build: Build, scenario: Scenario, kind: Kind
 ) -> None:
     names = effects(driver, build(), scenario)
-    for point in sampled(len(names), 1 if kind == "local" else 6, OTHERS.index(scenario)):
+    every = 4 if kind == "local" else 16
+    for point in covering(kind, names, sampled(len(names), every, OTHERS.index(scenario))):
         killed(driver, build, scenario, names, point)
 
 
@@ -34,7 +38,7 @@ def test_any_command_killed_at_an_effect_is_completed_by_the_next(
 @pytest.mark.parametrize("scenario", [BACKFILL, RENAME], ids=lambda each: each.name)
 def test_a_ledger_elsewhere_than_the_destination(driver: Driver, build: Build, scenario: Scenario) -> None:
     names = effects(driver, build(), scenario)
-    for point in sampled(len(names), 5):
+    for point in sampled(len(names), 9):
         killed(driver, build, scenario, names, point)
 
 

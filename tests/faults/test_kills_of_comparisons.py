@@ -8,7 +8,7 @@ from tests.faults import look
 from tests.faults.conftest import Build
 from tests.faults.driver import Driver, Order, kill, report
 from tests.faults.place import SLOTS, Kind, Place, done
-from tests.faults.points import sampled
+from tests.faults.points import covering, sampled
 from tests.faults.scenarios import COMPARISONS, DIFF, RUN, Scenario, effects, finish
 
 FLOW = "box/audience/us"
@@ -30,8 +30,9 @@ def test_a_comparison_killed_at_an_effect_is_completed_by_the_next(
     names = effects(driver, build(), scenario)
     if scenario is DIFF:
         assert {"write_blob", "delete_blob", "stage", "publish"} <= set(names)
-    every = 2 if kind == "local" else 9
-    for point in sampled(len(names), every, COMPARISONS.index(scenario)):
+    every = 6 if kind == "local" else 20
+    points = sampled(len(names), every, COMPARISONS.index(scenario))
+    for point in covering(kind, names, points) if scenario is DIFF else points:
         place = build()
         where = f"{scenario.name}: {point.said('killed', names)}"
         scenario.prepare(place, driver)

@@ -95,7 +95,7 @@ def test_each_answer_is_lost_once_in_turn(
     driver: Driver, build: Build, proxy: FaultProxy, scenario: Scenario, name: str
 ) -> None:
     """Of every request that changes anything. A command that says that it failed, or doesn't know, is called again."""
-    every = 1 if ALL else 2 if (scenario, name) == (BACKFILL, "reset") else 9
+    every = 1 if ALL else 4 if (scenario, name) == (BACKFILL, "reset") else 15
     for nth in itertools.count(1 + list(LOST).index(name) % every, every):
         place = through(proxy, build())
         scenario.prepare(place, driver)

@@ -42,7 +42,7 @@ def race(driver: Driver, place: Place, commands: list[tuple[str, ...]], *, lease
 
 @pytest.mark.parametrize("kind", ["local", "s3", "s3-ledger"], indirect=True)
 def test_eight_runners_export_a_slot_once(driver: Driver, build: Build, kind: Kind) -> None:
-    for _ in range(20 if ALL else 4):
+    for _ in range(20 if ALL else 2):
         place = applied(build())
         reports = race(driver, place, [NIGHT] * RUNNERS)
         assert [each["code"] for each in reports] == [0] * RUNNERS, reports
@@ -52,7 +52,7 @@ def test_eight_runners_export_a_slot_once(driver: Driver, build: Build, kind: Ki
 
 def test_eight_runners_who_all_think_that_the_others_are_dead(driver: Driver, build: Build) -> None:
     """Their leases are over at once, so that they take each other's work away: somebody gets through in the end."""
-    for _ in range(10 if ALL else 2):
+    for _ in range(10 if ALL else 1):
         place = applied(build())
         reports = race(driver, place, [NIGHT] * RUNNERS, lease=False)
         assert {each["code"] for each in reports} == {0}, reports
@@ -62,7 +62,7 @@ def test_eight_runners_who_all_think_that_the_others_are_dead(driver: Driver, bu
 def test_eight_runners_complete_what_a_killed_one_left(driver: Driver, build: Build, kind: Kind) -> None:
     """Whatever was left: undecided, decided, half published, published and not recorded."""
     names = effects(driver, build(), BACKFILL)
-    for point in sampled(len(names), 2 if kind == "local" else 5):
+    for point in sampled(len(names), 5 if kind == "local" else 9):
         place = applied(build())
         where = f"{point.said('killed', names)}, then eight raced"
         assert kill(driver, place, NIGHT, *point), where
@@ -74,7 +74,7 @@ def test_eight_runners_complete_what_a_killed_one_left(driver: Driver, build: Bu
 @pytest.mark.parametrize("scenario", [RENAME, PURGE], ids=lambda each: each.name)
 def test_applies_and_runs_at_once(driver: Driver, build: Build, scenario: Scenario) -> None:
     """Some applies may be told that they came too late; nothing is done twice, or by halves."""
-    for _ in range(10 if ALL else 2):
+    for _ in range(10 if ALL else 1):
         place = build()
         scenario.prepare(place, driver)
         reports = race(driver, place, [scenario.command, (*RUN, SLOTS[1])] * (RUNNERS // 2))
@@ -85,7 +85,7 @@ def test_applies_and_runs_at_once(driver: Driver, build: Build, scenario: Scenar
 
 def test_a_new_filter_and_runs_at_once(driver: Driver, build: Build) -> None:
     """The night's increment may come before it, as it was declared then: then those rows are in what comes after, too."""
-    for _ in range(10 if ALL else 2):
+    for _ in range(10 if ALL else 1):
         place = build()
         REBUILD.prepare(place, driver)
         reports = race(driver, place, [REBUILD.command, (*RUN, SLOTS[1])] * (RUNNERS // 2))

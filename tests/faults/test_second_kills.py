@@ -20,7 +20,7 @@ SCENARIOS = [BACKFILL, REBUILD, RENAME, PURGE]
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 def test_two_crashes_in_a_row(driver: Driver, build: Build, scenario: Scenario, kind: Kind) -> None:
     names = effects(driver, build(), scenario)
-    every = (1 if scenario is BACKFILL else 2) if kind == "local" else 5
+    every = (3 if scenario is BACKFILL else 6) if kind == "local" else 12
     twice = 0
     for number, first in enumerate(sampled(len(names), every, SCENARIOS.index(scenario))):
         for second in seconds(number):

@@ -39,7 +39,7 @@ class Sleeper:
 
 def test_a_runner_wakes_after_another_took_over(driver: Driver, build: Build, kind: Kind) -> None:
     names = effects(driver, build(), BACKFILL)
-    for point in sampled(len(names), 1 if kind == "local" else 2):
+    for point in sampled(len(names), 3 if kind == "local" else 7):
         place = applied(build())
         where = point.said("stopped", names)
         sleeper = Sleeper(driver, place, NIGHT, point)
@@ -55,7 +55,7 @@ def test_a_runner_wakes_after_another_took_over(driver: Driver, build: Build, ki
 def test_a_runner_wakes_after_its_flow_was_purged(driver: Driver, build: Build, kind: Kind) -> None:
     """It shows nothing again of what is gone."""
     names = effects(driver, build(), BACKFILL)
-    for point in sampled(len(names), 2 if kind == "local" else 5, 1):
+    for point in sampled(len(names), 5 if kind == "local" else 9, 1):
         place = build()
         declare(place, Declared(on_remove="purge"))
         put(place, "a.csv", FIRST)
@@ -74,7 +74,7 @@ def test_a_runner_wakes_after_its_flow_was_purged(driver: Driver, build: Build, 
 def test_a_purge_wakes_after_the_flow_came_back(driver: Driver, build: Build, kind: Kind) -> None:
     """It deletes nothing of the flow's new life."""
     names = effects(driver, build(), PURGE)
-    for point in sampled(len(names), 1 if kind == "local" else 4):
+    for point in sampled(len(names), 4 if kind == "local" else 11):
         place = build()
         PURGE.prepare(place, driver)
         where = f"purge {point.said('stopped', names)}, then added again"
@@ -119,7 +119,7 @@ def test_an_apply_wakes_after_another_did_its_work(
     driver: Driver, build: Build, kind: Kind, scenario: Scenario
 ) -> None:
     names = effects(driver, build(), scenario)
-    for point in sampled(len(names), 2 if kind == "local" else 6):
+    for point in sampled(len(names), 6 if kind == "local" else 13):
         place = build()
         scenario.prepare(place, driver)
         where = f"{scenario.name}: {point.said('stopped', names)}"

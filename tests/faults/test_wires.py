@@ -20,7 +20,7 @@ from tests.faults.points import ALL
 from tests.faults.scenarios import BACKFILL, CREATE, PURGE, RENAME, TAKE_OVER, Scenario, effects, finish
 
 SCENARIOS = [BACKFILL, TAKE_OVER, CREATE, RENAME, PURGE]
-EVERY = {"local": 7, "s3": 9}
+EVERY = {"local": 21, "s3": 31}
 
 
 @pytest.fixture(autouse=True)
