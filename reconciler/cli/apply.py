@@ -47,7 +47,7 @@ def command(
     from reconciler.api.purges import NotPurged
     from reconciler.api.retaining import NotRemoved
     from reconciler.apply.changes import Failed
-    from reconciler.present.plan_text import as_text
+    from reconciler.present.plan_text import as_text, name_width
     from reconciler.present.results import totals
     from reconciler.present.words import inert
 
@@ -80,7 +80,7 @@ def command(
         return exits.REFUSED
     if found.changes:
         _agree(yes, reviewed=saved is not None)
-    with working(here, environment, "apply") as hooks:
+    with working(here, environment, "apply", width=name_width(found)) as hooks:
         done = project.apply(saved or found, at=when, exports=not no_exports, desired=desired, hooks=hooks)
     if done.results:
         here.console.out(totals(done.results))

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def working(here: Here, environment: str | None, *then: str) -> Iterator[Hooks]:
-    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it; `then`: the command that goes on."""
+def working(here: Here, environment: str | None, *then: str, width: int = 0) -> Iterator[Hooks]:
+    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it; `then`: the command that goes on.
+    `width`: of the names of what is done."""
     from reconciler.api.hooks import Hooks
 
     console = here.console
@@ -29,7 +30,7 @@ def working(here: Here, environment: str | None, *then: str) -> Iterator[Hooks]:
         def told(event: object) -> None:
             if (flow := _flow(event)) is not None:
                 display.done(flow)
-            _tell(console, event)
+            _tell(console, event, width)
 
         yield Hooks(told=told, progress=display.update, stop=stop)
 
@@ -49,7 +50,7 @@ def _flow(event: object) -> FlowId | None:
             return None
 
 
-def _tell(console: Console, event: object) -> None:
+def _tell(console: Console, event: object, width: int) -> None:
     from reconciler.api.freeing import NotFreed
     from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
@@ -88,10 +89,10 @@ def _tell(console: Console, event: object) -> None:
             said = f"What no flow needs any more is still on the ledger ({error.code} {error.summary}); the next run tries again."
             console.say(said, "not-freed", "warning", **error_fields(error))
         case Failed(change, error):
-            said = result_line(event)
+            said = result_line(event, width)
             console.say(said, "failed", "error", change=change.change, subject=change.subject, **error_fields(error))
         case Done(change, run):
-            console.out(result_line(event))
+            console.out(result_line(event, width))
             if run is not None:
                 _exported(console, run)
             else:

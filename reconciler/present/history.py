@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from types import MappingProxyType
 
 from reconciler.ledger.records import RunRecord
-from reconciler.present.results import size
-from reconciler.present.status import duration
+from reconciler.present.results import size, took
 from reconciler.present.words import changes, cut, inert, plural, short
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -43,7 +41,6 @@ def as_text(
 
 
 def _row(run: RunRecord, replaced: bool) -> tuple[str, ...]:
-    seconds = _seconds(run)
     return (
         f"{run.slot:%Y-%m-%d %H:%M} UTC",
         inert(short(run.flow)),
@@ -51,7 +48,7 @@ def _row(run: RunRecord, replaced: bool) -> tuple[str, ...]:
         plural(run.rows, "row") + changes(run.changes),
         plural(len(run.files), "file"),
         size(run.size),
-        "–" if seconds is None else duration(timedelta(seconds=seconds)),
+        took(run) or "–",
         run.outcome + (", replaced" if replaced else "") + (", deleted" if run.removed_at else ""),
         run.run_id,
     )

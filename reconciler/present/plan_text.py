@@ -52,7 +52,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     if plan.is_empty:
         said = nothing_to_do(plan) + (" The ledger is SIMULATED." if plan.simulated else "")
         return "\n".join([said, *_drift(plan, style)]) + "\n"
-    width = min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
+    width = name_width(plan)
     lines = [header(plan, ledger), ""]
     shown = shown_by_destinations(plan)
     for each in plan.changes:
@@ -65,6 +65,11 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     if plan.refusals:
         lines.append(f"Nothing of this can be applied · reconcile explain {plan.refusals[0].code}")
     return "\n".join(lines) + "\n"
+
+
+def name_width(plan: Plan) -> int:
+    """Of the column that names what is changed."""
+    return min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
 
 
 def _drift(plan: Plan, style: Style) -> list[str]:

@@ -36,22 +36,23 @@ def size(number: int) -> str:
     return f"{scaled:.1f} TB"
 
 
-def export_line(run: RunRecord) -> str:
-    """Rows, files and size, and where they are."""
+def export_line(run: RunRecord, width: int = 0) -> str:
+    """Rows, files and size, and where they are. `width`: of the names of what is done, here as below."""
     name = short(run.flow)
-    line = f"  ✓ export       {inert(name)}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
+    line = f"  ✓ export       {inert(name):<{width}}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
     line += changes(run.changes) + excluded(run.excluded) + removed(run.changes)
-    line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}{_took(run)}"
+    line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}"
+    line += f" · {took(run)}" if took(run) else ""
     line += "".join(f"\n{_INDENT}let pass: {inert(each)}" for each in run.lifted)
     return f"{line}\n{_INDENT}{inert(run.location)}"
 
 
-def _took(run: RunRecord) -> str:
-    """` · 9.2 s`; nothing where the recorded times don't tell: both are one where a test's clock stood still."""
+def took(run: RunRecord) -> str:
+    """`9.2 s`, `1:05 min`; nothing where the recorded times don't tell: both are one where a test's clock stood still."""
     seconds = (run.finished_at - run.claimed_at).total_seconds()
     if seconds <= 0:
         return ""
-    return f" · {seconds:.1f} s" if seconds < 60 else f" · {int(seconds) // 60}:{int(seconds) % 60:02} min"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02} min"
 
 
 def elsewhere_line(flow: str, until: datetime) -> str:
@@ -61,9 +62,10 @@ def elsewhere_line(flow: str, until: datetime) -> str:
     return f"{said}\n{_INDENT}If that runner is dead: reconcile ledger release {name}"
 
 
-def failure_line(noun: str, name: str, error: ReconcilerError) -> str:
+def failure_line(noun: str, name: str, error: ReconcilerError, width: int = 0) -> str:
     """What failed, why, and what to do."""
-    return f"  ✗ {noun:<12} {inert(name)}  {error.code} {error.summary} · reconcile explain {error.code}\n{_INDENT}{inert(error.detail)}"
+    said = f"{error.code} {error.summary} · reconcile explain {error.code}"
+    return f"  ✗ {noun:<12} {inert(name):<{width}}  {said}\n{_INDENT}{inert(error.detail)}"
 
 
 def purge_line(flow: str, files: int) -> str:
@@ -78,19 +80,19 @@ def retain_line(flow: str, exports: int, files: int) -> str:
     )
 
 
-def result_line(result: Result) -> str:
+def result_line(result: Result, width: int = 0) -> str:
     """One change that was performed, or wasn't."""
     change = result.change
     noun = "export" if change.change == "export" else change.change.rpartition("-")[2]
     name = short(change.subject) if "/" in change.subject else change.subject
     match result:
         case Failed(_, error):
-            return failure_line(noun, name, error)
+            return failure_line(noun, name, error, width)
         case Done(run=RunRecord() as run):
-            return export_line(run)
+            return export_line(run, width)
         case Done(note=note):
             said = "left" if change.change == "export" else _VERBS[change.change]
-            return f"  ✓ {noun:<12} {inert(name)}  {said}" + (f" · {inert(note)}" if note else "")
+            return f"  ✓ {noun:<12} {inert(name):<{width}}  {said}" + (f" · {inert(note)}" if note else "")
 
 
 def totals(results: Iterable[Result]) -> str:

@@ -25,6 +25,12 @@ def applied(project: Path, reconcile: Reconcile) -> Path:
     return project
 
 
+def test_what_was_done_stands_in_columns(project: Path, reconcile: Reconcile) -> None:
+    lines = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").out.splitlines()
+    done = [line for line in lines if "✓" in line]
+    assert len({line.index(said) for line, said in zip(done, ("created ·", "added"), strict=True)}) == 1
+
+
 def exported(folder: Path) -> int:
     """Rows in every visible file, header lines left out."""
     files = (folder / "out").rglob("part-*.csv.gz")

@@ -334,7 +334,7 @@ def test_how_long_a_run_took_is_said_only_where_it_was_recorded(house: House, re
     house.ledger.create(keys.run(FLOW, SLOT, later.run_id), later)
     runs = json.loads(history(reconcile, house, "--format", "json").out)["runs"]
     assert [each["durationSeconds"] for each in runs] == [90, None]
-    assert " 1 min  exported" in history(reconcile, house).out
+    assert " 1:30 min  exported" in history(reconcile, house).out
 
 
 # verify ---------------------------------------------------------------------------------------------------------------
