@@ -12,6 +12,7 @@ from reconciler.plan.data import PlanData
 from reconciler.plan.plan import AnyChange, Export, Plan
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.plan_data import as_markdown as data_table
+from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.plan_summary import Group, by_destination, summary
 from reconciler.present.plan_text import (
     called,
@@ -103,10 +104,10 @@ def _row(change: AnyChange) -> str:
 
 
 def _folded(plan: Plan, budget: int) -> list[str]:
-    shown = shown_by_destinations(plan)
+    shown, renamed = shown_by_destinations(plan), perhaps_renamed(plan)
     rows = []
     for each in plan.changes:
-        for name, value in details(each, shown):
+        for name, value in details(each, shown, renamed):
             rows.append(f"| {code(subject(each))} | {code(cut(name, 80))} | {code(value)} |")
     if not rows:
         return []

@@ -23,6 +23,7 @@ from reconciler.plan.plan import (
     UpdateFlow,
 )
 from reconciler.plan.reasons import AGREEMENT_ENDED
+from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.words import (
     backfill,
     columns,
@@ -54,11 +55,11 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
         return "\n".join([said, *_drift(plan, style)]) + "\n"
     width = name_width(plan)
     lines = [header(plan, ledger), ""]
-    shown = shown_by_destinations(plan)
+    shown, renamed = shown_by_destinations(plan), perhaps_renamed(plan)
     for each in plan.changes:
         sign, role, noun = mark(each)
         lines.append(f"  {style(sign, role)} {noun:<12} {inert(subject(each)):<{width}}  {inert(headline(each))}")
-        lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, shown)]
+        lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, shown, renamed)]
     lines += ["", counts(plan)] if plan.changes else []
     lines += _drift(plan, style)
     lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
@@ -211,9 +212,14 @@ def shown_by_destinations(plan: Plan) -> Mapping[str, frozenset[FieldDiff]]:
     return {each.subject: frozenset(each.fields) for each in plan.changes if isinstance(each, UpdateDestination)}
 
 
-def details(change: AnyChange, shown: Mapping[str, frozenset[FieldDiff]]) -> Iterator[tuple[str, str]]:
-    """Lines below a change. A flow leaves out what its destination's own change shows (see `shown_by_destinations`)."""
+def details(
+    change: AnyChange, shown: Mapping[str, frozenset[FieldDiff]], renamed: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Lines below a change. A flow leaves out what its destination's own change shows (see `shown_by_destinations`). `renamed`: see
+    `perhaps_renamed`."""
     if isinstance(change, AddFlow):
+        if hint := renamed.get(change.subject):
+            yield "renamed?", inert(hint)
         yield "columns", cut(inert(columns(change.spec)), 300)
         if change.spec.source.where is not None:
             yield "where", cut(inert(change.spec.source.where), 300)

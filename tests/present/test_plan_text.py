@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.ledger.records import Actual
 from reconciler.plan.planner import plan
+from reconciler.present.plan_markdown import as_markdown
 from reconciler.present.plan_text import as_text
 from tests.plan.every_kind import every_kind, kinds
 from tests.plan.planning import NIGHT, NOW, OUTBOX, activation, apply, audience, small
@@ -46,6 +47,28 @@ def test_an_export_to_whom_nothing_may_be_sent_any_more_says_so(tmp_path: Path) 
     assert line.endswith(
         "slot 2026-12-02 02:00 · The agreement with Agency Ltd was until 2026-12-01: nothing will be sent (H113)."
     )
+
+
+def test_a_rename_without_renamed_from_is_asked_about(tmp_path: Path) -> None:
+    """It would send everything once more, to the same recipient."""
+    before = small(tmp_path, activation=activation("us"))
+    actual = apply(plan(before, Actual(), NOW), Actual())
+    after = small(tmp_path, audience=audience("americans"), activation=activation("americans"))
+    found = plan(after, actual, NOW)
+    hint = (
+        "if it is outbox/us under another name, write renamedFrom: us in audience americans: nothing is sent twice then"
+    )
+    assert f"      renamed?     {hint}\n" in as_text(found)
+    assert "renamedFrom" in as_markdown(found)
+    other = small(tmp_path, audience=audience("americans", "country = 'CA'"), activation=activation("americans"))
+    assert "renamed?" not in as_text(plan(other, actual, NOW)), "it means something else"
+
+
+def test_a_renamed_destination_is_asked_about_too(tmp_path: Path) -> None:
+    actual = apply(plan(small(tmp_path), Actual(), NOW), Actual())
+    box = OUTBOX.replace("name: outbox", "name: box")
+    text = as_text(plan(small(tmp_path, destination=box, activation=activation("us", to="box")), actual, NOW))
+    assert "write renamedFrom: outbox in destination box: nothing" in text
 
 
 def test_refusals_are_said(tmp_path: Path) -> None:
