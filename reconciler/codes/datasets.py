@@ -14,7 +14,7 @@ DATASET_CODES = (
     Code(
         "F102",
         "unexpected file in a dataset",
-        "The location holds a file whose name doesn't end as the dataset's format does. Skipping it might skip "
+        "The location holds a file whose name doesn't end as the dataset's format does, or isn't UTF-8. Skipping it might skip "
         "people, so it is an "
         "error. Names and folders that begin with _ or . are never read.",
         "Move the file away, give it the format's extension or a leading _, or correct `format`.",
@@ -71,14 +71,15 @@ DATASET_CODES = (
         "F110",
         "line is malformed or too long",
         "A line isn't a CSV record with as many fields as the header, or isn't one JSON object, or is longer than 16 "
-        "MiB. Its text isn't shown.",
+        "MiB, as no value of a Parquet file may be either. Its text isn't shown.",
         "Look at the line that is named; check delimiter and quote.",
     ),
     Code(
         "F111",
         "compressed file expands too far",
-        "After 1 GiB of text the file has expanded by more than 250 to one, which no file of prospects does.",
-        "Look at the file. If it is meant, store it uncompressed or as Parquet.",
+        "After 1 GiB of text the file has expanded by more than 250 to one, or 128 MiB of text in one column of a Parquet file's row group "
+        "do, which no file of prospects does.",
+        "Look at the file. If it is meant, store text uncompressed or as Parquet, and Parquet with dictionaries or smaller row groups.",
     ),
     Code(
         "F112",

@@ -27,6 +27,7 @@ from reconciler.values.pin import PinnedFile
 if TYPE_CHECKING:
     import pyarrow.csv as pacsv
 
+_BOM = b"\xef\xbb\xbf"
 _HEADER = 2**20
 _BLOCK = 4 * 2**20
 _ROW = re.compile(r"Row #(\d+)")
@@ -100,7 +101,7 @@ def _whole_records(text: Text, file: PinnedFile, quote: bytes) -> Iterator[bytes
     first = True
     while data := text.read(_BLOCK):
         if first:
-            data, first = data.removeprefix(b"\xef\xbb\xbf"), False
+            data, first = data.removeprefix(_BOM), False
         rest += data
         if cut := _last_end(rest, quote):
             yield rest[:cut]
@@ -173,6 +174,8 @@ def _records(
         misfit.append(row)
         return "error"
 
+    if block.startswith(_BOM):
+        block = _BOM + block  # arrow takes one away at the start of whatever it is given, and this one is somebody's text
     try:
         table = pacsv.read_csv(
             pa.BufferReader(block),

@@ -33,10 +33,15 @@ def no_table(location: str) -> SourceError:
 
 
 def check_name(path: str, fmt: DataFormat) -> None:
-    """Refuses (F102) a file whose name doesn't end as the format's do.
+    """Refuses (F102) a file whose name doesn't end as the format's do, or isn't text.
 
-    Parquet files may have no extension: some writers give none.
+    Parquet files may have no extension: some writers give none. Names that aren't UTF-8 have no form in the ledger.
     """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        raise problem("F102", f"The name of {shown!r} isn't UTF-8. Rename it.") from None
     name = path.rsplit("/", 1)[-1].lower()
     stem, _ = _split(name)
     known = _ENDINGS[fmt]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from reconciler.datasets.base import Access
+from reconciler.datasets.columns import column
 from reconciler.datasets.fit import Step, Unfit, fit
 from reconciler.datasets.numbered import names_in
 from reconciler.datasets.problems import named, problem
 from reconciler.datasets.s3_input import S3Input, s3_filesystem
-from reconciler.datasets.streams import S3_SCHEME
+from reconciler.datasets.streams import LONGEST_LINE, S3_SCHEME
 from reconciler.errors import SourceError
 from reconciler.values.pin import PinnedFile
 
@@ -27,6 +28,9 @@ _AT_ONCE = 8
 LARGE_GROUP = 192 * 2**20
 """Bytes in memory beyond which a row group isn't decoded at once but page by page."""
 _BATCH = 65_536
+_BATCH_BYTES = 64 * 2**20
+_SWOLLEN = 128 * 2**20
+_RATIO = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ def large_batches(access: Access, file: PinnedFile, columns: list[str]) -> Itera
         # A file this large may take longer to read than credentials live.
         source = S3Input(access, where) if where.startswith(S3_SCHEME) else where
         with papq.ParquetFile(source, buffer_size=2**20, pre_buffer=False) as opened:
-            for batch in opened.iter_batches(_BATCH, columns=columns):
+            for batch in opened.iter_batches(_batch(opened.metadata, frozenset(columns)), columns=columns):
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
@@ -135,16 +139,16 @@ def _footer(access: Access, read: frozenset[str], limit: int, file: PinnedFile) 
             raise problem("F108", f"{named(file.path)} has the column {field.name!r} twice.")
         types[field.name] = field.type
     if access.columns is None:
-        return Footer(file, metadata.num_rows, types, _groups(metadata, types, read, limit), {}, types, limit)
+        return Footer(file, metadata.num_rows, types, _groups(file, metadata, types, read, limit), {}, types, limit)
     written = names_in(schema, access.columns, named(file.path))
-    groups = _groups(metadata, types, frozenset(written[name] for name in read if name in written), limit)
+    groups = _groups(file, metadata, types, frozenset(written[name] for name in read if name in written), limit)
     other = {name: here for name, here in written.items() if here != name}
     named_so = {name: types[here] for name, here in written.items()}
     return Footer(file, metadata.num_rows, named_so, groups, other, types, limit)
 
 
 def _groups(
-    metadata: papq.FileMetaData, types: Mapping[str, Any], read: frozenset[str], limit: int
+    file: PinnedFile, metadata: papq.FileMetaData, types: Mapping[str, Any], read: frozenset[str], limit: int
 ) -> tuple[tuple[int, int], ...]:
     width = sum(_width(kind) for name, kind in types.items() if name in read)
     found = []
@@ -153,11 +157,49 @@ def _groups(
         size = group.num_rows * width + group.total_byte_size
         if size > limit:
             # Only now is it worth to look at every column of a wide file.
-            chunks = (group.column(number) for number in range(group.num_columns))
-            stored = sum(chunk.total_uncompressed_size for chunk in chunks if _within(chunk.path_in_schema, read))
-            size = group.num_rows * width + stored
+            chunks = [group.column(number) for number in range(group.num_columns)]
+            wanted = [chunk for chunk in chunks if _within(chunk.path_in_schema, read)]
+            for chunk in wanted:
+                _refuse_swollen(file, chunk)
+            size = group.num_rows * width + sum(chunk.total_uncompressed_size for chunk in wanted)
         found.append((group.num_rows, size))
     return tuple(found)
+
+
+def _refuse_swollen(file: PinnedFile, chunk: papq.ColumnChunkMetaData) -> None:
+    """A column of a row group that no memory is meant for: pages of text may be as large as the whole of it."""
+    size, stored = chunk.total_uncompressed_size, chunk.total_compressed_size
+    where = f"A row group of {named(file.path)} has"
+    if chunk.physical_type != "BYTE_ARRAY":
+        return
+    if size > _SWOLLEN and size > _RATIO * stored:
+        raise problem("F111", f"{where} {stored:,} bytes of {chunk.path_in_schema!r} for {size:,} of text.")
+    if size > LONGEST_LINE * max(1, chunk.num_values):
+        raise too_long(file)
+
+
+def too_long(file: PinnedFile) -> SourceError:
+    """F110: a value that no line of text could hold either."""
+    return problem("F110", f"A value in {named(file.path)} is longer than {LONGEST_LINE >> 20} MiB.")
+
+
+def holds_too_long(frame: pl.DataFrame) -> bool:
+    """Whether a value of text or bytes is longer than any that is read."""
+    texts = [column(name).str.len_bytes().max() for name, kind in frame.schema.items() if kind == pl.String]
+    texts += [column(name).bin.size().max() for name, kind in frame.schema.items() if kind == pl.Binary]
+    longest = frame.select(pl.max_horizontal(texts)).item() if texts and frame.height else None
+    return longest is not None and longest > LONGEST_LINE
+
+
+def _batch(metadata: papq.FileMetaData, columns: frozenset[str]) -> int:
+    """Rows that are decoded at once: fewer where values are large."""
+    most = _BATCH
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        chunks = (group.column(number) for number in range(group.num_columns))
+        size = sum(each.total_uncompressed_size for each in chunks if _within(each.path_in_schema, columns))
+        most = min(most, _BATCH_BYTES * group.num_rows // max(1, size))
+    return max(1, most)
 
 
 def _width(kind: Any) -> int:

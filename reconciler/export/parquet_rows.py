@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from reconciler.datasets.columns import column
-from reconciler.datasets.parquet import Footer, footers, large_batches, steps, torn
+from reconciler.datasets.parquet import Footer, footers, holds_too_long, large_batches, steps, too_long, torn
 from reconciler.datasets.s3_input import object_store
+from reconciler.datasets.streams import LONGEST_LINE
 from reconciler.export.source import Choose, Counts, Source, Supplied, constants, supplied
 
 _FILES = 256
@@ -140,6 +141,8 @@ def _done(source: Source, part: _Part, future: Future[pl.DataFrame], counts: Cou
         frame = future.result()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise _blamed(source, part, error) from error
+    if part.size > LONGEST_LINE and holds_too_long(frame):
+        raise too_long(max((footer for footer, _ in part.entries), key=lambda each: each.size).file)
     counts.rows += part.rows
     counts.size += part.stored
     return frame
@@ -164,6 +167,8 @@ def _large(source: Source, part: _Part, choose: Choose, counts: Counts) -> Itera
     for frame in large_batches(source.access, footer.file, inside or [*footer.there][:1]):
         counts.rows += frame.height
         counts.size += footer.file.size * frame.height // footer.rows
+        if holds_too_long(frame):
+            raise too_long(footer.file)
         yield choose(_as_declared(source, entry, frame.lazy()), first).collect()
         first += frame.height
     counts.size = before + footer.file.size

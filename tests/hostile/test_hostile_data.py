@@ -338,6 +338,32 @@ def test_changed_while_it_is_read(household: Household, monkeypatch: pytest.Monk
     household.nobody_is_named()
 
 
+@pytest.mark.parametrize("household", SOUND, indirect=True)
+def test_a_name_that_is_not_utf8(household: Household) -> None:
+    form = next((household.shop.root / "data").iterdir()).suffix[1:]
+    path = os.fsencode(household.shop.root / "data") + b"/caf\xe9." + form.encode()
+    Path(os.fsdecode(path)).write_bytes(SOUND[form](GOOD))
+    refused(household, "F102", "udce9", "isn't UTF-8")
+    os.rename(path, os.fsencode(household.shop.root / f"data/café.{form}"))
+    exported(household)
+
+
+@pytest.mark.parametrize("household", SOUND, indirect=True)
+@pytest.mark.parametrize("odd", ["\0", "a\0b", "\x1b[2J", "\u202eabc", "a\rb\nc", "'; --", '"', "\ufeff"])
+def test_odd_text_leaves_as_it_is(odd: str, household: Household) -> None:
+    """Whatever is in a cell is somebody's: neither cut at a NUL nor run by anything."""
+    form = next((household.shop.root / "data").iterdir()).suffix[1:]
+    found = [{**GOOD[0], "prospect_id": f"{odd}{MARK}", "email": odd}, *GOOD[1:]]
+    (household.shop.root / f"data/b.{form}").write_bytes(SOUND[form](found))
+    code, said = household("run", "--at", "2026-12-02T03:00Z")
+    assert (code, "400 rows" in said) == (0, True), said
+    part = max(household.visible(), key=lambda each: each.stat().st_size)
+    with part.open(newline="", encoding="utf-8") as file:
+        row = next(iter(csv.DictReader(file)))
+    assert (row["prospect_id"], row["email"]) == (f"{odd}{MARK}", odd)
+    household.nobody_is_named()
+
+
 def test_still_being_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is younger than `settle` waits, torn as it is, and holds up nobody else."""
     shop = Shop(tmp_path / "shop").declare(columns=COLUMNS)
