@@ -175,7 +175,9 @@ def _records(
         return "error"
 
     if block.startswith(_BOM):
-        block = _BOM + block  # arrow takes one away at the start of whatever it is given, and this one is somebody's text
+        block = (
+            _BOM + block
+        )  # arrow takes one away at the start of whatever it is given, and this one is somebody's text
     try:
         table = pacsv.read_csv(
             pa.BufferReader(block),
