@@ -19,7 +19,7 @@ _CHUNK = 4_194_304
 
 
 class Winners:
-    """`keep`: by row number; None: every row has a key of its own."""
+    """`keep`: by row number, the last one for all rows beyond; None: every row has a key of its own."""
 
     def __init__(self, keep: pl.Series | None) -> None:
         self._keep = keep
@@ -34,7 +34,13 @@ class Winners:
         keep = self._keep
         if keep is None:
             return pl.lit(True)
-        return pl.col(ROW).map_batches(keep.gather, return_dtype=pl.Boolean, is_elementwise=True)
+        beyond = len(keep) - 1
+
+        def of(rows: pl.Series) -> pl.Series:
+            # Other filters may be applied together with this one: then rows are looked up that the pass over the keys didn't come to.
+            return keep.gather(rows.clip(upper_bound=beyond))
+
+        return pl.col(ROW).map_batches(of, return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def winners(frames: Iterator[pl.DataFrame], memory: int, threads: int | None = None) -> Winners:
@@ -89,7 +95,7 @@ def _winners(database: duckdb.DuckDBPyConnection, frames: Iterator[pl.DataFrame]
     found = database.sql(
         "SELECT max({'known': newest IS NOT NULL, 'newest': newest, 'row': row}).row AS row FROM keys GROUP BY a, b ORDER BY 1"
     )
-    return Winners(_mask(_series(found), last + 1))
+    return Winners(_mask(_series(found), last + 2))
 
 
 def _one(database: duckdb.DuckDBPyConnection, query: str) -> tuple[int, int]:

@@ -103,6 +103,20 @@ def test_rows_without_a_value_stay_and_are_counted(tmp_path: Path) -> None:
     assert (first.rows, first.excluded) == (1, {"missing": 1})
 
 
+@pytest.mark.parametrize("latest", [{}, {"latestBy": "at"}])
+def test_rows_that_are_not_of_the_run_count_for_no_key(tmp_path: Path, latest: dict[str, str]) -> None:
+    made = Lake(tmp_path)
+    spec = made.source().to_json()
+    assert isinstance(spec["datasetSpec"], dict)
+    spec["datasetSpec"] |= {"primaryKey": ["prospect_id"], **latest}
+    made.apply(source=EffectiveSource.model_validate(spec))
+    rows = [("1", "US", at(-2)), ("1", "US", at(-1)), ("2", "US", at(-1)), ("2", "US", ""), ("3", "US", "")]
+    made.write("a.csv", [*rows, ("4", "US", at(9))])
+    first = made.export(SLOT)
+    assert made.received() == ["1", "2"]
+    assert first.excluded == {"missing": 2} | ({} if latest else {"duplicate": 1})
+
+
 def test_files_without_new_rows_are_not_read(tmp_path: Path) -> None:
     made = lake(tmp_path)
     made.write("a.csv", [("1", "US", at(-1))])
