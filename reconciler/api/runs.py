@@ -103,14 +103,17 @@ def _flow(
         if context.stop():
             raise Interrupted
         event = _one(context, head, wanted, now)
-        if event is None:
-            if wanted is not None and (other := _elsewhere(context, head)) is not None:
-                told(other)
+        if event is not None:
+            told(event)
+            yield event
+        elif wanted is not None and (other := _elsewhere(context, head)) is not None:
+            told(other)
             return
-        told(event)
-        yield event
-        fresh = context.ledger.head(head.flow_id) if head.spec.schedule.needs_time_cut else None
-        if not isinstance(event, Exported) or fresh is None or fresh.document.state != "active":
+        if isinstance(event, NotExported) or not head.spec.schedule.needs_time_cut:
+            return
+        fresh = context.ledger.head(head.flow_id)
+        # Without an event the slot may be done all the same: what an earlier call had decided was completed, and the rest is still due.
+        if fresh is None or fresh.document.state != "active" or fresh.document.last_slot == head.last_slot:
             return
         head = fresh.document
         found = due(head.spec.schedule, head.since, head.last_slot, now)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.support import Reconcile
+pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place")
+
+from tests.cli.support import Reconcile  # noqa: E402
 
 
 @pytest.fixture
