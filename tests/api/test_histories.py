@@ -15,21 +15,20 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 import reconciler
 import reconciler.destinations.open as destinations
 import reconciler.stores.open as stores
 from reconciler.destinations.base import DESTINATION_EFFECTS
 from reconciler.ledger.store import STORE_EFFECTS
-from tests.api.nights import DAY, FILTERS, Export, File, Model, Row, Rules, State, World, canonical
+from tests.api.drawn import FIRST, NIGHTS, RULES, Edit, Night, OptOut, Person, Vanish, Write
+from tests.api.nights import DAY, FILTERS, Export, File, Model, Rules, State, World, canonical
 from tests.faults import look
 from tests.faults.mine import Mine, Mined
 from tests.faults.place import DIFF_KEY, Place
@@ -39,7 +38,6 @@ START = datetime(2026, 12, 1, tzinfo=UTC)
 SLOTS = [START + timedelta(days=day, hours=2) for day in range(40)]
 FLOW = "box/audience/them"
 WHERES = list(FILTERS)
-NAMES = "abc"
 
 # Dying ------------------------------------------------------------------------------------------------------------------
 
@@ -95,115 +93,6 @@ def _patched() -> Iterator[None]:
         patch.setattr(Context, "new_lease", over)
         patch.setenv(DIFF_KEY, "correct horse battery staple")
         yield
-
-
-# What happens -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Person:
-    """A row as drawn: times relative to the slot of the night in which it came, in days and hours."""
-
-    number: int | None
-    country: str
-    score: int | None
-    seen: int | None
-    at: int | None
-    consent: str | None
-
-    def row(self, slot: datetime) -> Row:
-        key = None if self.number is None else f"p{self.number}"
-        return {
-            "prospect_id": key,
-            "email": f"e{(self.number or 0) // 2}@x.de",
-            "country": self.country,
-            "score": self.score,
-            "seen": None if self.seen is None else slot - self.seen * DAY,
-            "at": None if self.at is None else slot + timedelta(hours=self.at),
-            "consent": self.consent,
-        }
-
-
-@dataclass(frozen=True)
-class Write:
-    """A new file, or (`over`: which of those there are) an old one written anew. `young`: it waits for its night to pass."""
-
-    people: tuple[Person, ...]
-    letter: str
-    young: bool
-    over: int | None
-
-
-@dataclass(frozen=True)
-class Vanish:
-    which: int
-
-
-@dataclass(frozen=True)
-class OptOut:
-    number: int
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Applied; `dies`: first by a call that dies there."""
-
-    what: Literal["filter", "columns", "suspend"]
-    to: int
-    dies: tuple[int, bool] | None
-
-
-@dataclass(frozen=True)
-class Night:
-    """`missed`: nights before this one in which nobody called. `late`: minutes after the slot. `away`: what isn't there this night."""
-
-    events: tuple[Write | Vanish | OptOut | Edit, ...]
-    missed: int
-    late: int
-    away: Literal["list", "data"] | None
-    dies: tuple[int, bool] | None
-    again: bool
-    demand: Literal["new", "full"] | None
-    start_over: bool
-
-
-POINT = st.none() | st.tuples(st.integers(1, 16), st.booleans())
-PERSON = st.builds(
-    Person,
-    st.sampled_from([*range(12), None]),
-    st.sampled_from(["US", "US", "US", "DE", "FR"]),
-    st.sampled_from([0, 1, 2, None]),
-    st.sampled_from([0, 0, 0, 1, 1, 2, 4, 5, None]),
-    st.sampled_from([-30, -26, -3, -2, -1, 0, 5, None]),
-    st.sampled_from(["yes"] * 6 + ["no", None]),
-)
-WRITE = st.builds(
-    Write,
-    st.lists(PERSON, min_size=2, max_size=6).map(tuple),
-    st.sampled_from(NAMES),
-    st.sampled_from([False, False, False, True]),
-    st.sampled_from([None, None, None, 0, 1, 2, 3]),
-)
-EVENT = st.one_of(
-    WRITE,
-    WRITE,
-    st.builds(Vanish, st.integers(0, 3)),
-    st.builds(OptOut, st.integers(0, 11)),
-    st.builds(Edit, st.sampled_from(["filter", "columns", "suspend"]), st.integers(0, 2), POINT),
-)
-NIGHT = st.builds(
-    Night,
-    st.lists(EVENT, min_size=1, max_size=4).map(tuple),
-    st.sampled_from([0, 0, 0, 1, 2]),
-    st.sampled_from([0, 45, 20 * 60]),
-    st.sampled_from([None] * 8 + ["list", "data"]),
-    POINT,
-    st.booleans(),
-    st.sampled_from([None, None, None, "new", "full"]),
-    st.booleans(),
-)
-FIRST = st.lists(st.lists(PERSON, min_size=3, max_size=9), min_size=1, max_size=3)
-NIGHTS = st.lists(NIGHT, min_size=4, max_size=8)
 
 
 # Where it happens ---------------------------------------------------------------------------------------------------------
@@ -483,27 +372,6 @@ def _evening(shop: Shop, night: Night, slot: datetime) -> None:
                 shop.write_list(slot - timedelta(minutes=40))
             case Edit():
                 shop.edit(event, slot - timedelta(minutes=30))
-
-
-COMMON: dict[str, Any] = {"backfill": st.sampled_from(["full", "full", "none"]), "latest": st.booleans()}
-RULES: dict[str, st.SearchStrategy[Rules]] = {
-    "files": st.builds(Rules, st.just("files"), catch_up=st.sampled_from(["latest", "skip"]), **COMMON),
-    "cursor": st.builds(
-        Rules,
-        st.just("cursor"),
-        catch_up=st.sampled_from(["latest", "all", "skip"]),
-        lag=st.sampled_from([0, 2, 26]),
-        **COMMON,
-    ),
-    "diff": st.builds(
-        Rules,
-        st.just("diff"),
-        removed=st.sampled_from(["ignore", "tombstone", "folder"]),
-        catch_up=st.sampled_from(["latest", "skip"]),
-        **COMMON,
-    ),
-    "full": st.builds(Rules, st.just("full"), catch_up=st.sampled_from(["latest", "skip"]), latest=st.booleans()),
-}
 
 
 @pytest.mark.parametrize("strategy", RULES)
