@@ -131,11 +131,11 @@ class Wiring:
         spec = self.place.engine
         self.limit_threads()
         try:
-            from reconciler.export.polars_engine import PolarsEngine
+            from reconciler.export.together import SharingPolarsEngine
         except ImportError as error:
             raise MissingExtra("export", "exporting") from error
         budget = Budget(spec.bytes, None if spec.threads == "auto" else spec.threads)
-        return PolarsEngine(SecretSource(self.root, os.environ).resolve, budget)
+        return SharingPolarsEngine(SecretSource(self.root, os.environ).resolve, budget)
 
     def _session(self, account: AccountSpec | None) -> Callable[[], AwsSession]:
         return lambda: self.sessions.of(account)

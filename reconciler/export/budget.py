@@ -13,10 +13,12 @@ _VALUE = 8
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`memory`: bytes that exports plan with. `threads`: at most, in each library; None: as many as there are processors."""
+    """`memory`: bytes that exports plan with. `threads`: at most, in each library; None: as many as there are processors. `jobs`: how many
+    read together."""
 
     memory: int = 2**30
     threads: int | None = None
+    jobs: int = 1
 
     @property
     def part(self) -> int:
@@ -26,7 +28,7 @@ class Budget:
     @property
     def ahead(self) -> int:
         """Bytes that are read ahead of what is written."""
-        return self.memory * 12 // _SHARES
+        return self.memory * (12 if self.jobs == 1 else 6) // _SHARES
 
     @property
     def group(self) -> int:
@@ -43,14 +45,20 @@ class Budget:
         """Values of a suppression's column: more would leave no room for the export."""
         return self.memory * 24 // _SHARES // _VALUE
 
-    def encoding(self, files: int) -> int:
-        """Bytes of a row group at most, where so many files are written at once, each with one that fills and one that is encoded."""
-        return max(2**18, min(self.memory * 2 // _SHARES, self.memory * 20 // _SHARES // (2 * files)))
+    @property
+    def encoding(self) -> int:
+        """Bytes of a row group at most: each job fills one."""
+        return max(2**18, min(self.memory * 2 // _SHARES, self.memory * 12 // _SHARES // self.jobs))
 
     @property
-    def queued(self) -> int:
-        """Bytes that wait for writers, where several read together."""
-        return self.memory * 4 // _SHARES
+    def handed(self) -> int:
+        """Bytes that are handed at once to all jobs that read together."""
+        return self.memory // _SHARES
+
+    @property
+    def chosen(self) -> int:
+        """Bytes that each of them makes of it at once."""
+        return max(2**18, self.memory * 4 // _SHARES // self.jobs)
 
     @property
     def workers(self) -> int:

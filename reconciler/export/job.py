@@ -5,10 +5,10 @@ Serialisable, so that an engine may run elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
@@ -83,6 +83,20 @@ class ExportResult:
         return sum(each.rows for each in self.files)
 
 
+Outcome = ExportResult | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One job of several that are done together, with what `Engine.export` gets beside it."""
+
+    job: ExportJob
+    open_file: Callable[[int], FileSink]
+    progress: Callable[[Progress], None]
+    stop: Callable[[], bool]
+    lists: Mapping[str, Access] = field(default_factory=dict)
+
+
 class Interrupted(Exception):
     """`stop()` said so; what was staged has been aborted."""
 
@@ -148,5 +162,17 @@ class Engine(Protocol):
         """Exports what differs from the snapshot of the flow's last export, and writes the next snapshot.
 
         Raises `Refused` H116, `StoreError` L143, and what `export` raises; then likewise.
+        """
+        ...
+
+
+@runtime_checkable
+class SharingEngine(Engine, Protocol):
+    """One that can read once for many."""
+
+    def together(self, access: Access, tasks: Sequence[Task]) -> list[Outcome]:
+        """Performs jobs over one dataset, each as `export` does, within the memory of one; what came of each, in their order.
+
+        What one meets, or its `stop`, ends that one alone. May be called for jobs that can't share a read: they are done in turn.
         """
         ...

@@ -97,22 +97,14 @@ class PolarsEngine:
         lists: Mapping[str, Access] = NO_LISTS,
     ) -> ExportResult:
         """See `Engine.export`. Rows keep the order of the pinned files, so that one pin gives the same files."""
-        schema = _schema(job)
-        check_types(job.format, schema)
+        check_types(job.format, _schema(job))
         steps = pipeline(job, self.resolve, _listed(job, lists, self.budget), _winners(job, access, stop, self.budget))
         counts, excluded = Counts(), ExcludedCounts()
         source = _source(job.dataset, access, job.files, steps.needed, self.budget)
         rows = steps.left(frames(source, steps.apply, counts), excluded)
-        watched = _Watched(rows, counts, progress, stop)
-        splitter = Splitter(iter(watched), *limits_of(job.output))
-        files: list[StagedFile] = []
         with encoders(self.budget) as by:
-            while splitter.more():
-                files.append(_file(job, schema, splitter, watched, open_file(len(files)), by))
-                splitter.finished(files[-1].size)
-                watched.files = len(files)
-        watched.look()
-        return ExportResult(counts.rows, splitter.rows + excluded.total, tuple(files), excluded.sorted())
+            files, written = written_files(job, rows, counts, open_file, progress, stop, by)
+        return ExportResult(counts.rows, written + excluded.total, files, excluded.sorted())
 
     def export_changes(self, job: ChangesJob, around: Surroundings) -> ChangesResult:
         """See `Engine.export_changes`."""
@@ -137,6 +129,29 @@ class PolarsEngine:
             return frames(_source(job.dataset, access, files, needed, self.budget), choose, Counts())
 
         return compare(job, read, _asked(stop), self.budget)
+
+
+def written_files(
+    job: ExportJob,
+    rows: Iterator[pl.DataFrame],
+    counts: Counts,
+    open_file: Callable[[int], FileSink],
+    progress: Callable[[Progress], None],
+    stop: Callable[[], bool],
+    by: Encoders,
+) -> tuple[tuple[StagedFile, ...], int]:
+    """Writes what leaves; the files, and how many rows they hold. `counts`: of what was read, for progress."""
+    schema = _schema(job)
+    check_types(job.format, schema)
+    watched = _Watched(rows, counts, progress, stop)
+    splitter = Splitter(iter(watched), *limits_of(job.output))
+    files: list[StagedFile] = []
+    while splitter.more():
+        files.append(_file(job, schema, splitter, watched, open_file(len(files)), by))
+        splitter.finished(files[-1].size)
+        watched.files = len(files)
+    watched.look()
+    return tuple(files), splitter.rows
 
 
 def _asked(stop: Callable[[], bool]) -> Callable[[], None]:

@@ -10,6 +10,16 @@ from reconciler.export.parquet_rows import parquet_frames
 from reconciler.export.source import Choose, Counts, Source, text_frames
 
 
+def compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same rows without what they were taken from: text of a few rows keeps all the text alive that was read with them."""
+    # Some of our own names have a character that Arrow's don't.
+    numbered = frame.rename({name: str(at) for at, name in enumerate(frame.columns)})
+    made = pl.from_arrow(numbered.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    assert isinstance(made, pl.DataFrame)
+    made.columns = frame.columns
+    return made
+
+
 def frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
     """`choose` (filter, select) applied to all files in their order, a part at a time.
 

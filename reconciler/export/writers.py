@@ -39,7 +39,7 @@ _PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Encoders:
-    """Where row groups are encoded. `size`: bytes of one in memory at most; `ahead`: how many of a file at once."""
+    """Where row groups are encoded. `size`: bytes of one in memory at most; `ahead`: how many of a file while the next one fills."""
 
     pool: Executor
     size: int
@@ -47,11 +47,11 @@ class Encoders:
 
 
 @contextmanager
-def encoders(budget: Budget = USUAL, files: int = 1) -> Iterator[Encoders]:
-    """For so many files at once."""
+def encoders(budget: Budget = USUAL) -> Iterator[Encoders]:
+    """For as many files at once as there are jobs. Many keep all cores busy with one each."""
     pool = ThreadPoolExecutor(budget.workers, thread_name_prefix="encoder")
     try:
-        yield Encoders(pool, budget.encoding(files), budget.workers if files == 1 else 1)
+        yield Encoders(pool, budget.encoding, budget.workers if budget.jobs == 1 else 0)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -120,8 +120,10 @@ def _parquet(fmt: ParquetFormat, schema: pl.Schema, frames: Frames, pipe: Pipe, 
         return pipe.settled()
 
     for group in _groups(frames(written), by.size):
-        settle(by.ahead - 1)
+        settle(max(0, by.ahead - 1))
         waiting.append(by.pool.submit(_encoded, fmt, group))
+        if not by.ahead:
+            settle(0)
     settle(0)
     pipe.write(_encoded(fmt, pl.DataFrame(schema=schema)) if joined.empty else joined.end())
 
@@ -146,7 +148,7 @@ def _groups(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]
 def _encoded(fmt: ParquetFormat, group: pl.DataFrame) -> bytes:
     out = io.BytesIO()
     level = fmt.compression_level or _LEVELS.get(fmt.compression)
-    group.write_parquet(
+    group.rechunk().write_parquet(
         out,
         compression=_PARQUET[fmt.compression],
         compression_level=level,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -113,18 +113,25 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
         connection=_connection(place),
         destination=declared.destination,
         destination_was=_was(declared.destination_was),
-        audience=declared.audience,
-        audience_was=_was(declared.audience_was),
-        where=declared.where,
         key="[prospect_id]" if declared.diff else "[]",
         incremental=_DIFF if declared.diff else "{strategy: files, settle: 0s}",
     )
+    text += _AUDIENCE.format(audience=declared.audience, audience_was=_was(declared.audience_was), where=declared.where)
     if declared.flow:
         text += _ACTIVATION.format(
             destination=declared.destination, audience=declared.audience, on_remove=declared.on_remove
         )
     Path(place.root).mkdir(parents=True, exist_ok=True)
     place.project.write_text(text)
+
+
+def declare_more(place: Place, more: Mapping[str, str]) -> None:
+    """Further audiences of the same dataset, name to filter, activated as the first one is."""
+    with place.project.open("a") as file:
+        for name, where in more.items():
+            file.write(_AUDIENCE.format(audience=name, audience_was="", where=where))
+            activation = _ACTIVATION.format(destination="box", audience=name, on_remove="keep")
+            file.write(activation.replace("name: nightly", f"name: nightly-{name}", 1))
 
 
 def furnished(place: Place) -> Place:
@@ -178,17 +185,19 @@ spec:
   incremental: {incremental}
 ---
 apiVersion: reconciler/v1
-kind: Audience
-metadata: {{name: {audience}{audience_was}}}
-spec: {{dataType: prospects, dataset: people, where: "{where}"}}
----
-apiVersion: reconciler/v1
 kind: Schedule
 metadata: {{name: nightly}}
 spec: {{frequency: daily, time: "02:00"}}
 """
 _TOLD = f"{{removed: folder, operationColumn: op, secret: {{fromEnv: {DIFF_KEY}}}}}"
 _DIFF = f"{{strategy: diff, settle: 0s, changes: {_TOLD}}}"
+_AUDIENCE = """\
+---
+apiVersion: reconciler/v1
+kind: Audience
+metadata: {{name: {audience}{audience_was}}}
+spec: {{dataType: prospects, dataset: people, where: "{where}"}}
+"""
 _ACTIVATION = """\
 ---
 apiVersion: reconciler/v1

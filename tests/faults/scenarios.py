@@ -21,6 +21,7 @@ from tests.faults.place import (
     Place,
     applied,
     declare,
+    declare_more,
     done,
     furnished,
     put,
@@ -103,6 +104,15 @@ def _decided(place: Place, driver: Driver) -> None:
     """A backfill whose runner died while it published."""
     applied(place)
     _die(place, driver, (*RUN, SLOTS[0]), "publish", 1)
+    put(place, "b.csv", SECOND)
+
+
+def _several(place: Place, driver: Driver) -> None:
+    """An increment of one flow, and the backfills of two more, in one read of one dataset."""
+    applied(place)
+    done(place, *RUN, SLOTS[0])
+    declare_more(place, {"de": "country = 'DE'", "all": "country <> 'FR'"})
+    done(place, *APPLY, SLOTS[0])
     put(place, "b.csv", SECOND)
 
 
@@ -208,6 +218,10 @@ def _once_and_sent_again(place: Place) -> Counter[str]:
     return twice if look.received(place) == twice else look.matching(place) + again
 
 
+def _each_once(place: Place) -> Counter[str]:
+    return look.matching(place) + look.matching(place, "country = 'DE'") + look.matching(place, "country <> 'FR'")
+
+
 def _nothing(place: Place) -> Counter[str]:
     return Counter()
 
@@ -218,7 +232,8 @@ TAKE_OVER = Scenario("take-over", _undecided, (*RUN, SLOTS[1]), _once)
 ROLL_FORWARD = Scenario("roll-forward", _decided, (*RUN, SLOTS[1]), _once)
 ON_DEMAND = Scenario("on-demand", _increment, ("export", "box/us", "--at", SLOTS[1]), _once)
 AGAIN = Scenario("again", _exported, ("export", "box/us", "--again", SLOTS[0], "--at", SLOTS[1]), _once_and_sent_again)
-RUNS = (BACKFILL, INCREMENT, TAKE_OVER, ROLL_FORWARD, ON_DEMAND, AGAIN)
+SEVERAL = Scenario("several", _several, (*RUN, SLOTS[1]), _each_once, "box/audience/all")
+RUNS = (BACKFILL, INCREMENT, TAKE_OVER, ROLL_FORWARD, ON_DEMAND, AGAIN, SEVERAL)
 
 DIFF = Scenario("diff", _compared, (*RUN, SLOTS[1]), _once, received=look.told)
 DIFF_DECIDED = Scenario("diff-decided", _compared_decided, (*RUN, SLOTS[1]), _once, received=look.told)

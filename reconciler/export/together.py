@@ -1,0 +1,302 @@
+"""One read for many jobs over one dataset: every part is read once and handed to all jobs that want its files.
+
+Each job filters and writes in a thread of its own, so that what one meets (its destination is down, a value has no form in its format)
+ends that one alone. Where reading itself fails, each is done by itself, for the column that can't be read may be of one job only.
+Memory is bounded by the number of jobs: parts are handed over in slices, queues are short, and row groups smaller where there are many.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import polars as pl
+
+from reconciler.datasets.base import Access
+from reconciler.destinations.base import FileSink
+from reconciler.export.budget import Budget
+from reconciler.export.job import ExportJob, ExportResult, Interrupted, Outcome, Task
+from reconciler.export.pipeline import ExcludedCounts, Lists, Pipeline, pipeline
+from reconciler.export.polars_engine import PolarsEngine, _listed, _source, _winners, written_files
+from reconciler.export.rows import compact, frames
+from reconciler.export.source import Counts
+from reconciler.export.winners import Winners
+from reconciler.export.writers import Encoders, encoders
+from reconciler.values.pin import PinnedFile
+
+_WAITING = 2
+"""Slices that wait for a job at most."""
+_LOOK = 0.2
+"""Seconds after which a job that has nothing to do asks whether it is to stop."""
+
+
+class SharingPolarsEngine(PolarsEngine):
+    """`reconciler.export.job.SharingEngine`."""
+
+    __slots__ = ()
+
+    def together(self, access: Access, tasks: Sequence[Task]) -> list[Outcome]:
+        """See `SharingEngine.together`."""
+        outcomes: dict[int, Outcome] = {}
+        for numbers in _groups(tasks):
+            chosen = [tasks[number] for number in numbers]
+            found = _alone(self, access, chosen) if len(chosen) == 1 else _shared(self, access, chosen)
+            outcomes |= dict(zip(numbers, found, strict=True))
+        return [outcomes[number] for number in range(len(tasks))]
+
+
+def _groups(tasks: Sequence[Task]) -> list[list[int]]:
+    """The numbers of tasks that can share a read: of files in one order, with the same suppression lists, which are held once; and, where
+    keys are compared, over the same files with the same verdict about which row of each key counts."""
+    found: dict[object, list[int]] = {}
+    versions: dict[object, dict[str, PinnedFile]] = {}
+    for number, task in enumerate(tasks):
+        job = task.job
+        lists = tuple(each.model_dump_json() for each in job.suppressions)
+        keys: object = None
+        if job.dataset.primary_key:
+            keys = (job.files, job.within, None if job.dataset.latest_by else job.where)
+        alike: object = (job.dataset.model_dump_json(), lists, keys)
+        known = versions.setdefault(alike, {})
+        if not _in_order(job) or any(known.get(file.path, file) != file for file in job.files):
+            alike = number
+        else:
+            known.update((file.path, file) for file in job.files)
+        found.setdefault(alike, []).append(number)
+    return list(found.values())
+
+
+def _alone(engine: PolarsEngine, access: Access, tasks: Iterable[Task]) -> list[Outcome]:
+    found: list[Outcome] = []
+    for task in tasks:
+        try:
+            found.append(engine.export(task.job, access, task.open_file, task.progress, task.stop, task.lists))
+        except BaseException as error:
+            found.append(error)
+    return found
+
+
+def _shared(engine: PolarsEngine, access: Access, tasks: list[Task]) -> list[Outcome]:
+    stop = _all(tasks)
+    try:
+        lists = _listed(tasks[0].job, tasks[0].lists, engine.budget)
+        winners = _winners(tasks[0].job, access, stop, engine.budget)
+    except Exception:
+        return _alone(engine, access, tasks)  # Each meets it by itself, and says so by itself.
+    except BaseException as error:
+        return [error] * len(tasks)
+    budget = replace(engine.budget, jobs=len(tasks))
+    with encoders(budget) as by:
+        shared = _Common(engine, by, lists, winners, budget.chosen, threading.Semaphore(budget.workers))
+        lanes = [_Lane(task, shared) for task in tasks]
+        try:
+            _read(budget, access, lanes)
+            for lane in lanes:
+                lane.end()
+        except Exception as error:
+            for lane in lanes:
+                lane.give_up(error)
+            return _again(engine, access, lanes, error)
+        except BaseException as error:
+            for lane in lanes:
+                lane.give_up(error)
+        return [lane.outcome() for lane in lanes]
+
+
+def _again(engine: PolarsEngine, access: Access, lanes: list[_Lane], error: BaseException) -> list[Outcome]:
+    """Those that reading ended, each by itself; what another met before stays what it is."""
+    found: list[Outcome] = []
+    for lane in lanes:
+        met = lane.outcome()
+        if met is not error:
+            found.append(met)
+            continue
+        lane.remove()
+        found += _alone(engine, access, [lane.task])
+    return found
+
+
+def _all(tasks: Iterable[Task]) -> Callable[[], bool]:
+    return lambda: all(task.stop() for task in tasks)
+
+
+def _read(budget: Budget, access: Access, lanes: list[_Lane]) -> None:
+    """Hands every part to those that want it, until all is read or nobody is left. Raises `SourceError`."""
+    needed = tuple(dict.fromkeys(name for lane in lanes for name in lane.needed))
+    total = sum(file.size for file in _union(lanes))
+    done = 0
+    for files, wanting in _stretches(lanes):
+        counts = Counts()
+        source = _source(lanes[0].job.dataset, access, files, needed, budget)
+        for frame in frames(source, lambda rows, _: rows, counts):
+            for part in _slices(frame, budget.handed):
+                alive = [lane for lane in wanting if lane.hand(part, done + counts.size, total)]
+            if not alive:
+                break
+        done += sum(file.size for file in files)
+
+
+def _union(lanes: Iterable[_Lane]) -> list[PinnedFile]:
+    """All files that anybody reads, once, in order of their paths, which is every pin's."""
+    return sorted({file.path: file for lane in lanes for file in lane.job.files}.values(), key=lambda file: file.path)
+
+
+def _stretches(lanes: list[_Lane]) -> Iterator[tuple[tuple[PinnedFile, ...], list[_Lane]]]:
+    """Neighbouring files that the same lanes want."""
+    wanted = [{file.path for file in lane.job.files} for lane in lanes]
+
+    def by(file: PinnedFile) -> tuple[int, ...]:
+        return tuple(number for number, paths in enumerate(wanted) if file.path in paths)
+
+    for numbers, files in groupby(_union(lanes), key=by):
+        yield tuple(files), [lanes[number] for number in numbers]
+
+
+def _in_order(job: ExportJob) -> bool:
+    """Whether a job's files stand in the order of their paths, as they are read together."""
+    paths = [file.path for file in job.files]
+    return paths == sorted(paths)
+
+
+def _slices(frame: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
+    """A frame in pieces of so many bytes, about."""
+    rows = max(1, frame.height * most // max(1, int(frame.estimated_size())))
+    for start in range(0, frame.height, rows):
+        yield frame.slice(start, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    rows: pl.DataFrame
+    size: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all lanes use. `chosen`: bytes that one makes at once; `computing`: how many do."""
+
+    engine: PolarsEngine
+    by: Encoders
+    lists: Lists
+    winners: Winners | None
+    chosen: int
+    computing: threading.Semaphore
+
+
+class _Lane:
+    """One job of several: takes what is handed to it, keeps what it wants, and writes it, in a thread of its own."""
+
+    def __init__(self, task: Task, common: _Common) -> None:
+        self.task, self.job = task, task.job
+        self._common = common
+        self._share = 1.0
+        self._queue: queue.Queue[_Slice | None] = queue.Queue(_WAITING)
+        self._counts, self._sinks = Counts(), list[FileSink]()
+        self._outcome: Outcome | None = None
+        self._over = threading.Event()
+        self._given_up: BaseException | None = None
+        self.needed: tuple[str, ...] = ()
+        try:
+            self._steps: Pipeline = pipeline(task.job, common.engine.resolve, common.lists, common.winners)
+            self.needed = self._steps.needed
+        except BaseException as error:
+            self._outcome = error
+            self._over.set()
+            self._thread: threading.Thread | None = None
+            return
+        self._thread = threading.Thread(target=self._work, name="flow writer", daemon=True)
+        self._thread.start()
+
+    def hand(self, rows: pl.DataFrame, size: int, total: int) -> bool:
+        """Waits until there is room. False: it wants no more."""
+        return self._put(_Slice(rows, size, total))
+
+    def end(self) -> None:
+        """All was read."""
+        self._put(None)
+
+    def give_up(self, error: BaseException) -> None:
+        """Reading met this."""
+        self._given_up = error
+        if self._thread is not None:
+            self._thread.join()
+
+    def outcome(self) -> Outcome:
+        """What came of it, once it is over."""
+        if self._thread is not None:
+            self._thread.join()
+        assert self._outcome is not None
+        return self._outcome
+
+    def remove(self) -> None:
+        """Takes back every file that was finished, so that the same names can be written again."""
+        for sink in self._sinks:
+            sink.abort()
+
+    def _put(self, item: _Slice | None) -> bool:
+        while not self._over.is_set():
+            try:
+                self._queue.put(item, timeout=_LOOK)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _work(self) -> None:
+        try:
+            self._outcome = self._written()
+        except BaseException as error:
+            self._outcome = error
+        finally:
+            self._over.set()
+            while not self._queue.empty():  # nothing is kept alive by who doesn't want it
+                self._queue.get_nowait()
+
+    def _written(self) -> ExportResult:
+        excluded = ExcludedCounts()
+        rows = self._steps.left(self._chosen(), excluded)
+        files, written = written_files(
+            self.job, rows, self._counts, self._open, self.task.progress, self.task.stop, self._common.by
+        )
+        return ExportResult(self._counts.rows, written + excluded.total, files, excluded.sorted())
+
+    def _chosen(self) -> Iterator[pl.DataFrame]:
+        while True:
+            item = self._next()
+            if item is None:
+                return
+            first = self._counts.rows
+            self._counts.rows, self._counts.size, self._counts.total = first + item.rows.height, item.size, item.total
+            yield from self._of(item.rows, first)
+
+    def _of(self, rows: pl.DataFrame, first: int) -> Iterator[pl.DataFrame]:
+        """What leaves of a slice, in pieces if the slice before said that it will be much."""
+        size = max(1, int(rows.estimated_size()))
+        made, step = 0, max(1, int(rows.height * self._common.chosen / size / max(self._share, 0.001)))
+        for start in range(0, rows.height, step):
+            with self._common.computing:
+                frame = self._steps.apply(rows.slice(start, step).lazy(), first + start).collect()
+                frame = compact(frame) if frame.height else frame
+            made += int(frame.estimated_size())
+            yield frame
+        self._share = made / size
+
+    def _next(self) -> _Slice | None:
+        while True:
+            if self._given_up is not None:
+                raise self._given_up
+            if self.task.stop():
+                raise Interrupted
+            try:
+                item = self._queue.get(timeout=_LOOK)
+            except queue.Empty:
+                continue
+            return item
+
+    def _open(self, part: int) -> FileSink:
+        self._sinks.append(self.task.open_file(part))
+        return self._sinks[-1]

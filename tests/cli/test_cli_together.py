@@ -1,0 +1,163 @@
+"""Flows that are due together over one dataset: one pin and one read, and a protocol of their own each."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from reconciler.datasets.base import Access
+from tests.cli.support import Reconcile
+from tests.cli.test_cli_run_parts import AUDIENCE, COMMON, put
+
+DAY = "2026-12-01T00:00:00Z"
+ACTIVATION = """---
+apiVersion: reconciler/v1
+kind: Activation
+metadata: {{name: of-{name}}}
+spec: {{destination: {destination}, schedule: nightly, audiences: [{name}]{more}}}
+"""
+OTHER_BOX = """---
+apiVersion: reconciler/v1
+kind: Destination
+metadata: {name: other}
+spec: {type: local, connection: {path: other}, format: {type: csv, compression: none}}
+"""
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each data file's place was asked for, to be read."""
+    found: Counter[str] = Counter()
+    real = Access.uri
+
+    def counted(self: Access, path: str) -> str:
+        found[path] += 1
+        return real(self, path)
+
+    monkeypatch.setattr(Access, "uri", counted)
+    return found
+
+
+def project(folder: Path, names: list[str], *more: str) -> None:
+    """Flows of the audiences a0, a1, …: one to each of the countries."""
+    folder.mkdir(exist_ok=True)
+    (folder / "data").mkdir(exist_ok=True)
+    text = COMMON.replace("CATCHUP", "latest").replace("INCREMENTAL", "{settle: 0s}") + OTHER_BOX
+    text += "".join(AUDIENCE.format(number=number) for number in range(5))
+    text += "".join(ACTIVATION.format(name=name, destination="box", more="") for name in names)
+    (folder / "project.yaml").write_text(text + "".join(more))
+
+
+def apply(folder: Path, reconcile: Reconcile, at: str = "2026-12-01T10:00Z") -> None:
+    done = reconcile("-C", folder, "apply", "--yes", "--no-exports", "--at", at)
+    assert done.code == 0, done.err
+
+
+def ids(folder: Path, name: str, box: str = "out") -> list[str]:
+    return sorted(
+        line.split(",")[0]
+        for path in (folder / box / name).rglob("part-*.csv")
+        for line in path.read_text().split()[1:]
+    )
+
+
+def heads(folder: Path) -> dict[str, dict[str, object]]:
+    return {path.stem: json.loads(path.read_text()) for path in (folder / "ledger" / "flows").rglob("*.json")}
+
+
+def people(first: int, count: int = 50) -> list[tuple[str, str, str]]:
+    return [(f"p{at:03d}", f"C{at % 5}", DAY) for at in range(first, first + count)]
+
+
+def test_five_flows_read_what_one_does(tmp_path: Path, reconcile: Reconcile, opened: Counter[str]) -> None:
+    seen = []
+    for number, names in enumerate((["a0"], ["a0", "a1", "a2", "a3", "a4"])):
+        folder = tmp_path / str(number)
+        project(folder, names)
+        put(folder, "a.csv", *people(0))
+        put(folder, "b.csv", *people(50))
+        apply(folder, reconcile)
+        opened.clear()
+        done = reconcile("-C", folder, "run", "--at", "2026-12-02T02:30Z")
+        assert done.code == 0, done.err
+        seen.append(dict(opened))
+        assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 20)
+    assert seen[0]
+    assert seen[1] == seen[0]
+    pins = {str(head["cursor"]["pin"]) for head in heads(tmp_path / "1").values()}  # type: ignore[index]
+    assert len(pins) == 1
+
+
+def test_previous_pins_differ_and_each_gets_what_is_new_to_it(
+    tmp_path: Path, reconcile: Reconcile, opened: Counter[str]
+) -> None:
+    project(tmp_path, ["a0"])
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z").code == 0
+    project(tmp_path, ["a0", "a1"])
+    put(tmp_path, "b.csv", *people(50))
+    apply(tmp_path, reconcile, "2026-12-02T03:00Z")
+    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-03T02:30Z").code == 0
+    put(tmp_path, "c.csv", *people(100))
+    opened.clear()
+    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-04T02:30Z", "--parallel", "2")
+    assert done.code == 0, done.err
+    assert set(opened) == {"c.csv"}
+    for name in ("a0", "a1"):
+        expected = [f"p{at:03d}" for at in range(150) if at % 5 == int(name[1])]
+        assert ids(tmp_path, name) == expected
+
+
+def test_one_failure_is_one_flows(tmp_path: Path, reconcile: Reconcile) -> None:
+    """A destination that is gone, a guard, and a third that is sound."""
+    lost = ACTIVATION.format(name="a1", destination="other", more="")
+    held = ACTIVATION.format(name="a2", destination="box", more=", guards: {export: {maxRows: 1}}")
+    project(tmp_path, ["a0", "a3"], lost, held)
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    (tmp_path / "other").rename(tmp_path / "elsewhere")
+    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z")
+    assert done.code == 6
+    assert "H101" in done.err
+    assert "D102" in done.err
+    assert [ids(tmp_path, name) for name in ("a0", "a3")] == [
+        [f"p{at:03d}" for at in range(first, 50, 5)] for first in (0, 3)
+    ]
+    assert ids(tmp_path, "a2") == []
+    (tmp_path / "elsewhere").rename(tmp_path / "other")
+    again = reconcile("-C", tmp_path, "run", "--at", "2026-12-02T03:30Z")
+    assert again.code == 6, "the guard still holds"
+    assert ids(tmp_path, "a1", "other") == [f"p{at:03d}" for at in range(1, 50, 5)]
+    assert len(ids(tmp_path, "a0")) == 10
+    assert not list(tmp_path.rglob(".reconciler-staging/*/*"))
+
+
+def test_a_stop_in_the_middle_ends_all_and_the_next_call_exports_each_once(
+    tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import reconciler
+    from reconciler.api.hooks import Hooks
+
+    project(tmp_path, ["a0", "a1", "a2"])
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    told: list[object] = []
+    with pytest.raises(reconciler.Interrupted):
+        reconciler.Project.open(tmp_path).run(
+            at=_at("2026-12-02T02:30Z"), hooks=Hooks(progress=lambda *_: told.append(1), stop=lambda: bool(told))
+        )
+    assert told
+    assert [ids(tmp_path, name) for name in ("a0", "a1", "a2")] == [[], [], []]
+    assert all(head.get("open") is None and not head["abandoned"] for head in heads(tmp_path).values())
+    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:31Z").code == 0
+    assert [len(ids(tmp_path, name)) for name in ("a0", "a1", "a2")] == [10, 10, 10]
+
+
+def _at(text: str):  # type: ignore[no-untyped-def]
+    from reconciler.values.slot import parse_slot
+
+    return parse_slot(text)
