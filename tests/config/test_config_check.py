@@ -85,7 +85,7 @@ CASES: list[tuple[str, str, str, str]] = [
     (spec("Dataset", "{location: x, format: csv, columns: {}}"), "C106", "{}", "1 keys at least"),
     (spec("Dataset", "{location: x, format: csv, columns: {a: string}}"), "C103", "string", "a mapping, not text"),
     (spec("Project", "{ledger: {url: http://x}}"), "C105", "http://x", "form"),
-    (spec("Project", "{engine: {memory: 1GiB}}"), "C101", "engine", "no key"),
+    (spec("Project", "{engine: {cluster: big}}"), "C101", "cluster", "no key"),
 ]  # fmt: skip
 
 
