@@ -28,13 +28,17 @@ lint: install
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/generate.py --check
 
-# Against peers, in turns: ratios. Sizes by ROWS and DOCUMENTS.
-ROWS ?= 300000
+# Against peers, in turns, one table: on the terminal and in bench.md.
+ROWS ?= 200000
+DIFF_ROWS ?= $(ROWS)
 DOCUMENTS ?= 1000
+AUDIENCES ?= 50
+ROUNDS ?= 3
+MEMORY ?= 512MiB
+ONLY ?= exports many increment diff control
 bench: install
-	$(PY) bench/exports.py --rows $(ROWS)
-	$(PY) bench/diff.py --rows $(ROWS)
-	$(PY) bench/config_10k.py --documents $(DOCUMENTS)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m bench --rows $(ROWS) --diff-rows $(DIFF_ROWS) --documents $(DOCUMENTS) \
+	  --audiences $(AUDIENCES) --rounds $(ROUNDS) --memory $(MEMORY) --only $(ONLY)
 
 # Needs uv; names no registry, so any mirror serves.
 lock:
