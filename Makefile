@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint bench bench-peers lock clean
 
 install: $(STAMP)
 
@@ -40,10 +40,17 @@ bench: install
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m bench --rows $(ROWS) --diff-rows $(DIFF_ROWS) --documents $(DOCUMENTS) \
 	  --audiences $(AUDIENCES) --rounds $(ROUNDS) --memory $(MEMORY) --only $(ONLY)
 
+# What peers need that can't be beside what we need; bench does without.
+bench-peers:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.lock
+
 # Needs uv; names no registry, so any mirror serves.
 lock:
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url -q -o requirements/dev.lock
+	uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url -q -o requirements/peers.lock
 
 clean:
-	rm -rf $(VENV) build dist demo
+	rm -rf $(VENV) .venv-peers build dist demo

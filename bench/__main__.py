@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import control, diff, exports, increment, many, table
-from bench.measuring import DifferentRows, Job, Result, ask, rounds
+from bench.measuring import ROOT, DifferentRows, Job, Result, ask, rounds
 
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
 WORKS = ("exports", "many", "increment", "diff", "control")
 
 
@@ -42,6 +43,9 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("bench.md"), help="the table as Markdown (default: bench.md)")
     parser.add_argument("--check-jsonschema", default=shutil.which("check-jsonschema"), help="if it isn't on PATH")
+    parser.add_argument(
+        "--peers-python", type=Path, default=PEERS, help="interpreter that has dlt (default: that of make bench-peers)"
+    )
     asked = parser.parse_args()
     asked.diff_rows = asked.diff_rows or asked.rows
     load = os.getloadavg()[0]
@@ -64,11 +68,12 @@ def main() -> None:
 
 def _results(asked: argparse.Namespace, folder: Path) -> Iterator[Result]:
     people, count = folder / "people", asked.rounds
+    pythons = {"dlt": str(asked.peers_python)} if asked.peers_python.exists() else {}
     if "exports" in asked.only:
         for form, compression in exports.KINDS:
             title = f"export 30 % of {asked.rows:,} rows, {compression} {form}"
             options = {"format": form, "compression": compression}
-            yield rounds(title, Job("exports", people, options, tuple(exports.PEERS)), count)
+            yield rounds(title, Job("exports", people, options, tuple(exports.PEERS), pythons), count)
     if "many" in asked.only:
         title = f"{asked.audiences} audiences over {asked.rows:,} rows, gzip parquet"
         yield rounds(title, Job("many", people, {"audiences": asked.audiences}, tuple(many.PEERS)), count)
