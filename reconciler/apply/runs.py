@@ -21,7 +21,7 @@ from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError, Refused
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.codec import digest
-from reconciler.ledger.records import FlowHead, RunRecord
+from reconciler.ledger.records import FlowHead, OpenRun, RunRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
 
@@ -64,7 +64,13 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
         # Ended by another while we staged, perhaps after it discarded: what we staged since is ours to remove.
         context.open_destination(claimed.run.spec.destination).discard(claimed.run.run_id)
         return None
-    return roll_forward(context, decided, now)
+    # Another may have completed it while we did. It says nothing of it, since it was ours: we do.
+    return roll_forward(context, decided, now) or _exported(context, claimed.run)
+
+
+def _exported(context: Context, run: OpenRun) -> RunRecord | None:
+    recorded = context.ledger.read(RunRecord, keys.run(run.spec.flow_id, run.slot, run.run_id))
+    return recorded.document if recorded and recorded.document.outcome == "exported" else None
 
 
 def _wants(head: FlowHead, wanted: Wanted) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from reconciler.accounts.aws import AwsSession
 from reconciler.accounts.secrets import SecretSource
 from reconciler.resources.account import AwsAccountSpec
 
+_MAKE = AwsSession._new_s3
 _clients: dict[str, Any] = {}
 patience: list[float] = []
 """Seconds that clients wait for an answer, where that isn't to be what they were asked for."""
@@ -19,13 +20,12 @@ made: list[list[Any]] = []
 """What the clients of this process were made of, as JSON: `make_client` takes it in another process."""
 
 
-@functools.cache
-def share_clients() -> None:
-    """Sessions of the same account share their clients from now on.
+def share_clients(replace: Callable[[object, str, object], None] = setattr) -> None:
+    """Sessions of the same account share their clients, whatever their keys are: for good, unless what replaces
+    is undone.
 
     A child of a fork shares them, too, as long as its parent has not connected any.
     """
-    make = AwsSession._new_s3
 
     def shared(session: AwsSession, region: str | None, attempts: int, wait: float, connections: int) -> Any:
         options = (region, attempts, patience[-1] if patience else wait, connections)
@@ -33,10 +33,10 @@ def share_clients() -> None:
         name = f"{spec} {options}"
         if name not in _clients:
             made.append([spec, list(options)])
-            _clients[name] = make(session, *options)
+            _clients[name] = _MAKE(session, *options)
         return _clients[name]
 
-    AwsSession._new_s3 = shared  # type: ignore[method-assign]
+    replace(AwsSession, "_new_s3", shared)
 
 
 def make_client(spec: str, options: list[Any]) -> None:

@@ -54,7 +54,7 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
         patch.setenv(DIFF_KEY, "correct horse battery staple")
         for name, value in (environment(server) if server else {}).items():
             patch.setenv(name, value)
-        share_clients()
+        share_clients(patch.setattr)
 
         def made() -> Place:
             name = f"{kind}-{next(numbers)}"
