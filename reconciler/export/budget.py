@@ -28,7 +28,7 @@ class Budget:
     @property
     def ahead(self) -> int:
         """Bytes that are read ahead of what is written."""
-        return self.memory * (12 if self.jobs == 1 else 6) // _SHARES
+        return self.memory * (12 if self.jobs == 1 else 3) // _SHARES
 
     @property
     def group(self) -> int:
@@ -48,7 +48,9 @@ class Budget:
     @property
     def encoding(self) -> int:
         """Bytes of a row group at most: each job fills one."""
-        return max(2**18, min(self.memory * 2 // _SHARES, self.memory * 12 // _SHARES // self.jobs))
+        return max(
+            2**18, min(self.memory * 2 // _SHARES, self.memory * (12 if self.jobs == 1 else 6) // _SHARES // self.jobs)
+        )
 
     @property
     def handed(self) -> int:
