@@ -269,7 +269,9 @@ def test_a_late_runner_brings_nothing_back(house: House) -> None:
     house.put("a.csv", SECOND)
     context = house.context()
     asleep = replace(context, open_destination=lambda to: _Sleeper(context.open_destination(to), house))  # type: ignore[arg-type,return-value]
-    assert run_flow(asleep, FLOW, Wanted(SLOT + DAY), SLOT + DAY) is None
+    told = run_flow(asleep, FLOW, Wanted(SLOT + DAY), SLOT + DAY)
+    assert told is not None, "whoever completed it, it tells of what it decided"
+    assert told.slot == SLOT + DAY
     assert ids(house) == ["1", "3"]
     last = house.head().document.last_run
     assert last is not None
