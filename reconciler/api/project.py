@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from reconciler.api.acting import acting_at, made, of_environment, time_of
 from reconciler.api.hooks import QUIET, Hooks
 from reconciler.config.files import require_project
 from reconciler.config.project import find_ledger
-from reconciler.errors import ConfigInvalid, Conflict, Refused, UsageError
+from reconciler.errors import ConfigInvalid, Conflict, UsageError
 
 if TYPE_CHECKING:
     from reconciler.api.applying import Performed
@@ -89,7 +90,7 @@ class Project:
         from reconciler.plan.planner import plan
 
         wanted = desired or self.validate().require()
-        now = _now(at)
+        now = time_of(at)
         return plan(
             wanted,
             self._assumed(base, now) if base is not None else self._actual(wanted, select if refresh else None),
@@ -136,8 +137,8 @@ class Project:
         from reconciler.api.choose import Choice, applied_flow, chosen
         from reconciler.present.status import by_urgency, flow_status
 
-        actual = _made(ledger or self.ledger())
-        now = _now(at)
+        actual = made(ledger or self.ledger())
+        now = time_of(at)
         heads = [applied_flow(actual, flow)] if flow else chosen(actual, Choice(None, destinations, select))
         return tuple(by_urgency(flow_status(head, now) for head in heads))
 
@@ -154,7 +155,7 @@ class Project:
         from reconciler.api.history import newest
 
         ledger = self.ledger()
-        return newest(ledger, chosen(_made(ledger), Choice(flow, destinations, select), gone=True), limit)
+        return newest(ledger, chosen(made(ledger), Choice(flow, destinations, select), gone=True), limit)
 
     def verify(
         self, flow: str | None = None, *, destinations: tuple[str, ...] = (), select: tuple[str, ...] = ()
@@ -165,7 +166,7 @@ class Project:
 
         wiring = self._wiring()
         ledger = wiring.ledger()
-        heads = chosen(_made(ledger), Choice(flow, destinations, select), gone=True)
+        heads = chosen(made(ledger), Choice(flow, destinations, select), gone=True)
         return verify(ledger, heads, wiring.destination)
 
     def run(
@@ -325,7 +326,7 @@ class Project:
 
         wiring = self._wiring()
         ledger = wiring.ledger()
-        actual = _made(ledger)
+        actual = made(ledger)
         of_environment(actual, self.environment)
         now = latest(actual, clock())
         return end_run(wiring.context(ledger, QUIET), actual, run_id, wiring.applied(now).by, now)
@@ -335,7 +336,7 @@ class Project:
         from reconciler.api.tending import release
 
         ledger = self.ledger()
-        actual = _made(ledger)
+        actual = made(ledger)
         of_environment(actual, self.environment)
         return release(ledger, actual, flow)
 
@@ -353,7 +354,7 @@ class Project:
         """What is applied, and the time to act at, if exports may run at all."""
         from reconciler.apply.horizon import not_behind
 
-        actual = _made(ledger)
+        actual = made(ledger)
         of_environment(actual, self.environment)
         now = acting_at(at, simulated=actual.project is not None and actual.project.simulated)
         not_behind(actual, now, asked=at is not None)
@@ -382,44 +383,3 @@ class Project:
         if found.desired is None:
             raise NotValid(found.diagnostics, found.files, revision=base)
         return as_applied(found.desired, now)
-
-
-def of_environment(actual: Actual, environment: str | None) -> None:
-    """Raises `Refused` L150 where the ledger belongs to another environment."""
-    record = actual.project
-    if record is not None and record.environment != environment:
-        said, found = environment or "(none)", record.environment or "(none)"
-        detail = f"It is of environment {found}; asked for was {said}. Nothing was changed. Name the right --env."
-        raise Refused("L150", "this ledger is another's", detail)
-
-
-def acting_at(at: datetime | None, *, simulated: bool) -> datetime:
-    """The time that something is performed at. Ahead of the clock only on a simulated ledger: UsageError U102 otherwise."""
-    from reconciler.api.wiring import clock
-
-    now, wanted = clock(), _now(at)
-    if at is not None and wanted > now and not simulated:
-        raise UsageError(
-            "U102",
-            "ahead of the clock",
-            "The time lies in the future: that is for plan, and for a simulated ledger only.",
-        )
-    return wanted
-
-
-def _now(at: datetime | None) -> datetime:
-    from reconciler.api.wiring import clock
-    from reconciler.values.slot import to_utc
-
-    if at is not None and at.tzinfo is None:
-        raise UsageError("U101", "not a time", "A time names its zone, such as 2026-12-01T02:00Z.")
-    return clock() if at is None else to_utc(at)
-
-
-def _made(ledger: Ledger) -> Actual:
-    """What is applied. Raises `Conflict` L151: a lost ledger must not read as `nothing to do`."""
-    actual = ledger.actual()
-    if actual.project is None:
-        detail = f"Nothing is applied at {ledger.store.url}; only an apply makes a ledger. Next: reconcile apply"
-        raise Conflict("L151", "there is no ledger yet", detail)
-    return actual

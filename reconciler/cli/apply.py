@@ -43,7 +43,7 @@ def command(
     Shows the plan and asks; with --yes it doesn't. A PLANFILE is performed exactly, or refused with the reason. Ends with 4 if the
     plan is refused, 5 if it is stale, 6 if some changes failed and the rest is done.
     """
-    from reconciler.api.project import acting_at
+    from reconciler.api.acting import acting_at
     from reconciler.api.purges import NotPurged
     from reconciler.api.retaining import NotRemoved
     from reconciler.apply.changes import Failed

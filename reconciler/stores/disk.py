@@ -174,3 +174,15 @@ def _descend(folder: int, part: str, *, create: bool) -> int:
             os.mkdir(part, 0o700, dir_fd=folder)
             os.fsync(folder)
     return os.open(part, _FOLDER, dir_fd=folder)
+
+
+def entries_of(folder: int, shown: Path) -> list[tuple[str, bool]]:
+    """Names in an opened folder, and whether each is a folder itself. Dot-names are the store's own and left out.
+
+    Raises `StoreError`, naming the folder as `shown`.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        raise unusable(shown, error) from error

@@ -18,12 +18,12 @@ from reconciler.stores import base
 from reconciler.stores.base import PROBE, SUFFIX, check_key, probe_preconditions
 from reconciler.stores.disk import (
     TEMPORARY,
+    entries_of,
     opened_folder,
     prepared_file,
     put_in_place,
     read_file,
     remove_file,
-    unusable,
 )
 from reconciler.stores.folder_blobs import FolderBlobs
 from reconciler.stores.locks import FOLDER as LOCKS
@@ -128,11 +128,7 @@ class FolderStore:
         with opened_folder(self._root, parents, create=False) as folder:
             if folder is None:
                 return
-            try:
-                with os.scandir(folder) as entries:
-                    found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
-            except OSError as error:
-                raise unusable(self._root.joinpath(*parents), error) from error
+            found = entries_of(folder, self._root.joinpath(*parents))
             for name, is_folder in found:
                 key = below + name.removesuffix(SUFFIX)
                 if is_folder:

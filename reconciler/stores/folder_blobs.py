@@ -14,6 +14,7 @@ from reconciler.stores.base import BLOB, check_key
 from reconciler.stores.blobs import CHUNK, new_file
 from reconciler.stores.disk import (
     TEMPORARY,
+    entries_of,
     opened_folder,
     prepared_copy,
     put_in_place,
@@ -85,11 +86,7 @@ class FolderBlobs:
         with opened_folder(self._root, parents, create=False) as folder:
             if folder is None:
                 return
-            try:
-                with os.scandir(folder) as entries:
-                    found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
-            except OSError as error:
-                raise unusable(self._root.joinpath(*parents), error) from error
+            found = entries_of(folder, self._root.joinpath(*parents))
             for name, is_folder in found:
                 key = below + name.removesuffix(BLOB)
                 if not is_folder and name.endswith(BLOB) and key.startswith(prefix):
