@@ -4,9 +4,19 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint bench bench-peers lock clean
+SERVERS := .servers/.installed
+
+.PHONY: install servers demo test lint bench bench-peers lock clean
 
 install: $(STAMP)
+
+servers: $(SERVERS)
+
+# Real servers for the tests, from npm and Debian.
+$(SERVERS): scripts/servers.sh tests/servers/node/package-lock.json
+	scripts/servers.sh
+	mkdir -p $(@D)
+	touch $@
 
 $(STAMP): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -18,7 +28,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 demo: install
 	$(PY) scripts/demo.py
 
-test: install
+test: install servers
 	$(PY) -m pytest -n 2 --dist loadfile
 
 lint: install
@@ -51,6 +61,7 @@ lock:
 	  --no-annotate --no-header --no-emit-index-url -q -o requirements/dev.lock
 	uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --no-emit-index-url -q -o requirements/peers.lock
+	cd tests/servers/node && npm install --silent --package-lock-only && node strip.js
 
 clean:
-	rm -rf $(VENV) .venv-peers build dist demo
+	rm -rf $(VENV) .venv-peers .servers build dist demo

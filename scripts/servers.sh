@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Servers that tests start and that PyPI doesn't have: Azurite and an authorization server from npm, OpenSSH from Debian.
+# What can't be installed here is left out: its tests are skipped and say what they lack, and under CI they fail.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! [ -x /usr/sbin/sshd ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get install -qq -y --no-install-recommends openssh-server ||
+      { apt-get update -qq && apt-get install -qq -y --no-install-recommends openssh-server; }; } >/dev/null ||
+      echo "OpenSSH couldn't be installed: tests of sftp will say so." >&2
+  else
+    echo "No sshd, and only root can install it: tests of sftp will say so." >&2
+  fi
+fi
+
+if command -v npm >/dev/null; then
+  mkdir -p .servers
+  cp tests/servers/node/package.json tests/servers/node/package-lock.json tests/servers/node/.npmrc .servers/
+  (cd .servers && npm ci --silent --ignore-scripts) ||
+    echo "npm couldn't install Azurite and the authorization server: their tests will say so." >&2
+else
+  echo "No npm: tests that need Azurite or the authorization server will say so." >&2
+fi
