@@ -75,7 +75,7 @@ def stage(
     excluded.check()
     staged = result.files
     if not staged and job.output.empty_file:
-        from reconciler.export.polars_engine import write_empty
+        from reconciler.export.written import write_empty
 
         staged = (write_empty(job.model_copy(update={"columns": run.spec.leaving}), open_file(0)),)
     staged += comparison.result.removed if comparison else ()

@@ -20,11 +20,13 @@ from reconciler.destinations.base import FileSink
 from reconciler.export.budget import Budget
 from reconciler.export.job import ExportJob, ExportResult, Interrupted, Outcome, Task
 from reconciler.export.pipeline import ExcludedCounts, Lists, Pipeline, pipeline
-from reconciler.export.polars_engine import PolarsEngine, _listed, _source, _winners, written_files
+from reconciler.export.polars_engine import PolarsEngine
+from reconciler.export.reading import listed_of, source_of, winners_of
 from reconciler.export.rows import compact, frames
 from reconciler.export.source import Counts
 from reconciler.export.winners import Winners
 from reconciler.export.writers import Encoders, encoders
+from reconciler.export.written import written_files
 from reconciler.values.pin import PinnedFile
 
 _WAITING = 2
@@ -82,8 +84,8 @@ def _alone(engine: PolarsEngine, access: Access, tasks: Iterable[Task]) -> list[
 def _shared(engine: PolarsEngine, access: Access, tasks: list[Task]) -> list[Outcome]:
     stop = _all(tasks)
     try:
-        lists = _listed(tasks[0].job, tasks[0].lists, engine.budget)
-        winners = _winners(tasks[0].job, access, stop, engine.budget)
+        lists = listed_of(tasks[0].job, tasks[0].lists, engine.budget)
+        winners = winners_of(tasks[0].job, access, stop, engine.budget)
     except Exception:
         return _alone(engine, access, tasks)  # Each meets it by itself, and says so by itself.
     except BaseException as error:
@@ -130,7 +132,7 @@ def _read(budget: Budget, access: Access, lanes: list[_Lane]) -> None:
     done = 0
     for files, wanting in _stretches(lanes):
         counts = Counts()
-        source = _source(lanes[0].job.dataset, access, files, needed, budget)
+        source = source_of(lanes[0].job.dataset, access, files, needed, budget)
         for frame in frames(source, lambda rows, _: rows, counts):
             for part in _slices(frame, budget.handed):
                 alive = [lane for lane in wanting if lane.hand(part, done + counts.size, total)]

@@ -20,8 +20,9 @@ from reconciler.datasets.local import LocalFiles
 from reconciler.errors import DestinationError
 from reconciler.export import writers
 from reconciler.export.job import ExportJob, Interrupted, Progress
-from reconciler.export.polars_engine import PolarsEngine, write_empty
+from reconciler.export.polars_engine import PolarsEngine
 from reconciler.export.split import Splitter
+from reconciler.export.written import write_empty
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.formats import CsvFormat, Files, Format, JsonFormat, ParquetFormat
 from reconciler.samples.files import write_csv, write_json, write_parquet

@@ -28,12 +28,13 @@ from reconciler.export.job import ExportResult, Interrupted
 from reconciler.export.keys import ROW
 from reconciler.export.parquet_rows import check_parquet
 from reconciler.export.pipeline import Pipeline, pipeline, status
-from reconciler.export.polars_engine import _file, _listed, _source, _Watched
+from reconciler.export.reading import listed_of, source_of
 from reconciler.export.rows import frames
 from reconciler.export.source import Counts, Source
 from reconciler.export.split import Splitter, limits_of
 from reconciler.export.transforms import Resolve
 from reconciler.export.writers import check_types
+from reconciler.export.written import Watched, write_file
 from reconciler.resources.effective import ExportColumn
 from reconciler.values.changed import GONE, ChangeCounts
 from reconciler.values.excluded import EXCLUDED
@@ -74,8 +75,8 @@ def compare(job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Bud
         )
     schema = _schema(job)
     check_types(job.export.format, schema)
-    steps = pipeline(job.export, resolve, _listed(job.export, around.lists, budget))
-    source = _source(job.export.dataset, around.access, job.export.files, steps.needed, budget)
+    steps = pipeline(job.export, resolve, listed_of(job.export, around.lists, budget))
+    source = source_of(job.export.dataset, around.access, job.export.files, steps.needed, budget)
     before = None
     if job.previous is not None and around.previous is not None:
         before = Snapshot(around.previous, job.previous.run_id, job.basis)
@@ -97,7 +98,7 @@ def _difference(
     latest = job.export.dataset.latest_by
     if latest is not None and latest not in needed:
         needed = (*needed, latest)
-    source = _source(job.export.dataset, around.access, job.export.files, needed, budget)
+    source = source_of(job.export.dataset, around.access, job.export.files, needed, budget)
     counts, found = Counts(), Found()
     sizes = _sizes(source)
     with Buckets(around.folder, _rows(source, sizes)) as buckets:
@@ -245,11 +246,11 @@ def _written(
     counts: Counts,
     open_file: Callable[[int], FileSink],
 ) -> tuple[StagedFile, ...]:
-    watched = _Watched(rows, counts, around.progress, around.stop)
+    watched = Watched(rows, counts, around.progress, around.stop)
     splitter = Splitter(iter(watched), *limits_of(job.export.output))
     files: list[StagedFile] = []
     while splitter.more():
-        files.append(_file(job.export, schema, splitter, watched, open_file(len(files))))
+        files.append(write_file(job.export, schema, splitter, watched, open_file(len(files))))
         splitter.finished(files[-1].size)
         watched.files = len(files)
     watched.look()
