@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Lock
 
 from reconciler.api.purges import PurgeEvent, complete
@@ -14,9 +15,10 @@ from reconciler.api.retaining import RetainEvent, keeps_some, retain
 from reconciler.apply.context import Context
 from reconciler.apply.due import due_exports
 from reconciler.apply.runs import Wanted, run_flow, settle
-from reconciler.apply.together import MOST, Meeting, origin
+from reconciler.apply.together import origin
+from reconciler.apply.units import together, units
 from reconciler.errors import ReconcilerError, unexpected
-from reconciler.export.job import Interrupted, SharingEngine
+from reconciler.export.job import Interrupted
 from reconciler.ledger.records import Actual, FlowHead, RunRecord
 from reconciler.plan.due import due
 
@@ -83,16 +85,16 @@ def run_due(
     ready = [(head, Wanted(slot, covers=missed) if slot else None) for head, slot, missed in due_exports(actual, now)]
     ready = [(head, slot) for head, slot in ready if head.flow in wanted]
 
-    def flow(work: _Due) -> list[Event]:
-        return list(_flow(context, *work, now, told))
+    def member(mine: Context, work: _Due) -> list[Event]:
+        return list(_flow(mine, *work, now, told))
 
     shared, single = _units(context, ready)
-    events = [event for unit in shared for event in _together(context, unit, now, told, parallel)]
+    events = [event for unit in shared for found in together(context, unit, member, parallel) for event in found]
     if parallel == 1 or len(single) < 2:
-        events += [event for each in single for event in flow(each)]
+        events += [event for each in single for event in member(context, each)]
     else:
         with ThreadPoolExecutor(parallel, thread_name_prefix="flow") as pool:
-            events += [event for found in pool.map(flow, single) for event in found]
+            events += [event for found in pool.map(partial(member, context), single) for event in found]
     events += complete(context, [head for head in heads if head.purge], told)
     exported = [each.flow for each in events if isinstance(each, Exported) and keeps_some(each.run.spec)]
     events += retain(context, heads, exported, now, told)
@@ -101,33 +103,8 @@ def run_due(
 
 def _units(context: Context, ready: list[_Due]) -> tuple[list[list[_Due]], list[_Due]]:
     """Flows that are read together, and those that are read by themselves."""
-    if not isinstance(context.engine, SharingEngine):
-        return [], ready
-    found: dict[str, list[_Due]] = {}
-    for head, wanted in ready:
-        key = origin(head) if wanted is not None else None
-        found.setdefault(key or head.flow, []).append((head, wanted))
-    parts = [each[at : at + MOST] for each in found.values() for at in range(0, len(each), MOST)]
-    return [each for each in parts if len(each) > 1], [each[0] for each in parts if len(each) == 1]
-
-
-def _together(
-    context: Context,
-    unit: list[_Due],
-    now: datetime,
-    told: Callable[[Event | Elsewhere], None],
-    at_once: int,
-) -> list[Event]:
-    """Each in a thread of its own, of which so many go on at once while nothing is read. Raises `Interrupted` once all have ended."""
-    assert isinstance(context.engine, SharingEngine)
-    meeting = Meeting(context.engine, len(unit), at_once)
-
-    def flow(work: _Due) -> list[Event]:
-        with meeting.member(context) as mine:
-            return list(_flow(mine, *work, now, told))
-
-    with ThreadPoolExecutor(len(unit), thread_name_prefix="flow") as pool:
-        return [event for found in [pool.submit(flow, each) for each in unit] for event in found.result()]
+    found = units(context, [(origin(head) if wanted is not None else None, (head, wanted)) for head, wanted in ready])
+    return [each for each in found if len(each) > 1], [each[0] for each in found if len(each) == 1]
 
 
 def _flow(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Lock
 from typing import assert_never
 
 from reconciler.apply.context import Context
 from reconciler.apply.purge import purge
 from reconciler.apply.runs import Wanted, run_flow, settle
 from reconciler.apply.snapshots import free_snapshots, snapshot_of
+from reconciler.apply.together import origin
+from reconciler.apply.units import together, units
 from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
@@ -64,23 +68,55 @@ class Apply:
     now: datetime
 
     def perform(self, plan: Plan, told: Callable[[Result], None], *, exports: bool = True) -> tuple[Result, ...]:
-        """Every change in the plan's order. One that fails leaves the others whole; what stands on it isn't tried.
+        """Every change in the plan's order, exports last. One that fails leaves the others whole; what stands on it isn't tried.
 
-        `told` hears of each at once. Raises `OutcomeUnknown`: then nothing further is touched; `Interrupted` once asked to stop.
+        `told` hears of each at once, one at a time. Raises `OutcomeUnknown`: then nothing further is begun; `Interrupted` once asked to
+        stop.
         """
-        results: list[Result] = []
+        results: dict[int, Result] = {}
         broken: set[str] = set()
-        for change in plan.changes:
-            if isinstance(change, Export) and not exports:
+        for at, change in enumerate(plan.changes):
+            if isinstance(change, Export):
                 continue
             if self.context.stop():
                 raise Interrupted
-            result = self._one(change, broken)
+            results[at] = result = self._one(change, broken)
             if isinstance(result, Failed):
                 broken |= {change.subject, change.moved_from if isinstance(change, MoveFlow) else change.subject}
-            results.append(result)
             told(result)
-        return tuple(results)
+        if exports:
+            due = {at: each for at, each in enumerate(plan.changes) if isinstance(each, Export)}
+            results |= self._exports(due, broken, told)
+        return tuple(results[at] for at in sorted(results))
+
+    def _exports(
+        self, changes: Mapping[int, Export], broken: set[str], told: Callable[[Result], None]
+    ) -> dict[int, Result]:
+        """By their numbers in the plan. Nothing stands on an export, so that those of one dataset can be read together."""
+        telling = Lock()
+
+        def perform(context: Context, at: int) -> Result:
+            result = replace(self, context=context)._one(changes[at], broken)
+            with telling:
+                told(result)
+            return result
+
+        results: dict[int, Result] = {}
+        for unit in units(self.context, [(self._origin(each, len(changes)), at) for at, each in changes.items()]):
+            if self.context.stop():
+                raise Interrupted
+            found = together(self.context, unit, perform) if len(unit) > 1 else [perform(self.context, unit[0])]
+            results |= zip(unit, found, strict=True)
+        return results
+
+    def _origin(self, change: Export, of: int) -> str | None:
+        """What it has in common with those that it can be read with; None: it is read apart, or meets by itself what is wrong."""
+        if change.on_demand or of == 1:
+            return None
+        with suppress(ReconcilerError):
+            head = self.context.ledger.head(FlowId.parse(change.subject))
+            return origin(head.document) if head else None
+        return None
 
     def _one(self, change: Change, broken: set[str]) -> Result:
         try:

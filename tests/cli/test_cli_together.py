@@ -91,6 +91,35 @@ def test_five_flows_read_what_one_does(tmp_path: Path, reconcile: Reconcile, ope
     assert len(pins) == 1
 
 
+def test_exports_of_an_apply_read_what_one_does(tmp_path: Path, reconcile: Reconcile, opened: Counter[str]) -> None:
+    seen = []
+    for number, names in enumerate((["a0"], ["a0", "a1", "a2"])):
+        folder = tmp_path / str(number)
+        project(folder, names)
+        put(folder, "a.csv", *people(0))
+        apply(folder, reconcile)
+        opened.clear()
+        done = reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-02T02:30Z")
+        assert done.code == 0, done.err
+        seen.append(dict(opened))
+        assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 10)
+    assert seen[0]
+    assert seen[1] == seen[0]
+
+
+def test_one_failure_of_an_apply_is_one_flows(tmp_path: Path, reconcile: Reconcile) -> None:
+    held = ACTIVATION.format(name="a2", destination="box", more=", guards: {export: {maxRows: 1}}")
+    project(tmp_path, ["a0", "a3"], held)
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    done = reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-12-02T02:30Z")
+    assert done.code == 6
+    assert "H101" in done.err
+    assert done.err.count("✗") == 1
+    assert [len(ids(tmp_path, name)) for name in ("a0", "a2", "a3")] == [10, 0, 10]
+    assert all(head.get("open") is None for head in heads(tmp_path).values())
+
+
 def test_previous_pins_differ_and_each_gets_what_is_new_to_it(
     tmp_path: Path, reconcile: Reconcile, opened: Counter[str]
 ) -> None:
