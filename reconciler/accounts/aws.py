@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from reconciler.accounts.aws_errors import no_credentials, said_plainly
 from reconciler.accounts.secrets import SecretSource
 from reconciler.errors import MissingExtra
-from reconciler.resources.account import AccessKey, AssumeRole, AwsAccountSpec
+from reconciler.resources.accounts.aws import AccessKey, AssumeRole, AwsAccountSpec
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class AwsSession:
     Methods raise `AccountError` and `MissingExtra`; the clients' own calls raise botocore's errors, and
     `AccountError` where renewing fails.
     """
+
+    signs_in_with: ClassVar[type[AccountSpec]] = AwsAccountSpec
 
     def __init__(self, spec: AwsAccountSpec, secrets: SecretSource) -> None:
         self._spec = spec
@@ -187,6 +190,10 @@ class AwsSession:
         return None if endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn")) else endpoint
 
 
+AMBIENT: Final = AwsAccountSpec(type="aws")
+"""The account of an S3 location that names none."""
+
+
 def ambient_session(secrets: SecretSource) -> AwsSession:
     """The session of an S3 location that names no account."""
-    return AwsSession(AwsAccountSpec(type="aws"), secrets)
+    return AwsSession(AMBIENT, secrets)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from reconciler.errors import AccountError
-from reconciler.resources.account import AwsAuth
+from reconciler.resources.accounts.aws import AwsAuth
 
 
 @contextlib.contextmanager

@@ -7,34 +7,62 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
-from reconciler.accounts.secrets import SecretSource
+from reconciler.accounts.secrets import Secret, SecretSource
+from reconciler.errors import AccountError
+from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.secrets import SecretRef
 
 if TYPE_CHECKING:
     from reconciler.accounts.aws import AwsSession
-    from reconciler.resources.account import AccountSpec
 
 SHARED: Final = 600.0
 """Seconds after which what is opened gets a new session, so that keys that were rotated meanwhile are picked up."""
 
 
-class AwsSessions:
-    """Sessions by account. Threads may share it. Whoever has a session keeps it: assumed roles renew themselves in it."""
+class Session(Protocol):
+    """What one account gives access to. Made from the account's `spec` and a resolver for its secrets, and touches nothing until it is
+    used. `signs_in_with`: the account's model. Threads share it."""
+
+    signs_in_with: ClassVar[type[AccountSpec]]
+
+    def __init__(self, spec: Any, secrets: SecretSource, /) -> None: ...
+
+
+S = TypeVar("S", bound=Session)
+
+
+class Sessions:
+    """Sessions by account, of whatever type. Threads may share it. Whoever has a session keeps it: what expires renews itself in it."""
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._secrets = SecretSource(root, os.environ)
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[AccountSpec | None, tuple[float, AwsSession]] = {}
+        self._known: dict[tuple[type[Session], AccountSpec], tuple[float, Any]] = {}
 
-    def of(self, account: AccountSpec | None) -> AwsSession:
-        """The session of an account; None: of what the environment gives. Touches nothing yet."""
-        from reconciler.accounts.aws import AwsSession, ambient_session
-
+    def of(self, account: AccountSpec | None, kind: type[S]) -> S:
+        """The session of an account. Touches nothing yet. Raises `AccountError` A140 for an account of another type, or none."""
+        if not isinstance(account, kind.signs_in_with):
+            found = f"an account of type {account.type}" if account is not None else "no account"
+            detail = f"A {kind.__name__} signs in with {kind.signs_in_with.__name__}, and there is {found}."
+            raise AccountError("A140", "the account is of another type", detail)
+        key = (kind, account)
         with self._lock:
-            made, session = self._known.get(account, (float("-inf"), None))
+            made, session = self._known.get(key, (float("-inf"), None))
             if session is None or self._clock() - made >= SHARED:
-                session = ambient_session(self._secrets) if account is None else AwsSession(account, self._secrets)
-                self._known[account] = self._clock(), session
-            return session
+                session = kind(account, self._secrets)
+                self._known[key] = self._clock(), session
+            found_session: S = session
+            return found_session
+
+    def aws(self, account: AccountSpec | None) -> AwsSession:
+        """The session of an AWS account; None: of what the environment gives."""
+        from reconciler.accounts.aws import AMBIENT, AwsSession
+
+        return self.of(AMBIENT if account is None else account, AwsSession)
+
+    def secret(self, ref: SecretRef) -> Secret:
+        """A secret that a declaration refers to. Raises `AccountError`."""
+        return self._secrets.resolve(ref)

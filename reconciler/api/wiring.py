@@ -9,25 +9,22 @@ import getpass
 import os
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.accounts.sessions import AwsSessions
+from reconciler.accounts.sessions import Sessions
 from reconciler.api.hooks import Hooks
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
-    from reconciler.accounts.aws import AwsSession
     from reconciler.apply.context import Context
     from reconciler.config.project import LedgerPlace
     from reconciler.datasets.base import Files
     from reconciler.destinations.base import Destination
     from reconciler.export.job import Engine
     from reconciler.ledger.records import Applied
-    from reconciler.resources.account import AccountSpec
     from reconciler.resources.effective import EffectiveDestination, EffectiveSource
     from reconciler.resources.exclusions import EffectiveSuppression
     from reconciler.stores.ledger import Ledger
@@ -56,10 +53,10 @@ class Wiring:
 
     root: Path
     place: LedgerPlace
-    sessions: AwsSessions = field(init=False, compare=False, repr=False)
+    sessions: Sessions = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sessions", AwsSessions(self.root))
+        object.__setattr__(self, "sessions", Sessions(self.root))
 
     def ledger(self) -> Ledger:
         """The ledger's documents. Raises `StoreError` L141, `MissingExtra`, `AccountError`."""
@@ -68,9 +65,7 @@ class Wiring:
         from reconciler.stores.ledger import Ledger
         from reconciler.stores.open import ledger_folder, open_ledger
 
-        store = open_ledger(
-            self.place.spec, self.place.account, root=self.root, session=lambda account: self._session(account)()
-        )
+        store = open_ledger(self.place.spec, self.place.account, root=self.root, session=self.sessions.aws)
         # A folder is read as fast as a cache of it, and what has a key of its own isn't left on a disk without it.
         spec = self.place.spec
         kept = ledger_folder(spec.url, self.root) is None and not isinstance(spec.encryption, SseKms)
@@ -81,13 +76,13 @@ class Wiring:
         """The connection to a destination, as it was claimed."""
         from reconciler.destinations.open import open_destination
 
-        return open_destination(destination, root=self.root, session=self._session(destination.account))
+        return open_destination(destination, root=self.root, accounts=self.sessions)
 
     def files(self, source: EffectiveSource | EffectiveSuppression) -> Files:
         """A dataset's files."""
         from reconciler.datasets.open import open_dataset
 
-        return open_dataset(source.dataset_spec, root=self.root, session=self._session(source.account))
+        return open_dataset(source.dataset_spec, root=self.root, session=lambda: self.sessions.aws(source.account))
 
     def context(self, ledger: Ledger, hooks: Hooks) -> Context:
         """What a run needs. Raises `MissingExtra` where the engine isn't installed."""
@@ -136,9 +131,6 @@ class Wiring:
             raise MissingExtra("export", "exporting") from error
         budget = Budget(spec.bytes, None if spec.threads == "auto" else spec.threads)
         return SharingPolarsEngine(SecretSource(self.root, os.environ).resolve, budget)
-
-    def _session(self, account: AccountSpec | None) -> Callable[[], AwsSession]:
-        return lambda: self.sessions.of(account)
 
 
 def _user() -> str:

@@ -6,14 +6,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reconciler.catalog.base import DestinationType
-from reconciler.values.base import Value
+from reconciler.catalog.base import LOCAL_STORE, Connection, DestinationType, Folder
 
 
-class LocalConnection(Value):
+class LocalConnection(Connection):
     """Where files go: `path` is absolute, or relative to the project and inside it."""
 
     path: Annotated[str, Field(min_length=1, max_length=1024, description="Folder: absolute, or inside the project.")]
+
+    def url(self) -> str:
+        """The folder as it is written."""
+        return self.path
+
+    def folder(self, realm: str) -> Folder:
+        """A folder of this machine."""
+        return Folder(LOCAL_STORE, self.path)
 
 
 LOCAL = DestinationType(
@@ -25,6 +32,5 @@ LOCAL = DestinationType(
     accepts=("prospects", "customers", "datasets"),
     formats=("parquet", "json", "csv"),
     connection=LocalConnection,
-    account=None,
-    extra=None,
+    opens="reconciler.destinations.local:open_local",
 )

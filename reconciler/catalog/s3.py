@@ -10,7 +10,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from reconciler.catalog.base import DestinationType
+from reconciler.catalog.base import Connection, DestinationType, Folder
 from reconciler.values.base import Value
 
 BUCKET_PATTERN = r"^(?!xn--)(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]$"
@@ -62,7 +62,7 @@ def encryption_fields(encryption: S3Encryption | None) -> dict[str, str]:
             assert_never(encryption)
 
 
-class S3Connection(Value):
+class S3Connection(Connection):
     """A folder of a bucket. Endpoint and default region come from the account."""
 
     bucket: Bucket
@@ -76,6 +76,19 @@ class S3Connection(Value):
         Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")
     ] = "read-write"
 
+    def url(self) -> str:
+        """`s3://bucket/path`."""
+        return f"s3://{self.bucket}/{self.path.strip('/')}".rstrip("/")
+
+    def folder(self, realm: str) -> Folder:
+        """A folder of a bucket, which is another one at another endpoint."""
+        return Folder(("s3", realm, self.bucket), self.path, "path" if self.path else "bucket")
+
+    @property
+    def deletes(self) -> bool:
+        """Not where it is write-only."""
+        return self.access == "read-write"
+
 
 S3 = DestinationType(
     name="s3",
@@ -86,6 +99,7 @@ S3 = DestinationType(
     accepts=("prospects", "customers", "datasets"),
     formats=("parquet", "json", "csv"),
     connection=S3Connection,
-    account="aws",
+    opens="reconciler.destinations.s3:open_s3",
+    accounts=("aws",),
     extra="s3",
 )

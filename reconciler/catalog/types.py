@@ -1,4 +1,4 @@
-"""All destination types, by name."""
+"""The destination types that come with this package, by name; `plugins.py` finds those of others."""
 
 from __future__ import annotations
 

@@ -45,33 +45,37 @@ def command(
         _print_policy(here, type_name, iam, environment)
         return
     connections = _connections(here, environment)
-    shown = [_as_data(each, connections) for each in _chosen(type_name, data_type)]
+    shown = [_as_data(each, connections) for each in _chosen(here, type_name, data_type)]
     if form == "json":
         here.console.out_json({"types": shown})
     else:
         here.console.out("\n\n".join("\n".join(_lines(each, full=type_name is not None)) for each in shown))
 
 
-def _chosen(type_name: str | None, data_type: str | None) -> list[DestinationType]:
+def _chosen(here: Here, type_name: str | None, data_type: str | None) -> list[DestinationType]:
     from reconciler.catalog.base import DataType
-    from reconciler.catalog.types import TYPES
+    from reconciler.config.plugged import types
 
-    if type_name is not None and type_name not in TYPES:
-        raise click.BadParameter(f"there is no such type. Types: {', '.join(TYPES)}.", param_hint="TYPE")
+    found, broken = types()
+    for error in broken:
+        here.console.say(str(error), "plug-in-unusable", "warning")
+    named = [each for each in found if type_name in (None, each.name)]
+    if not named:
+        known = ", ".join(each.name for each in found)
+        raise click.BadParameter(f"there is no such type. Types: {known}.", param_hint="TYPE")
     if data_type is not None and data_type not in get_args(DataType):
         raise click.BadParameter(f"use one of {', '.join(get_args(DataType))}.", param_hint="--data-type")
-    named = [TYPES[type_name]] if type_name else list(TYPES.values())
     return [each for each in named if data_type is None or data_type in each.accepts]
 
 
 def _print_policy(here: Here, type_name: str | None, name: str, environment: str | None) -> None:
     from reconciler.catalog.iam import s3_policy
-    from reconciler.resources.destination import S3DestinationSpec
+    from reconciler.catalog.s3 import S3Connection
 
     destinations = here.desired(environment).destinations
     found = destinations.get(name)
-    if type_name not in (None, "s3") or found is None or not isinstance(found.spec, S3DestinationSpec):
-        known = [each for each, resource in destinations.items() if isinstance(resource.spec, S3DestinationSpec)]
+    if type_name not in (None, "s3") or found is None or not isinstance(found.spec.connection, S3Connection):
+        known = [each for each, resource in destinations.items() if isinstance(resource.spec.connection, S3Connection)]
         listed = f"They are: {', '.join(known)}." if known else "There are none."
         raise click.BadParameter(f"name an s3 destination of this project. {listed}", param_hint="--iam")
     here.console.out(json.dumps(s3_policy(found.spec.connection), indent=2))
@@ -79,7 +83,6 @@ def _print_policy(here: Here, type_name: str | None, name: str, environment: str
 
 def _connections(here: Here, environment: str | None) -> Connections | None:
     """The project's destinations; none where there is no project, None where it isn't valid, which is said."""
-    from reconciler.catalog.types import TYPES
     from reconciler.errors import ConfigInvalid
 
     try:
@@ -96,7 +99,7 @@ def _connections(here: Here, environment: str | None) -> Connections | None:
         return None
     found: Connections = {}
     for name, each in desired.destinations.items():
-        found.setdefault(each.spec.type, {})[name] = each.spec.accepts or TYPES[each.spec.type].accepts
+        found.setdefault(each.spec.type, {})[name] = each.spec.takes
     return found
 
 
@@ -117,10 +120,10 @@ def _as_data(of: DestinationType, connections: Connections | None) -> Json:
         "connections": None
         if own is None
         else [{"name": name, "accepts": list(accepts)} for name, accepts in own.items()],
-        "account": of.account,
+        "accounts": list(of.accounts),
         "extra": of.extra,
-        "connection": [_parameter(each) for each in connection_fields(of.name)],
-        "accountFields": [_parameter(each) for each in account_fields(of.account)] if of.account else [],
+        "connection": [_parameter(each) for each in connection_fields(of)],
+        "accountFields": {kind: [_parameter(each) for each in account_fields(kind)] for kind in of.accounts},
     }
 
 
@@ -144,7 +147,7 @@ def _lines(of: Json, *, full: bool) -> Iterator[str]:
     yield f"  category     {of['category']}, {of['delivery']} delivery"
     yield f"  accepts      {_listed(of['accepts'])}"
     yield f"  formats      {_listed(of['formats'])}"
-    yield f"  account      {of['account'] or 'none'}"
+    yield f"  account      {_listed(of['accounts']) or 'none'}"
     if of["extra"]:
         yield f"  install      pip install 'reconciler[{of['extra']}]'"
     if of["control"] is not None:
@@ -153,9 +156,11 @@ def _lines(of: Json, *, full: bool) -> Iterator[str]:
         yield "  connections  " + ", ".join(f"{each['name']} ({_listed(each['accepts'])})" for each in connections)
     yield "  connection"
     yield from _table(_maps(of["connection"]), full=full)
-    if full and of["account"]:
-        yield f"  account of type {of['account']}"
-        yield from _table(_maps(of["accountFields"]), full=full)
+    accounts = of["accountFields"]
+    if full and isinstance(accounts, dict):
+        for kind, parameters in accounts.items():
+            yield f"  account of type {kind}"
+            yield from _table(_maps(parameters), full=full)
 
 
 def _table(parameters: list[Json], *, full: bool) -> Iterator[str]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.config.desired import Desired
-    from reconciler.resources.destination import DestinationSpec
 
 KINDS = ("accounts", "destinations", "datasets", "audiences", "schedules", "activations", "suppressions", "flows")
 Row = dict[str, object]
@@ -52,18 +51,12 @@ def _eligible(wanted: str, desired: Desired, name: str) -> list[Row]:
     rows = _ROWS[wanted](desired)
     match wanted:
         case "audiences" | "datasets":
-            accepts = _accepts(found.spec)
+            accepts: tuple[str, ...] = found.spec.takes
             return [row for row in rows if row.get("dataType", "datasets") in accepts]
         case "activations" | "flows":
             return [row for row in rows if row["destination"] == name]
         case _:
             raise click.UsageError("--for goes with audiences, datasets, activations and flows.")
-
-
-def _accepts(spec: DestinationSpec) -> tuple[str, ...]:
-    from reconciler.catalog.types import TYPES
-
-    return spec.accepts or TYPES[spec.type].accepts
 
 
 def _accounts(desired: Desired) -> list[Row]:
@@ -72,7 +65,7 @@ def _accounts(desired: Desired) -> list[Row]:
 
 def _destinations(desired: Desired) -> list[Row]:
     return [
-        {"name": name, "type": each.spec.type, "accepts": list(_accepts(each.spec))}
+        {"name": name, "type": each.spec.type, "accepts": list(each.spec.takes)}
         for name, each in desired.destinations.items()
     ]
 

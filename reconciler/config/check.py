@@ -10,13 +10,18 @@ from typing import Any
 
 from pydantic import ValidationError as ModelError
 
+from reconciler.catalog.base import DestinationType
+from reconciler.catalog.plugins import PluginError, find, installed
+from reconciler.catalog.types import TYPES
 from reconciler.config.parse import Document, Path
 from reconciler.config.predicate import predicate_for
 from reconciler.diagnostics import Diagnostic, diagnose, did_you_mean
+from reconciler.resources.destination import CONFIGURATION
 from reconciler.resources.resource import API_VERSION, KINDS
 from reconciler.values.base import Value
 
 MAX_ERRORS = 100
+_TYPE: Path = ("spec", "type")
 
 
 def check(document: Document) -> tuple[Value | None, list[Diagnostic]]:
@@ -24,11 +29,16 @@ def check(document: Document) -> tuple[Value | None, list[Diagnostic]]:
     if refused := _envelope(document):
         return None, refused
     kind: str = document.data["kind"]
-    fits = predicate_for(kind)
-    if (fits is None or not fits(document.data)) and (wrong := _from_schema(document, kind)):
-        return None, wrong
+    named = _unknown_type(document)
     try:
-        return KINDS[kind].model_validate(document.data), []
+        plug_in = find(named) if named is not None else None
+        fits = predicate_for(kind, plug_in)
+        if (fits is None or not fits(document.data)) and (wrong := _from_schema(document, kind, named, plug_in)):
+            return None, wrong
+    except PluginError as error:
+        return None, [diagnose("D141", document.at(_TYPE), error.detail, subject=document.subject)]
+    try:
+        return KINDS[kind].model_validate(document.data, context=CONFIGURATION), []
     except ModelError as error:
         return None, _from_model(document, error)
 
@@ -52,13 +62,29 @@ def _envelope(document: Document) -> list[Diagnostic]:
     return []
 
 
-def _from_schema(document: Document, kind: str) -> list[Diagnostic]:
-    """What jsonschema says."""
+def _unknown_type(document: Document) -> str | None:
+    """The destination type that a document names, if it isn't a built-in one."""
+    spec = document.data.get("spec") if document.data["kind"] == "Destination" else None
+    named = spec.get("type") if isinstance(spec, dict) else None
+    return named if isinstance(named, str) and named not in TYPES else None
+
+
+def _from_schema(document: Document, kind: str, named: str | None, plug_in: DestinationType | None) -> list[Diagnostic]:
+    """What jsonschema says; of a type that nobody knows, what can be done."""
     from reconciler.config.translate import translate
     from reconciler.config.validator import validator_for
 
-    errors = list(islice(validator_for(kind).iter_errors(document.data), MAX_ERRORS))
-    return translate(document, errors) if errors else []
+    errors = list(islice(validator_for(kind, plug_in).iter_errors(document.data), MAX_ERRORS))
+    if named is None or plug_in is not None:
+        return translate(document, errors, plug_in) if errors else []
+    others = [each for each in errors if tuple(each.absolute_path) != _TYPE]
+    known = [*TYPES, *(each for each in installed() if each not in TYPES)]
+    hint = did_you_mean(named, known) or f" There are: {', '.join(known)}."
+    detail = f"No destination type has this name.{hint} If a package adds it, install that where reconcile runs."
+    return [
+        diagnose("R140", document.at(_TYPE), detail, subject=document.subject),
+        *(translate(document, others, plug_in) if others else []),
+    ]
 
 
 def _from_model(document: Document, error: ModelError) -> list[Diagnostic]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from reconciler.catalog.base import DestinationType
+from reconciler.config.plugged import spec_schema
 from reconciler.config.schemas import SECRET, Schema, inlined, schema_of
 from reconciler.values.identity import NAME_PATTERN
 
@@ -35,18 +37,15 @@ def fields(schema: Schema) -> list[Field]:
     return list(_below(schema, "", ""))
 
 
-def connection_fields(type_name: str) -> list[Field]:
+def connection_fields(about: DestinationType) -> list[Field]:
     """The fields of `spec.connection` of a destination type."""
-    spec = inlined(schema_of("Destination"))["properties"]["spec"]
-    (own,) = [then for value, _, then in _variants(spec) if value == type_name]
-    return fields(own["properties"]["connection"])
+    return fields(spec_schema(about)["properties"]["connection"])
 
 
 def account_fields(type_name: str) -> list[Field]:
     """The fields of an Account's `spec` of a type, `type` left out."""
     spec = inlined(schema_of("Account"))["properties"]["spec"]
-    variants = _variants(spec) or [(spec["properties"]["type"]["const"], "type", spec)]
-    (own,) = [then for value, _, then in variants if value == type_name]
+    (own,) = [then for value, _, then in _variants(spec) if value == type_name]
     return [each for each in fields(own) if each.path != "type"]
 
 

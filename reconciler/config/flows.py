@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.catalog.types import TYPES
+from reconciler.catalog.base import FormatName
+from reconciler.config.accounts import account_of
 from reconciler.config.changes import check_limit, check_told
 from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
@@ -14,7 +15,7 @@ from reconciler.config.increments import flow_dataset
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
 from reconciler.resources.activation import Selector
-from reconciler.resources.destination import S3DestinationSpec
+from reconciler.resources.destination import DestinationSpec
 from reconciler.resources.effective import (
     EffectiveDestination,
     EffectiveSource,
@@ -57,8 +58,7 @@ class Flows:
         for entry, destination in self.index.all(Destination):
             self._destination(entry, destination)
         for entry, dataset in self.index.all(Dataset):
-            if dataset.spec.account is not None:
-                self.index.resolve(Account, dataset.spec.account, entry, ("spec", "account"))
+            account_of(self.index, entry, dataset.spec.account, ("aws",), "A dataset in S3")
         for entry, audience in self.index.all(Audience):
             self.index.resolve(Dataset, audience.spec.dataset, entry, ("spec", "dataset"))
         for entry, activation in self.index.all(Activation):
@@ -67,17 +67,19 @@ class Flows:
 
     def _destination(self, entry: Entry, destination: Destination) -> None:
         spec = destination.spec
-        about = TYPES[spec.type]
+        about = spec.about
         for at, data_type in enumerate(spec.accepts or ()):
             if data_type not in about.accepts:
                 detail = f"Destinations of type {spec.type} take {', '.join(about.accepts)}."
                 self.index.report("R104", entry, ("spec", "accepts", at), detail)
-        account = None
-        if isinstance(spec, S3DestinationSpec):
-            account = self.index.resolve(Account, spec.account, entry, ("spec", "account"))
-        self.destinations[entry.name] = EffectiveDestination(
-            name=entry.name, spec=spec, account=account.spec if account else None
-        )
+        self._format(entry, spec, spec.format.type, ("spec", "format"))
+        account = account_of(self.index, entry, spec.account_name, about.accounts, f"A destination of type {spec.type}")
+        self.destinations[entry.name] = EffectiveDestination(name=entry.name, spec=spec, account=account)
+
+    def _format(self, entry: Entry, to: DestinationSpec, wanted: FormatName, path: Path) -> None:
+        if wanted not in to.about.formats:
+            detail = f"Destinations of type {to.type} are written as {', '.join(to.about.formats)}, not as {wanted}. Choose one of them."
+            self.index.report("R142", entry, path, detail, key=True)
 
     def _activation(self, entry: Entry, activation: Activation) -> None:
         index, spec = self.index, activation.spec
@@ -92,6 +94,8 @@ class Flows:
             return
         if destination.spec.recipient is not None:
             self._third_party(entry, activation, destination)
+        if spec.format is not None:
+            self._format(entry, destination.spec, spec.format.type, ("spec", "format"))
         own = spec.files
         self._feed(entry, activation, own.over(destination.spec.files) if own is not None else destination.spec.files)
         for each in chosen:
@@ -265,7 +269,7 @@ class Flows:
         )
 
     def _accepted(self, entry: Entry, destination: Destination, source: EffectiveSource, path: Path) -> bool:
-        accepts = destination.spec.accepts or TYPES[destination.spec.type].accepts
+        accepts = destination.spec.takes
         if source.data_type in accepts:
             return True
         detail = (

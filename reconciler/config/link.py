@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import MappingProxyType
 
+from reconciler.config.accounts import account_of
 from reconciler.config.columns import check_columns
 from reconciler.config.desired import Desired
 from reconciler.config.exclusions import check_exclusions
@@ -74,7 +75,6 @@ def link(
 
 
 def check_ledger_account(index: Index) -> None:
-    """Reports a ledger's account that isn't declared (R101)."""
+    """Reports a ledger's account that isn't declared (R101), or is of another type (R141)."""
     for entry, project in index.all(Project):
-        if project.spec.ledger.account is not None:
-            index.resolve(Account, project.spec.ledger.account, entry, ("spec", "ledger", "account"))
+        account_of(index, entry, project.spec.ledger.account, ("aws",), "A ledger in S3", ("spec", "ledger", "account"))

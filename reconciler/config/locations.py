@@ -11,14 +11,14 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import Literal
 
+from reconciler.catalog.base import LOCAL_STORE, Folder
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path as DataPath
 from reconciler.diagnostics import Source, diagnose
-from reconciler.resources.account import AccountSpec
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.dataset import CatalogLocation
-from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.project import LedgerSpec
 from reconciler.resources.resource import Account, Dataset, Destination, Project
 from reconciler.values.fold import folded
@@ -31,7 +31,6 @@ _OVERLAPS: dict[frozenset[Role], str] = {
     frozenset({"ledger", "dataset"}): "P111",
 }
 _NOWHERE = "/project"
-LOCAL_STORE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Place:
     `written`: the same, as it is written.
     """
 
-    store: str
+    store: tuple[str, ...]
     segments: tuple[str, ...]
     written: tuple[str, ...]
     role: Role
@@ -91,18 +90,10 @@ def _places(index: Index, root: Path | None) -> Iterator[Place]:
     )
     for entry, destination in index.all(Destination):
         spec = destination.spec
-        match spec:
-            case LocalDestinationSpec():
-                path: DataPath = ("spec", "connection", "path")
-                yield from _place(index, root, "destination", entry.name, entry, path, spec.connection.path, None)
-            case S3DestinationSpec():
-                account = index.get(Account, spec.account)
-                path = ("spec", "connection", "path" if spec.connection.path else "bucket")
-                url = f"s3://{spec.connection.bucket}/{spec.connection.path}"
-                account_spec = account.spec if account else None
-                yield from _place(index, root, "destination", entry.name, entry, path, url, account_spec)
-            case _:
-                assert_never(spec)
+        signed_in = index.get(Account, spec.account_name) if spec.account_name else None
+        folder = spec.connection.folder(signed_in.spec.realm if signed_in else "")
+        path: DataPath = ("spec", "connection", folder.key)
+        yield from _place(index, root, "destination", entry.name, entry, path, folder, None)
     for entry, dataset in index.all(Dataset):
         named = index.get(Account, dataset.spec.account) if dataset.spec.account else None
         account_spec = named.spec if named else None
@@ -120,11 +111,14 @@ def _place(
     name: str,
     entry: Entry | None,
     path: DataPath,
-    location: str,
+    location: str | Folder,
     account: AccountSpec | None,
 ) -> Iterator[Place]:
     try:
-        store, segments = resolve(location, root, account)
+        if isinstance(location, Folder):
+            store, segments = _of_folder(location, root)
+        else:
+            store, segments = resolve(location, root, account)
     except ValueError as error:
         if entry is not None:
             index.report("P101", entry, path, str(error))
@@ -136,12 +130,22 @@ def _place(
     yield Place(store, compared, segments, role, name, entry, path)
 
 
-def resolve(location: str, root: Path | None, account: AccountSpec | None = None) -> tuple[str, tuple[str, ...]]:
+def _of_folder(folder: Folder, root: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The same of a destination's folder. Raises ValueError: what is wrong."""
+    if folder.store == LOCAL_STORE:
+        return resolve(folder.path, root)
+    return folder.store, _key_segments(folder.path)
+
+
+def resolve(
+    location: str, root: Path | None, account: AccountSpec | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Store and path segments of a path, a `file://` or an `s3://` location. Raises ValueError: what is wrong."""
     if location.startswith("s3://"):
         bucket, _, key = location.removeprefix("s3://").partition("/")
-        endpoint = (account.endpoints.s3 or "").rstrip("/") if account is not None else ""
-        return f"s3 {endpoint} {bucket}", _key_segments(bucket, key)
+        if not bucket:
+            raise ValueError("The location names no bucket. Write s3://BUCKET/FOLDER/.")
+        return ("s3", account.realm if account is not None else "", bucket), _key_segments(key)
     path = location.removeprefix("file://")
     if "://" in path:
         raise ValueError("Only local paths and s3:// locations can be read and written by this version.")
@@ -152,13 +156,11 @@ def resolve(location: str, root: Path | None, account: AccountSpec | None = None
     return LOCAL_STORE, tuple(each for each in _local(path, root).split("/") if each)
 
 
-def _key_segments(bucket: str, key: str) -> tuple[str, ...]:
-    if not bucket:
-        raise ValueError("The location names no bucket. Write s3://BUCKET/FOLDER/.")
+def _key_segments(key: str) -> tuple[str, ...]:
     trimmed = key.removesuffix("/")
     segments = tuple(trimmed.split("/")) if trimmed else ()
     if any(each in ("", ".", "..") for each in segments) or "\\" in key:
-        raise ValueError("A path in a bucket has no empty part, no '.', no '..' and no backslash.")
+        raise ValueError("A path in a store has no empty part, no '.', no '..' and no backslash.")
     return segments
 
 

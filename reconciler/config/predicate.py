@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
-from reconciler.config.schemas import Schema, inlined_of
+from reconciler.catalog.base import DestinationType
+from reconciler.config.plugged import inlined_of
+from reconciler.config.schemas import Schema
 
 Predicate = Callable[[Any], bool]
 
@@ -31,10 +33,10 @@ class _Unknown(Exception):
 
 
 @cache
-def predicate_for(kind: str) -> Predicate | None:
-    """Whether data is valid for a kind's published schema, as a function; None where jsonschema has to judge."""
+def predicate_for(kind: str, plug_in: DestinationType | None = None) -> Predicate | None:
+    """Whether data is valid for a kind's schema (`plugged.inlined_of`), as a function; None where jsonschema has to judge."""
     try:
-        return predicate(inlined_of(kind))
+        return predicate(inlined_of(kind, plug_in))
     except _Unknown:
         return None
 

@@ -24,7 +24,7 @@ from reconciler.config.reading import Texts, overlays, redacted, selection
 from reconciler.config.rules import check_rules
 from reconciler.diagnostics import Diagnostic, diagnose
 from reconciler.errors import ConfigInvalid
-from reconciler.resources.account import AccountSpec
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.project import EngineSpec, LedgerSpec
 from reconciler.resources.resource import Account, Project
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
-from reconciler.resources.account import AwsAuth
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.dataset import CatalogLocation
-from reconciler.resources.destination import S3DestinationSpec
 from reconciler.resources.formats import Files
 from reconciler.resources.project import LedgerSpec
 from reconciler.resources.resource import (
@@ -21,7 +20,7 @@ from reconciler.resources.resource import (
     Destination,
     Project,
 )
-from reconciler.resources.secrets import FromFile, SecretRef
+from reconciler.resources.secrets import FromFile
 from reconciler.resources.template import (
     TemplateError,
     check_folder,
@@ -29,14 +28,16 @@ from reconciler.resources.template import (
     check_pair,
     parse_template,
 )
+from reconciler.values.base import Value
 
 
 def check_rules(index: Index) -> None:
     """Reports all of it."""
     _one_project(index)
     for entry, account in index.all(Account):
-        _auth(index, entry, account.spec.auth)
+        _account(index, entry, account.spec)
     for entry, destination in index.all(Destination):
+        _secret_files(index, entry, destination.spec.connection, ("spec", "connection"))
         _templates(index, entry, destination.spec.files)
         _kept(index, entry, destination.spec.files, destination)
     for entry, dataset in index.all(Dataset):
@@ -67,7 +68,7 @@ def check_rules(index: Index) -> None:
             if files.replace and activation.spec.mode != "full":
                 detail = "files.replace keeps the newest export alone, so that an increment would be all that is left. Write mode: full."
                 index.report("C109", entry, ("spec", "mode"), detail, key=True)
-            if activation.spec.on_remove == "purge" and not _deletes(to):
+            if activation.spec.on_remove == "purge" and not to.spec.deletes:
                 detail = f"Destination {to.metadata.name} can only be written to, so that nothing there is deleted. Write onRemove: keep."
                 index.report("C109", entry, ("spec", "onRemove"), detail, key=True)
     _renames(index)
@@ -102,33 +103,30 @@ def _ledger(index: Index, entry: Entry, ledger: LedgerSpec) -> None:
             index.report("C109", entry, (*path, key), detail, key=True)
 
 
-def _auth(index: Index, entry: Entry, auth: AwsAuth) -> None:
-    path: Path = ("spec", "auth")
-    ways = {"ambient": auth.ambient, "profile": auth.profile, "accessKey": auth.access_key}
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) > 1:
-        index.report("C109", entry, path, f"{' and '.join(given)} are different ways to sign in. Keep one.", key=True)
-    for secret_path, secret in _secrets(auth):
-        if isinstance(secret, FromFile) and not secret.from_file.startswith("/"):
+def _account(index: Index, entry: Entry, account: AccountSpec) -> None:
+    for path, detail in account.problems():
+        index.report("C109", entry, ("spec", *path), detail, key=True)
+    _secret_files(index, entry, account, ("spec",))
+
+
+def _secret_files(index: Index, entry: Entry, of: Value, path: Path) -> None:
+    """Relative paths of secrets' files stay in the project."""
+    for name, field in type(of).model_fields.items():
+        value = getattr(of, name)
+        inner: Path = (*path, field.alias or name)
+        if isinstance(value, FromFile) and not value.from_file.startswith("/"):
             try:
-                resolve(secret.from_file, None)
+                resolve(value.from_file, None)
             except ValueError as error:
-                index.report("P101", entry, (*path, *secret_path, "fromFile"), str(error))
-
-
-def _secrets(auth: AwsAuth) -> Iterator[tuple[Path, SecretRef | None]]:
-    if auth.access_key is not None:
-        yield ("accessKey", "accessKeyId"), auth.access_key.access_key_id
-        yield ("accessKey", "secretAccessKey"), auth.access_key.secret_access_key
-        yield ("accessKey", "sessionToken"), auth.access_key.session_token
-    if auth.assume_role is not None:
-        yield ("assumeRole", "externalId"), auth.assume_role.external_id
+                index.report("P101", entry, (*inner, "fromFile"), str(error))
+        elif isinstance(value, Value):
+            _secret_files(index, entry, value, inner)
 
 
 def _kept(index: Index, entry: Entry, files: Files, destination: Destination) -> None:
     """What takes away what was exported earlier needs a destination where that can be done."""
     path: Path = ("spec", "files", "replace" if files.replace else "retain")
-    if (files.replace or files.retain) and not _deletes(destination):
+    if (files.replace or files.retain) and not destination.spec.deletes:
         detail = f"Destination {destination.metadata.name} can only be written to, so that nothing there is replaced or deleted."
         index.report("C109", entry, path, detail, key=True)
     if not files.replace:
@@ -145,11 +143,6 @@ def _kept(index: Index, entry: Entry, files: Files, destination: Destination) ->
         index.report(
             "C109", entry, path, "Under replace there is one file, and single says false. Remove one.", key=True
         )
-
-
-def _deletes(destination: Destination) -> bool:
-    spec = destination.spec
-    return not isinstance(spec, S3DestinationSpec) or spec.connection.access == "read-write"
 
 
 def _templates(index: Index, entry: Entry, files: Files) -> None:

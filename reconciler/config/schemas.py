@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from reconciler.errors import UsageError
 from reconciler.resources.resource import API_VERSION, KINDS
+from reconciler.values.variants import OPEN
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -54,10 +55,11 @@ def published(name: str) -> Schema:
     return schema
 
 
-@cache
-def inlined_of(kind: str) -> Schema:
-    """The published schema of a kind, inlined. Not to be changed."""
-    return inlined(schema_of(kind))
+def of_input(model: type[BaseModel]) -> Schema:
+    """The schema of what a model reads, inlined. Raises RecursionError for a model that holds itself."""
+    schema = model.model_json_schema(by_alias=True)
+    definitions = {name: _clean(each) for name, each in schema.pop("$defs", {}).items()}
+    return inlined({**_clean(schema), "$defs": definitions})
 
 
 def of_output(model: type[BaseModel], title: str, description: str) -> Schema:
@@ -107,7 +109,7 @@ def _any_kind(definitions: Schema) -> Schema:
         "type": "object",
         "required": ["apiVersion", "kind", "metadata"],
         "properties": {"apiVersion": {"const": API_VERSION}, "kind": {"enum": list(KINDS)}},
-        "allOf": [_when("kind", kind, {"$ref": _REFERENCE + kind}) for kind in KINDS],
+        "allOf": [when("kind", kind, {"$ref": _REFERENCE + kind}) for kind in KINDS],
         "$defs": {name: definitions[name] for name in sorted(definitions)},
     }
 
@@ -162,13 +164,13 @@ def _tagged(schema: Schema) -> Schema:
     if not tag or "oneOf" not in schema:
         return schema
     name, variants = tag["propertyName"], tag["mapping"]
-    rest = {key: value for key, value in schema.items() if key not in ("discriminator", "oneOf")}
+    rest = {key: value for key, value in schema.items() if key not in ("discriminator", "oneOf", OPEN)}
     return {
         **rest,
         "type": "object",
         "required": [name],
-        "properties": {name: {"enum": list(variants)}},
-        "allOf": [_when(name, each, {"$ref": reference}) for each, reference in variants.items()],
+        "properties": {name: {"type": "string"} if OPEN in schema else {"enum": list(variants)}},
+        "allOf": [when(name, each, {"$ref": reference}) for each, reference in variants.items()],
     }
 
 
@@ -182,7 +184,8 @@ def _closed_keys(schema: Schema) -> Schema:
     return {**rest, "propertyNames": {"pattern": pattern}, "additionalProperties": value}
 
 
-def _when(tag: str, value: str, then: Schema) -> Schema:
+def when(tag: str, value: str, then: Schema) -> Schema:
+    """What holds where a key has a value."""
     return {"if": {"properties": {tag: {"const": value}}, "required": [tag]}, "then": then}
 
 

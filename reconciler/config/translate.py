@@ -10,9 +10,11 @@ from typing import Any
 
 from jsonschema import ValidationError
 
+from reconciler.catalog.base import DestinationType
 from reconciler.config.keys import looks_like_key
 from reconciler.config.parse import Document, Path
-from reconciler.config.schemas import SECRET, inlined_of
+from reconciler.config.plugged import inlined_of
+from reconciler.config.schemas import SECRET
 from reconciler.diagnostics import Diagnostic, Source, diagnose, did_you_mean
 
 _TYPES = {
@@ -29,20 +31,22 @@ _SECRET_FORMS = "Write exactly one of these forms: {fromEnv: â€¦}; {fromFile: â€
 _SECRET_MEND = "Write {fromEnv: NAME} or {fromFile: PATH}. What stands here isn't repeated; if it was real, revoke it."
 
 
-def translate(document: Document, errors: Iterable[ValidationError]) -> list[Diagnostic]:
-    """The diagnostics of a document's schema errors, sorted, each once."""
+def translate(
+    document: Document, errors: Iterable[ValidationError], plug_in: DestinationType | None = None
+) -> list[Diagnostic]:
+    """The diagnostics of a document's schema errors, sorted, each once. `plug_in`: the type whose schema was asked too."""
     found: set[Diagnostic] = set()
     for error in errors:
         path: Path = tuple(error.absolute_path)
-        private = _in_secret(document.data["kind"], error)
+        private = _in_secret(document.data["kind"], error, plug_in)
         for code, source, detail in _Error(document, error, path, private).findings():
             found.add(diagnose(code, source, detail, subject=document.subject, private=private))
     return sorted(found)
 
 
-def _in_secret(kind: str, error: ValidationError) -> bool:
+def _in_secret(kind: str, error: ValidationError, plug_in: DestinationType | None) -> bool:
     """Whether a secret's reference stands where the error is, or around it: what is wrong there may be the secret."""
-    schema: Any = inlined_of(kind)
+    schema: Any = inlined_of(kind, plug_in)
     for step in (*error.absolute_schema_path, None):
         if isinstance(schema, dict) and schema.get("$comment") == SECRET:
             return True

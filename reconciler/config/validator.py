@@ -13,14 +13,15 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from reconciler.catalog.base import DestinationType
+from reconciler.config.plugged import inlined_of
 from reconciler.config.predicate import compiled
-from reconciler.config.schemas import inlined_of
 
 
 @cache
-def validator_for(kind: str) -> Validator:
-    """The validator of a kind's published schema, made once."""
-    made: Validator = _Precise(inlined_of(kind))
+def validator_for(kind: str, plug_in: DestinationType | None = None) -> Validator:
+    """The validator of a kind's schema (`plugged.inlined_of`), made once."""
+    made: Validator = _Precise(inlined_of(kind, plug_in))
     return made
 
 

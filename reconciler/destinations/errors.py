@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler.codes.destinations import DESTINATION_CODES
+from reconciler.codes.types import TYPE_CODES
 from reconciler.destinations.base import Published
 from reconciler.errors import DestinationError, OutcomeUnknown
 from reconciler.values.staged import StagedFile
 
-_SUMMARIES = {entry.code: entry.summary for entry in DESTINATION_CODES}
+_SUMMARIES = {entry.code: entry.summary for entry in (*DESTINATION_CODES, *TYPE_CODES)}
 
 
 def failure(code: str, detail: str, *, permanent: bool = True) -> DestinationError:

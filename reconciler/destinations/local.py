@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reconciler.catalog.local import LocalConnection
 from reconciler.destinations import folders
 from reconciler.destinations.base import OWNER_MARKER, Capabilities, Found, ProbeReport, Published
 from reconciler.destinations.errors import failure, gone
@@ -32,6 +33,7 @@ from reconciler.destinations.names import (
     run_segment,
     segments,
 )
+from reconciler.destinations.opening import Opening
 from reconciler.destinations.placing import place
 from reconciler.values.staged import Content, StagedFile
 
@@ -40,6 +42,11 @@ _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ATTEMPTS = 20
 _MARKER_LIMIT = 65_536
+
+
+def open_local(connection: LocalConnection, opening: Opening) -> LocalDestination:
+    """What `catalog/local.py` names."""
+    return LocalDestination(opening.folder(connection.path))
 
 
 class LocalDestination:

@@ -3,49 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import Any
 
+from reconciler.accounts.sessions import Sessions
+from reconciler.catalog.base import DestinationType
+from reconciler.catalog.types import TYPES
 from reconciler.destinations.base import Destination
 from reconciler.destinations.errors import failure
+from reconciler.destinations.opening import Opening
 from reconciler.errors import MissingExtra
-from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.effective import EffectiveDestination
 
-if TYPE_CHECKING:
-    from reconciler.accounts.aws import AwsSession
 
+def open_destination(destination: EffectiveDestination, *, root: Path, accounts: Sessions) -> Destination:
+    """The connection; touches nothing yet. `root`: the project, for relative paths.
 
-def open_destination(
-    destination: EffectiveDestination, *, root: Path, session: Callable[[], AwsSession]
-) -> Destination:
-    """The connection; touches nothing yet. `root`: the project, for relative paths; `session` is called for S3 only.
-
-    Raises `MissingExtra`, `AccountError`, `DestinationError` D109: a relative path leads out of the project.
+    Raises `MissingExtra`, `AccountError`, `DestinationError` D109: a relative path leads out of the project, D140: its type isn't
+    installed, D141: what opens it can't be imported.
     """
-    match destination.spec:
-        case LocalDestinationSpec(connection=local):
-            from reconciler.destinations.local import LocalDestination
-
-            return LocalDestination(_folder(root, local.path))
-        case S3DestinationSpec(connection=s3):
-            try:
-                from reconciler.destinations.s3 import S3Destination
-            except ImportError as error:
-                raise MissingExtra("s3", f"destination {destination.name} in S3") from error
-            return S3Destination(s3, session())
-        case _:
-            assert_never(destination.spec)
+    about = destination.spec.about
+    opens = _opens(about, destination.name)
+    return opens(destination.spec.connection, Opening(destination.name, root, destination.account, accounts))
 
 
-def _folder(root: Path, path: str) -> Path:
-    """Absolute paths are their owner's choice; relative ones stay inside the project, links followed."""
-    folder = Path(path)
-    if folder.is_absolute():
-        return folder
-    inside = (root / folder).resolve()
-    if not inside.is_relative_to(root.resolve()):
-        raise failure(
-            "D109", f"connection.path {path!r} leads out of the project. Write an absolute path if it is meant."
+def _opens(about: DestinationType, name: str) -> Callable[[Any, Opening], Destination]:
+    if not about.opens:
+        detail = f"Destination {name} is of type {about.name}. {about.summary}"
+        raise failure("D140", f"{detail} Install the package that adds the type, then run again.")
+    module, _, function = about.opens.partition(":")
+    try:
+        found: Callable[[Any, Opening], Destination] = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        if about.extra is not None:
+            raise MissingExtra(about.extra, f"destination {name} of type {about.name}") from error
+        if about.name in TYPES:
+            raise
+        lacks = f": {error.name} is missing" if isinstance(error, ImportError) and error.name else ""
+        detail = (
+            f"What opens destination {name} of type {about.name} can't be imported{lacks}. Install its package anew."
         )
-    return inside
+        raise failure("D141", detail) from error
+    return found

@@ -20,6 +20,7 @@ from reconciler.destinations import s3_probe, s3_publish, s3_replace
 from reconciler.destinations.base import OWNER_MARKER, Capabilities, Found, ProbeReport, Published
 from reconciler.destinations.errors import failure, unknown
 from reconciler.destinations.names import is_reserved, lineage_in, owner_document, refuse_other_owner, run_segment
+from reconciler.destinations.opening import Opening
 from reconciler.destinations.s3_answers import Absent, Denied, Unsure
 from reconciler.destinations.s3_place import PAUSES, S3Place, Sleep
 from reconciler.destinations.s3_sink import S3Sink
@@ -33,6 +34,11 @@ _CHUNK = 1 << 20
 _BATCH = 1000
 _ROUNDS = 20
 _ROUND_PAUSE = 0.1
+
+
+def open_s3(connection: S3Connection, opening: Opening) -> S3Destination:
+    """What `catalog/s3.py` names."""
+    return S3Destination(connection, opening.session(AwsSession))
 
 
 class S3Destination:

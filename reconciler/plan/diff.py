@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.plan.plan import FieldDiff
-from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.effective import EffectiveDestination, EffectiveSource, ExportColumn, FlowSpec
 from reconciler.resources.template import TemplateError, parse_template
 from reconciler.values.base import Value
@@ -61,19 +60,15 @@ def _text(value: object) -> str | None:
 
 def place(destination: EffectiveDestination) -> tuple[str, ...]:
     """Where files go. Two destinations with the same place write to the same folder."""
-    match destination.spec:
-        case S3DestinationSpec(connection=connection):
-            endpoint = destination.account.endpoints.s3 if destination.account else None
-            return ("s3", endpoint or "", connection.bucket, connection.path.strip("/"))
-        case LocalDestinationSpec(connection=local):
-            return ("local", local.path.rstrip("/") or "/")
+    found = destination.place
+    return (*found.store, found.path.rstrip("/") or "/")
 
 
 def origin(source: EffectiveSource) -> tuple[str, ...]:
     """Where data comes from. Two sources with the same origin read the same files."""
     spec = source.dataset_spec
-    endpoint = source.account.endpoints.s3 if source.account and spec.remote else None
-    return (endpoint or "", spec.place.rstrip("/") or "/")
+    realm = source.account.realm if source.account and spec.remote else ""
+    return (realm, spec.place.rstrip("/") or "/")
 
 
 def folder(spec: FlowSpec, source_id: str) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from typing import assert_never
 
 from reconciler.config.text import displayed
 from reconciler.resources.dataset import TABLE_FORMATS, Changes
-from reconciler.resources.destination import LocalDestinationSpec, S3DestinationSpec
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
 from reconciler.values.changed import ChangeCounts, Gone
@@ -46,11 +45,7 @@ def short(flow: str) -> str:
 
 def location(destination: EffectiveDestination) -> str:
     """Where files go, as a URL or path."""
-    match destination.spec:
-        case S3DestinationSpec(connection=connection):
-            return f"s3://{connection.bucket}/{connection.path.strip('/')}".rstrip("/")
-        case LocalDestinationSpec(connection=local):
-            return local.path
+    return destination.spec.connection.url()
 
 
 def recipient(destination: EffectiveDestination) -> str:

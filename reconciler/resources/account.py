@@ -2,74 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import Field
+from reconciler.resources.accounts.aws import AwsAccountSpec
+from reconciler.resources.accounts.base import AccountSpec
+from reconciler.values.variants import Variants
 
-from reconciler.catalog.s3 import Region
-from reconciler.resources.secrets import SecretRef
-from reconciler.values.base import Value
-
-Url = Annotated[
-    str, Field(pattern=r"^https?://[^\s/@]+(:[0-9]+)?/?$", max_length=512, description="A base URL without a path.")
-]
-
-
-class Ambient(Value):
-    """What the environment gives: variables, instance or pod role, SSO."""
-
-
-class AccessKey(Value):
-    """A long-lived key pair, each half a secret reference."""
-
-    access_key_id: SecretRef
-    secret_access_key: SecretRef
-    session_token: SecretRef | None = None
-
-
-class AssumeRole(Value):
-    """A role assumed with the credentials of the other way named beside it, or ambient ones."""
-
-    role_arn: Annotated[
-        str,
-        Field(
-            pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$",
-            max_length=2048,
-            description="The role's ARN.",
-        ),
-    ]
-    external_id: SecretRef | None = None
-    session_name: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$", description="What the role's owner sees in their logs.")
-    ] = "reconciler"
-
-
-class AwsAuth(Value):
-    """At most one of `ambient`, `profile`, `accessKey` (default: ambient), and `assumeRole` on top of it."""
-
-    ambient: Ambient | None = None
-    profile: (
-        Annotated[str, Field(min_length=1, max_length=256, description="Of the AWS configuration of whoever runs.")]
-        | None
-    ) = None
-    access_key: AccessKey | None = None
-    assume_role: AssumeRole | None = None
-
-
-class Endpoints(Value):
-    """For stores that speak S3 elsewhere: base URLs without a path."""
-
-    s3: Url | None = None
-    sts: Url | None = None
-
-
-class AwsAccountSpec(Value):
-    """AWS, or what speaks its protocols."""
-
-    type: Literal["aws"]
-    auth: AwsAuth = AwsAuth()
-    region: Region | None = None
-    endpoints: Endpoints = Endpoints()
-
-
-AccountSpec = AwsAccountSpec
+ACCOUNT_TYPES: Mapping[str, type[AccountSpec]] = {
+    "aws": AwsAccountSpec,
+}
+"""All types of account, by name."""
+AnyAccount = Annotated[AccountSpec, Variants("type", ACCOUNT_TYPES)]
+"""An account of any type, as documents and the ledger hold it."""

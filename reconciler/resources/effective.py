@@ -9,10 +9,11 @@ import hashlib
 import json
 from typing import Literal
 
-from reconciler.resources.account import AccountSpec
+from reconciler.catalog.base import Folder
+from reconciler.resources.account import AnyAccount
 from reconciler.resources.activation import Backfill, Guards
 from reconciler.resources.dataset import Changes, DatasetSpec
-from reconciler.resources.destination import DestinationSpec
+from reconciler.resources.destination import AnyDestination
 from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
 from reconciler.resources.override import Override
 from reconciler.resources.schedule import ScheduleSpec
@@ -45,8 +46,13 @@ class EffectiveDestination(Value):
     """A destination with its account."""
 
     name: str
-    spec: DestinationSpec
-    account: AccountSpec | None = None
+    spec: AnyDestination
+    account: AnyAccount | None = None
+
+    @property
+    def place(self) -> Folder:
+        """Where its files go, to be compared."""
+        return self.spec.connection.folder(self.account.realm if self.account else "")
 
 
 class EffectiveSource(Value):
@@ -59,7 +65,7 @@ class EffectiveSource(Value):
     where: str | None = None
     dataset: str
     dataset_spec: DatasetSpec
-    account: AccountSpec | None = None
+    account: AnyAccount | None = None
 
 
 class FlowSpec(Value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.resources.account import AccountSpec
+from reconciler.resources.account import AnyAccount
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.suppression import Match
 from reconciler.values.base import Value
@@ -32,4 +32,4 @@ class EffectiveSuppression(Value):
     min_rows: int
     dataset: str
     dataset_spec: DatasetSpec
-    account: AccountSpec | None = None
+    account: AnyAccount | None = None

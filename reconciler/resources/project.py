@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reconciler.catalog.s3 import BucketOwner, Region, S3Encryption
-from reconciler.resources.account import AccountSpec, AwsAccountSpec, Url
+from reconciler.resources.accounts.aws import AwsAccountSpec, Url
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.metadata import Name
 from reconciler.values.base import Value
 
@@ -48,6 +49,8 @@ class LedgerSpec(Value):
         if self.endpoint is None:
             return account
         account = account or AwsAccountSpec(type="aws")
+        if not isinstance(account, AwsAccountSpec):
+            return account  # refused where it is named
         return account.model_copy(update={"endpoints": account.endpoints.model_copy(update={"s3": self.endpoint})})
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.resources.account import AccountSpec
+from reconciler.resources.account import AnyAccount
 from reconciler.resources.activation import ActivationSpec
 from reconciler.resources.audience import AudienceSpec
 from reconciler.resources.dataset import DatasetSpec
-from reconciler.resources.destination import DestinationSpec
+from reconciler.resources.destination import AnyDestination
 from reconciler.resources.metadata import ActivationMetadata, Metadata, RenamableMetadata, SourceMetadata
 from reconciler.resources.project import ProjectSpec
 from reconciler.resources.schedule import ScheduleSpec
@@ -37,7 +37,7 @@ class Account(_Envelope):
 
     kind: Literal["Account"]
     metadata: Metadata
-    spec: AccountSpec
+    spec: AnyAccount
 
 
 class Destination(_Envelope):
@@ -45,7 +45,7 @@ class Destination(_Envelope):
 
     kind: Literal["Destination"]
     metadata: RenamableMetadata
-    spec: DestinationSpec
+    spec: AnyDestination
 
 
 class Dataset(_Envelope):

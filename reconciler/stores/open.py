@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.catalog.s3 import S3Encryption
 from reconciler.errors import MissingExtra, StoreError
 from reconciler.ledger.store import Store
-from reconciler.resources.account import AccountSpec
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.project import LedgerSpec
 from reconciler.stores.folder import FolderStore
 from reconciler.stores.writes import Sleep

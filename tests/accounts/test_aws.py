@@ -17,7 +17,7 @@ from reconciler.accounts.aws import AwsSession, ambient_session
 from reconciler.accounts.aws_role import role_session
 from reconciler.accounts.secrets import SecretSource
 from reconciler.errors import AccountError
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from tests.servers.faultproxy import Answer, Drop, FaultProxy, Request, Rule
 from tests.servers.s3 import S3Server
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.accounts.sessions import SHARED, AwsSessions
+from reconciler.accounts.sessions import SHARED, Sessions
 from reconciler.api.wiring import Wiring
 from reconciler.config.project import LedgerPlace
 from reconciler.ledger import keys
 from reconciler.ledger.records import ProjectRecord
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.resources.effective import EffectiveDestination
 from reconciler.resources.project import EngineSpec, LedgerSpec
 from tests.servers.faultproxy import FaultProxy
@@ -23,19 +23,19 @@ def account(region: str = "eu-west-1") -> AwsAccountSpec:
 
 
 def test_by_account(tmp_path: Path) -> None:
-    sessions = AwsSessions(tmp_path)
-    assert sessions.of(account()) is sessions.of(account())
-    assert sessions.of(account()) is not sessions.of(account("us-east-1"))
-    assert sessions.of(None) is sessions.of(None)
-    assert sessions.of(None) is not sessions.of(account())
+    sessions = Sessions(tmp_path)
+    assert sessions.aws(account()) is sessions.aws(account())
+    assert sessions.aws(account()) is not sessions.aws(account("us-east-1"))
+    assert sessions.aws(None) is sessions.aws(None)
+    assert sessions.aws(None) is not sessions.aws(account())
 
 
 def test_rotated_keys_are_picked_up(tmp_path: Path) -> None:
     now = 1.0
-    sessions = AwsSessions(tmp_path, lambda: now)
+    sessions = Sessions(tmp_path, lambda: now)
 
     def key() -> str:
-        return sessions.of(account()).credentials().access_key_id
+        return sessions.aws(account()).credentials().access_key_id
 
     (tmp_path / "key").write_text("secret")
     (tmp_path / "id").write_text("AKIDFIRST")

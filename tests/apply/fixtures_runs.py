@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.accounts.aws import AwsSession
+from reconciler.accounts.sessions import Sessions
 from reconciler.apply.context import Context
 from reconciler.datasets.open import open_dataset
 from reconciler.destinations.open import open_destination
@@ -115,7 +116,7 @@ class House:
         number = self._ids()
 
         def to(destination: EffectiveDestination) -> object:
-            return open_destination(destination, root=self.root, session=no_cloud)
+            return open_destination(destination, root=self.root, accounts=Sessions(self.root))
 
         values = {
             "ledger": self.ledger,

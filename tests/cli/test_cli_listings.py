@@ -71,7 +71,7 @@ def test_catalog_says_what_each_parameter_takes(reconcile: Reconcile) -> None:
     assert found["access"]["value"] == "`read-write` or `write-only`"
     assert found["access"]["default"] == "read-write"
     assert found["encryption.keyId"]["when"] == "type: sse-kms"
-    account = {each["name"]: each for each in s3["accountFields"]}
+    account = {each["name"]: each for each in s3["accountFields"]["aws"]}
     assert {name for name, each in account.items() if each["secret"]} == {
         "auth.accessKey.accessKeyId",
         "auth.accessKey.secretAccessKey",

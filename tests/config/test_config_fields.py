@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.catalog.local import LOCAL
+from reconciler.catalog.s3 import S3
 from reconciler.config.fields import Field, account_fields, connection_fields, fields
 from reconciler.config.schemas import inlined, schema_of
 from reconciler.resources.resource import KINDS
@@ -88,8 +90,8 @@ def test_secrets_are_marked_and_not_opened() -> None:
 
 
 def test_a_connection_by_itself() -> None:
-    assert [each.path for each in connection_fields("local")] == ["path"]
-    (bucket,) = [each for each in connection_fields("s3") if each.path == "bucket"]
+    assert [each.path for each in connection_fields(LOCAL)] == ["path"]
+    (bucket,) = [each for each in connection_fields(S3) if each.path == "bucket"]
     assert bucket.required
     assert bucket.pattern.startswith("^(?!xn--)")
 

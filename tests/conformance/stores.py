@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.accounts.aws import AwsSession
 from reconciler.accounts.secrets import SecretSource
 from reconciler.ledger.store import Store
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.stores.folder import FolderStore
 from reconciler.stores.s3 import S3Store
 from reconciler.stores.s3_objects import S3Place

@@ -13,7 +13,7 @@ from reconciler.accounts.secrets import SecretSource
 from reconciler.catalog.s3 import S3Connection
 from reconciler.destinations.base import OWNER_MARKER
 from reconciler.destinations.s3 import S3Destination
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from tests.conformance.destinations import DestinationConformance
 from tests.servers.faultproxy import Answer, FaultProxy, Request, Rule
 from tests.servers.s3 import S3Server

@@ -19,7 +19,7 @@ from reconciler.datasets.s3 import S3Files
 from reconciler.export.budget import Budget
 from reconciler.export.job import ExportJob
 from reconciler.export.polars_engine import PolarsEngine
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.formats import Files, JsonFormat

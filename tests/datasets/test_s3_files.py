@@ -14,7 +14,7 @@ from reconciler.datasets.s3 import S3Files
 from reconciler.errors import SourceError
 from reconciler.export.job import ExportJob
 from reconciler.export.polars_engine import PolarsEngine
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.resources.effective import ExportColumn
 from reconciler.resources.formats import Files, ParquetFormat
 from reconciler.samples.files import write_csv, write_json, write_parquet

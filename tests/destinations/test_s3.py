@@ -16,7 +16,7 @@ from reconciler.destinations.s3 import S3Destination
 from reconciler.destinations.s3_place import S3Place
 from reconciler.destinations.s3_sink import MAX_PARTS, S3Sink, part_size
 from reconciler.errors import DestinationError
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 from tests.conformance.destinations import HERE, LINEAGE, RUN, content, staged
 from tests.conformance.test_destinations_s3 import S3Bench, session_for
 from tests.servers.faultproxy import FaultProxy, Rule, Strip

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.accounts.aws import AwsSession
 from reconciler.accounts.secrets import SecretSource
-from reconciler.resources.account import AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
 
 _MAKE = AwsSession._new_s3
 _clients: dict[str, Any] = {}

@@ -9,7 +9,8 @@ import pytest
 from reconciler.accounts.aws import AwsSession
 from reconciler.accounts.secrets import SecretSource
 from reconciler.errors import StoreError
-from reconciler.resources.account import AccountSpec, AwsAccountSpec
+from reconciler.resources.accounts.aws import AwsAccountSpec
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.project import LedgerSpec
 from reconciler.stores.folder import FolderStore
 from reconciler.stores.open import ledger_folder, open_ledger, open_store
