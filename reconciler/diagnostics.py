@@ -17,6 +17,7 @@ from reconciler.codes.base import Code
 from reconciler.codes.datasets import DATASET_CODES
 from reconciler.codes.destinations import DESTINATION_CODES
 from reconciler.codes.general import GENERAL_CODES
+from reconciler.codes.governance import GOVERNANCE_CODES
 from reconciler.codes.ledger import STORE_CODES
 from reconciler.codes.paths import PATH_CODES, SECRET_CODES, TEMPLATE_CODES
 from reconciler.codes.plan import PLAN_CODES
@@ -45,6 +46,7 @@ _ALL = (
     *GENERAL_CODES,
     *PLAN_CODES,
     *TYPE_CODES,
+    *GOVERNANCE_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

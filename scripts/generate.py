@@ -1,4 +1,4 @@
-"""Writes what is generated: `schemas/v1/*.json`, `docs/reference/*.md` and the table in `docs/expressions.md`. `--check`: only compares.
+"""Writes what is generated: `schemas/v1/*.json`, `docs/reference/*.md` and tables in other pages. `--check`: only compares.
 
 Exit codes: 0 written, or everything as it should be; 1 something differs (`--check`).
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from reference import commands_page, functions_table, resources_page
+from reference import commands_page, functions_table, governance_tables, resources_page
 
 from reconciler.config import schemas
 from reconciler.diagnostics import CODES
 from reconciler.present.plan_json import plan_schemas
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN = "<!-- generated from reconciler/where/functions.py by scripts/generate.py -->"
+BEGIN = "<!-- generated from {} by scripts/generate.py -->"
 END = "<!-- generated until here -->"
 AREAS = {
     "Y": "YAML",
@@ -33,16 +33,23 @@ def generated() -> dict[Path, str]:
     files = {ROOT / "schemas" / "v1" / name: schemas.text_of(schema) for name, schema in named.items()}
     pages = {"commands": commands_page(), "diagnostics": diagnostics_page(), "resources": resources_page()}
     files |= {ROOT / "docs" / "reference" / f"{name}.md": text for name, text in pages.items()}
-    expressions = ROOT / "docs" / "expressions.md"
-    return files | {expressions: between_marks(expressions.read_text("utf-8"), functions_table())}
+    tables = (
+        ("expressions", "reconciler/where/functions.py", functions_table()),
+        ("governance", "reconciler/catalog and reconciler/resources/core_policies.py", governance_tables()),
+    )
+    pages_with_tables = ((ROOT / "docs" / f"{page}.md", source, made) for page, source, made in tables)
+    return files | {
+        page: between_marks(page.read_text("utf-8"), source, made) for page, source, made in pages_with_tables
+    }
 
 
-def between_marks(page: str, made: str) -> str:
+def between_marks(page: str, source: str, made: str) -> str:
     """A page that people write, with what is made from code in its one marked place."""
-    before, begin, rest = page.partition(BEGIN)
+    mark = BEGIN.format(source)
+    before, begin, rest = page.partition(mark)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise SystemExit(f"A page lacks its marks: {BEGIN} and {END}")
+        raise SystemExit(f"A page lacks its marks: {mark} and {END}")
     return f"{before}{begin}\n\n{made}\n{end}{after}"
 
 

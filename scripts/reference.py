@@ -6,9 +6,13 @@ import json
 
 import click
 
+from reconciler.catalog.labels import CORE_LABELS
+from reconciler.catalog.marketing import CORE_ACTIONS
 from reconciler.cli.main import COMMANDS, reconcile
 from reconciler.config.fields import Field, fields
 from reconciler.config.schemas import generate, inlined
+from reconciler.resources.core_policies import CORE_POLICIES
+from reconciler.resources.policy import said
 from reconciler.resources.resource import KINDS
 from reconciler.where.functions import FUNCTIONS, PARTS, UNITS
 
@@ -65,6 +69,19 @@ def functions_table() -> str:
     ]
     lines += ["| part | what it gives |", "| --- | --- |"]
     lines += [f"| `{name}` | {meaning} |" for name, (_, meaning) in PARTS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def governance_tables() -> str:
+    """Core labels, marketing actions and policies."""
+    lines = ["| label | says of a column |", "| --- | --- |"]
+    lines += [f"| `{name}` | {_cell(meaning)} |" for name, meaning in CORE_LABELS.items()]
+    lines += ["", "| marketing action | what it is |", "| --- | --- |"]
+    lines += [f"| `{name}` | {_cell(meaning)} |" for name, meaning in CORE_ACTIONS.items()]
+    lines += ["", "| policy | holds for | denies | because |", "| --- | --- | --- | --- |"]
+    for each in CORE_POLICIES:
+        actions = ", ".join(f"`{name}`" for name in each.actions) or "every destination"
+        lines.append(f"| `{each.name}` | {actions} | {said(each.deny)} | {_cell(each.why)} |")
     return "\n".join(lines) + "\n"
 
 

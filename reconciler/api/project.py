@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.api.wiring import Wiring
     from reconciler.config.desired import Desired
     from reconciler.config.load import Loaded
+    from reconciler.diagnostics import Diagnostic
     from reconciler.ledger.records import Actual, RunRecord
     from reconciler.plan.bind import SavedPlan
     from reconciler.plan.data import PlanData
@@ -117,6 +118,16 @@ class Project:
         wiring = self._wiring()
         ledger = wiring.ledger()
         return foresee(wiring.context(ledger, hooks), plan, ledger.actual(), plan.at)
+
+    def judge(self, desired: Desired | None = None) -> list[Diagnostic]:
+        """What policies say of the configuration: errors of those that are enabled, warnings of drafts. What other projects of a ledger
+        send to the same recipients isn't known here; `plan` judges it too. Raises `NotValid`."""
+        from reconciler.ledger.records import Actual
+        from reconciler.plan.governance import review
+        from reconciler.plan.verdicts import findings
+
+        wanted = desired or self.validate().require()
+        return findings(review(wanted, Actual()), wanted)
 
     # The ledger alone: whatever is wrong with the rest of the configuration ------------------------------------------------
 

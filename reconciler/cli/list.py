@@ -10,11 +10,23 @@ from reconciler.cli.here import Here
 from reconciler.cli.options import ENVIRONMENT, FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reconciler.config.desired import Desired
 
-KINDS = ("accounts", "destinations", "datasets", "audiences", "schedules", "activations", "suppressions", "flows")
+KINDS = (
+    "accounts",
+    "destinations",
+    "datasets",
+    "audiences",
+    "schedules",
+    "activations",
+    "suppressions",
+    "labels",
+    "marketingactions",
+    "policies",
+    "flows",
+)
 Row = dict[str, object]
 
 
@@ -27,10 +39,11 @@ Row = dict[str, object]
 def command(here: Here, kind: str, destination: str | None, environment: str | None, form: str) -> None:
     """The resources of a project.
 
-    KIND is accounts, destinations, datasets, audiences, schedules, activations, suppressions or flows; the singular is fine.
+    KIND is accounts, destinations, datasets, audiences, schedules, activations, suppressions, labels, marketingactions, policies or
+    flows; the singular is fine, and so is a kind's name. Labels, marketing actions and policies are listed with the core ones.
     --for shows the audiences or datasets whose data type the destination accepts, or its activations or flows.
     """
-    wanted = next((each for each in KINDS if kind.lower() in (each, each[:-1])), None)
+    wanted = next((each for each in KINDS if kind.lower() in (each, _singular(each))), None)
     if wanted is None:
         raise click.BadParameter(f"use one of {', '.join(KINDS)}.", param_hint="KIND")
     desired = here.desired(environment)
@@ -112,6 +125,43 @@ def _suppressions(desired: Desired) -> list[Row]:
     ]
 
 
+def _labels(desired: Desired) -> list[Row]:
+    from reconciler.catalog.labels import CORE_LABELS
+
+    own = {name: each.spec.meaning for name, each in desired.labels.items()}
+    return _meanings(CORE_LABELS, own)
+
+
+def _marketing_actions(desired: Desired) -> list[Row]:
+    from reconciler.catalog.marketing import CORE_ACTIONS
+
+    own = {name: each.spec.meaning for name, each in desired.marketing_actions.items()}
+    return _meanings(CORE_ACTIONS, own)
+
+
+def _meanings(core: Mapping[str, str], own: Mapping[str, str]) -> list[Row]:
+    named = [(name, "core", meaning) for name, meaning in core.items()]
+    named += [(name, "project", meaning) for name, meaning in own.items()]
+    return [{"name": name, "from": where, "meaning": meaning} for name, where, meaning in named]
+
+
+def _policies(desired: Desired) -> list[Row]:
+    from reconciler.plan.governance import rules_of
+    from reconciler.resources.policy import said
+
+    return [
+        {
+            "name": each.name,
+            "from": "core" if each.core else "project",
+            "status": each.status,
+            "marketingActions": list(each.actions) or ["(all)"],
+            "deny": said(each.deny),
+            "why": each.why,
+        }
+        for each in rules_of(desired)
+    ]
+
+
 def _flows(desired: Desired) -> list[Row]:
     return [
         {
@@ -132,8 +182,15 @@ _ROWS: dict[str, Callable[[Desired], list[Row]]] = {
     "schedules": _schedules,
     "activations": _activations,
     "suppressions": _suppressions,
+    "labels": _labels,
+    "marketingactions": _marketing_actions,
+    "policies": _policies,
     "flows": _flows,
 }
+
+
+def _singular(kind: str) -> str:
+    return "policy" if kind == "policies" else kind[:-1]
 
 
 def _table(rows: list[Row]) -> list[str]:

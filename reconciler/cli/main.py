@@ -32,6 +32,7 @@ COMMANDS = {
     "ledger": "Look at the ledger, back it up, end held runs.",
     "list": "The resources of a project.",
     "plan": "Show what would change.",
+    "policy": "What policies would say of an export.",
     "run": "Export what is due, of what is applied.",
     "schema": "Print a JSON Schema.",
     "status": "How applied flows are doing.",

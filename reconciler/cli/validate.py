@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 def command(here: Here, form: str, environment: str | None) -> int:
     """Check the configuration, offline.
 
-    YAML, schemas, references, expressions, names, paths and secrets. Reads no data, no secret and opens no
-    connection. Ends with 3 if anything is wrong.
+    YAML, schemas, references, expressions, names, paths, secrets and policies. Reads no data, no secret and opens no
+    connection. Ends with 3 if anything is wrong, with 4 if nothing is but what a policy forbids.
     """
     from reconciler.present.diagnostics import as_github, as_json
 
-    found = here.project(environment).validate()
+    project = here.project(environment)
+    found = project.validate()
+    if found.desired is not None:
+        found = replace(found, diagnostics=tuple(sorted((*found.diagnostics, *project.judge(found.desired)))))
     match form:
         case "json":
             here.console.out(as_json(found.diagnostics))
@@ -36,7 +40,9 @@ def command(here: Here, form: str, environment: str | None) -> int:
             here.console.out(as_github(found.diagnostics))
         case _:
             here.console.out(_text(found))
-    return exits.INVALID if found.desired is None else exits.DONE
+    if found.desired is None:
+        return exits.INVALID
+    return exits.REFUSED if found.errors else exits.DONE
 
 
 def _text(found: Loaded) -> str:
@@ -44,7 +50,7 @@ def _text(found: Loaded) -> str:
     from reconciler.present.words import plural
 
     text = as_text(found.diagnostics, found.files, files=len(found.files), style=style_for(sys.stdout))
-    if (desired := found.desired) is not None:
+    if (desired := found.desired) is not None and not found.errors:
         text += (
             f"Valid: {plural(len(desired.places), 'resource')} in {plural(len(found.files), 'file')}, "
             f"{plural(len(desired.flows), 'flow')}.\n"

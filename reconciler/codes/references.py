@@ -146,8 +146,8 @@ REFERENCE_CODES = (
     Code(
         "R125",
         "unknown marketing action",
-        "Marketing actions have the names that marketing platforms use, so that consent and policies mean the same everywhere.",
-        "Correct the name.",
+        "The core marketing actions have the names that marketing platforms use, so that consent and policies mean the same everywhere. A project declares others as MarketingAction; `reconcile list MarketingAction` prints all of them.",
+        "Correct the name, or declare a MarketingAction.",
     ),
     Code(
         "R126",

@@ -12,9 +12,13 @@ from reconciler.resources.effective import EffectiveDestination, FlowSpec, finge
 from reconciler.resources.resource import (
     Account,
     Activation,
+    AnyResource,
     Audience,
     Dataset,
     Destination,
+    Label,
+    MarketingAction,
+    Policy,
     Project,
     Schedule,
     Suppression,
@@ -42,7 +46,8 @@ class DesiredFlow:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Everything declared, by name, sorted by name. `destination_specs`: each destination with its account."""
+    """Everything declared, by name, sorted by name. `destination_specs`: each destination with its account. `documents`: where each
+    stands, by kind and name."""
 
     project: Project
     environment: str | None
@@ -53,23 +58,22 @@ class Desired:
     schedules: Mapping[str, Schedule]
     activations: Mapping[str, Activation]
     suppressions: Mapping[str, Suppression]
+    labels: Mapping[str, Label]
+    marketing_actions: Mapping[str, MarketingAction]
+    policies: Mapping[str, Policy]
     destination_specs: Mapping[str, EffectiveDestination]
     flows: Mapping[FlowId, DesiredFlow]
     places: Mapping[tuple[str, str], Source] = field(repr=False)
+    documents: Mapping[tuple[str, str], Document] = field(repr=False, compare=False)
+
+    def at(self, kind: str, name: str, path: Path) -> Source:
+        """The place of a value of something that is declared. Raises KeyError."""
+        return self.documents[kind, name].at(path)
 
     def digest(self) -> str:
         """Hex SHA-256 of what is declared, whatever files it stands in: what a saved plan is bound to."""
         total = hashlib.sha256((self.environment or "").encode())
-        kinds: tuple[
-            tuple[
-                str,
-                Mapping[
-                    str, Project | Account | Destination | Dataset | Audience | Schedule | Activation | Suppression
-                ],
-            ],
-            ...,
-        ]
-        kinds = (
+        kinds: tuple[tuple[str, Mapping[str, AnyResource]], ...] = (
             ("Project", {self.project.metadata.name: self.project}),
             ("Account", self.accounts),
             ("Destination", self.destinations),
@@ -78,6 +82,9 @@ class Desired:
             ("Schedule", self.schedules),
             ("Activation", self.activations),
             ("Suppression", self.suppressions),
+            ("Label", self.labels),
+            ("MarketingAction", self.marketing_actions),
+            ("Policy", self.policies),
         )
         for kind, resources in kinds:
             for name in sorted(resources):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.catalog.marketing import CORE_ACTIONS
+from reconciler.catalog.marketing import THIRD_PARTY
+from reconciler.config.governance import check_action
 from reconciler.config.index import Entry, Index
 from reconciler.config.mapping import Misfit, transformed
 from reconciler.config.parse import Path
@@ -19,12 +20,9 @@ _TIMES = (Flat("date"), Flat("timestamp"))
 
 
 def check_exclusions(index: Index) -> None:
-    """Columns of keys, expiry, consent and suppressions; names of marketing actions."""
+    """Columns of keys, expiry, consent and suppressions; marketing actions that consent names."""
     for entry, dataset in index.all(Dataset):
         _dataset(index, entry, dataset.spec)
-    for entry, destination in index.all(Destination):
-        for at, action in enumerate(destination.spec.marketing_actions):
-            _action(index, entry, ("spec", "marketingActions", at), action)
     for entry, suppression in index.all(Suppression):
         found = index.resolve(Dataset, suppression.spec.dataset, entry, ("spec", "dataset"))
         for at, match in enumerate(suppression.spec.match if found else ()):
@@ -50,6 +48,10 @@ def consent_rule(
         )
         index.report("R122", entry, path, detail)
         return None
+    if destination.spec.recipient is not None and THIRD_PARTY in consent.allow:
+        actions = tuple(
+            dict.fromkeys((*actions, THIRD_PARTY))
+        )  # what a recipient is, whether the destination says so or not
     allowed: list[str | bool] | None = None
     for action in actions:
         if action not in consent.allow:
@@ -154,7 +156,7 @@ def _consent(index: Index, entry: Entry, spec: DatasetSpec) -> None:
     path: Path = ("spec", "consent", "column")
     found = _column(index, entry, path, spec, consent.column, entry.name)
     for action, values in consent.allow.items():
-        _action(index, entry, ("spec", "consent", "allow", action), action, key=True)
+        check_action(index, entry, ("spec", "consent", "allow", action), action, key=True)
         kind = _type(spec, consent.column) if found else None
         fits = {Flat("string"): str, Flat("boolean"): bool}
         if kind is None:
@@ -166,12 +168,6 @@ def _consent(index: Index, entry: Entry, spec: DatasetSpec) -> None:
         if not all(isinstance(each, fits[kind]) for each in values):
             detail = f"Column {consent.column} is {kind}, and not every value here is."
             index.report("R110", entry, ("spec", "consent", "allow", action), detail)
-
-
-def _action(index: Index, entry: Entry, path: Path, action: str, *, key: bool = False) -> None:
-    if action not in CORE_ACTIONS:
-        hint = did_you_mean(action, CORE_ACTIONS) or f" They are: {', '.join(CORE_ACTIONS)}."
-        index.report("R125", entry, path, f"There is no marketing action {action}.{hint}", key=key)
 
 
 def _column(index: Index, entry: Entry, path: Path, spec: DatasetSpec, name: str, dataset: str) -> bool:

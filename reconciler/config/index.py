@@ -8,18 +8,8 @@ from typing import TypeVar
 
 from reconciler.config.parse import Document, Path
 from reconciler.diagnostics import Diagnostic, Source, diagnose, did_you_mean
-from reconciler.resources.resource import (
-    Account,
-    Activation,
-    Audience,
-    Dataset,
-    Destination,
-    Project,
-    Schedule,
-    Suppression,
-)
+from reconciler.resources.resource import AnyResource
 
-AnyResource = Project | Account | Destination | Dataset | Audience | Schedule | Activation | Suppression
 MAX_FINDINGS = 1_000
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 

@@ -11,6 +11,7 @@ from reconciler.config.columns import check_columns
 from reconciler.config.desired import Desired
 from reconciler.config.exclusions import check_exclusions
 from reconciler.config.flows import Flows
+from reconciler.config.governance import check_governance
 from reconciler.config.increments import check_increments
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
@@ -25,6 +26,9 @@ from reconciler.resources.resource import (
     Audience,
     Dataset,
     Destination,
+    Label,
+    MarketingAction,
+    Policy,
     Project,
     Schedule,
     Suppression,
@@ -51,6 +55,7 @@ def link(
     check_rules(index)
     check_locations(index, root)
     check_columns(index, remembered)
+    check_governance(index)
     check_exclusions(index)
     check_increments(index)
     check_ledger_account(index)
@@ -67,9 +72,13 @@ def link(
         schedules=MappingProxyType(index.named(Schedule)),
         activations=MappingProxyType(index.named(Activation)),
         suppressions=MappingProxyType(index.named(Suppression)),
+        labels=MappingProxyType(index.named(Label)),
+        marketing_actions=MappingProxyType(index.named(MarketingAction)),
+        policies=MappingProxyType(index.named(Policy)),
         destination_specs=MappingProxyType(flows.destinations),
         flows=MappingProxyType({flow_id: flows.flows[flow_id] for flow_id in sorted(flows.flows)}),
         places=MappingProxyType({key: entry.document.top for key, entry in sorted(index.entries.items())}),
+        documents=MappingProxyType({key: entry.document for key, entry in index.entries.items()}),
     )
     return desired, sorted(index.findings)
 

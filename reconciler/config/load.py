@@ -17,7 +17,7 @@ from reconciler.config import overlay
 from reconciler.config.check import check
 from reconciler.config.desired import Desired
 from reconciler.config.files import Directory, Origin, by_default, chosen
-from reconciler.config.index import MAX_FINDINGS, AnyResource, Entry
+from reconciler.config.index import MAX_FINDINGS, Entry
 from reconciler.config.invalid import NotValid
 from reconciler.config.link import link
 from reconciler.config.parse import Document
@@ -25,6 +25,7 @@ from reconciler.config.reading import Texts, excluded, holds_project, overlays, 
 from reconciler.config.remembered import Remembered
 from reconciler.config.revision import Revision
 from reconciler.diagnostics import Diagnostic, diagnose
+from reconciler.resources.resource import AnyResource
 
 
 @dataclass(frozen=True, slots=True)

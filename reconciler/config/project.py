@@ -15,7 +15,7 @@ from typing import NoReturn
 from reconciler.config import overlay
 from reconciler.config.check import check
 from reconciler.config.files import PROJECT_FILES, Directory, Origin, by_default, chosen
-from reconciler.config.index import AnyResource, Entry, Index
+from reconciler.config.index import Entry, Index
 from reconciler.config.invalid import NotValid
 from reconciler.config.link import DEFAULT_PROJECT, check_ledger_account
 from reconciler.config.locations import check_locations
@@ -26,7 +26,7 @@ from reconciler.diagnostics import Diagnostic, diagnose
 from reconciler.errors import ConfigInvalid
 from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.project import EngineSpec, LedgerSpec
-from reconciler.resources.resource import Account, Project
+from reconciler.resources.resource import Account, AnyResource, Project
 
 # A kind is written plainly, or with escapes in double quotes: files with neither can't hold what is looked for.
 _ESCAPED = rb"\\[xuU\r\n]"

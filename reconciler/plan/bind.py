@@ -55,7 +55,7 @@ def digest_of(plan: Plan, expires: datetime) -> str:
 
 def refuse(refusal: Refusal) -> ReconcilerError:
     """The error that a refusal of a saved plan is: a guard's no (exit 4), or a plan gone stale (exit 5)."""
-    kind: type[Refused] | type[Conflict] = Refused if refusal.code.startswith("G10") else Conflict
+    kind: type[Refused] | type[Conflict] = Refused if refusal.code.startswith(("G10", "G14")) else Conflict
     return kind(refusal.code, "the saved plan can't be performed", refusal.sentence)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reconciler.plan.drift import Drift
+from reconciler.plan.governed import Governance
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.values.base import Value
 from reconciler.values.manifest import RunKind
@@ -171,7 +172,7 @@ class Plan(Value):
     `lineage` and `serial` are None where no ledger has been made yet. `unchanged`: flows as declared, `suspended`:
     those among them that export nothing. `base`: the revision it is compared with instead of a ledger; such a plan is
     for reading, holds no exports and can't be applied. `drift`: what isn't as recorded at the destinations, where `refreshed`
-    says that they were looked at; nothing is done about it.
+    says that they were looked at; nothing is done about it. `governance`: what the policies say of all that is declared.
     """
 
     project: str
@@ -192,6 +193,7 @@ class Plan(Value):
     next_export: NextExport | None = None
     refreshed: bool = False
     drift: tuple[Drift, ...] = ()
+    governance: Governance = Governance()
 
     @property
     def is_empty(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
-from reconciler.plan import exports, guards, reasons
+from reconciler.plan import exports, governance, guards, reasons, verdicts
 from reconciler.plan.diff import differences
 from reconciler.plan.drift import drift
 from reconciler.plan.plan import (
@@ -61,10 +61,12 @@ def plan(
     now = to_utc(now)
     record = actual.project
     work = _Planner(desired, actual, now, Selection(select))
+    judged = governance.review(desired, actual)
     refusals = list(guards.wrong_ledger(desired, actual))
     if not refusals:
         work.run()
         refusals += work.refusals
+        refusals += verdicts.refusals(judged)
         refusals += guards.protected(work.changes, actual)
         if not allow_rewind:
             refusals += guards.rewinds(work.owner, actual, committed_at)
@@ -91,6 +93,7 @@ def plan(
         next_export=exports.upcoming(work.settled, work.changes, now),
         refreshed=actual.observed is not None,
         drift=drift(actual.observed, record.lineage, work.selection) if actual.observed and record else (),
+        governance=judged,
     )
 
 

@@ -26,6 +26,7 @@ RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend
 
 EXCLUSIONS = ("consent", "suppressions", *(f"source.datasetSpec.{each}" for each in ("consent", "expiry", "latestBy")))
 """Where a flow's spec says who stays out."""
+_COLUMNS = "source.datasetSpec.columns."
 _PARTS = {"protect": "protection", "onRemove": "onRemove", "suspend": "suspension"}
 
 
@@ -125,6 +126,8 @@ def changed(paths: tuple[str, ...], *, compares: bool) -> Reason:
     if compares and "source.where" in paths:
         sentence = "The filter changed: the next export tells who it lets in now, and removes whom it doesn't."
         return Reason(code="filter-changed", sentence=sentence)
+    if all(path.startswith(_COLUMNS) and path.endswith(".labels") for path in paths):
+        return Reason(code="labels-changed", sentence="The labels of its columns changed; what leaves is the same.")
     if any(path.startswith("source.datasetSpec.incremental.changes") for path in paths):
         return Reason(code="changes-told-otherwise", sentence="Exports from now on tell otherwise what was changed.")
     if any(path.startswith("columns") for path in paths):

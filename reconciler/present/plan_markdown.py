@@ -12,6 +12,7 @@ from reconciler.plan.data import PlanData
 from reconciler.plan.plan import AnyChange, Export, Plan
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.plan_data import as_markdown as data_table
+from reconciler.present.plan_policies import policies_markdown
 from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.plan_summary import Group, by_destination, summary
 from reconciler.present.plan_text import (
@@ -38,7 +39,12 @@ def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "", 
     """The comment, at most `MAX_LENGTH` characters. `saved`: the plan as it was saved; `apply`: the command that applies that; `data`:
     what a look at the datasets showed."""
     groups = by_destination(plan)
-    lines = [f"**{_first_line(plan, groups)}{_drifted(plan)}**", *_refusals(plan), *_drift(plan)]
+    lines = [
+        f"**{_first_line(plan, groups)}{_drifted(plan)}**",
+        *_refusals(plan),
+        *_drift(plan),
+        *policies_markdown(plan.governance),
+    ]
     footer = _footer(plan, saved, apply)
     budget = MAX_LENGTH - _RESERVE - length(lines) - length(footer)
     tables = _tables(groups, budget * 6 // 10)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.plan.plan import (
@@ -148,18 +148,26 @@ def _first_export(change: AddFlow) -> str:
 
 def _columns(changes: Sequence[AnyChange]) -> Iterator[str]:
     """By name in the file: those that leave with a flow that is new or didn't have them, and those that leave otherwise."""
-    new: set[str] = set()
-    other: set[str] = set()
+    new: dict[str, set[str]] = {}
+    other: dict[str, set[str]] = {}
     for each in changes:
         if isinstance(each, AddFlow):
-            new |= {column.name for column in each.spec.leaving}
+            for column in each.spec.leaving:
+                new.setdefault(column.name, set()).update(each.spec.labels(column))
         elif isinstance(each, UpdateFlow | MoveFlow):
             for field in each.fields:
                 name = field.path.removeprefix("columns.")
                 if name != field.path and field.after is not None:
-                    (other if field.before is not None else new).add(name)
+                    labels = {
+                        label
+                        for column in each.spec.columns
+                        if column.name == name
+                        for label in each.spec.labels(column)
+                    }
+                    (other if field.before is not None else new).setdefault(name, set()).update(labels)
             now, before = each.spec.leaving, _operation_before(each)
-            new |= {column.name for column in now[len(each.spec.columns) :]} - before
+            for name in {column.name for column in now[len(each.spec.columns) :]} - before:
+                new.setdefault(name, set())
     yield from _named(new, "newly leaves", "newly leave")
     yield from _named(other, "leaves otherwise than before", "leave otherwise than before")
 
@@ -179,11 +187,15 @@ def _operation_before(change: _Changed) -> set[str]:
     return {name} if name is not None and was == {"mode": "incremental", "strategy": "diff"} else set()
 
 
-def _named(names: set[str], one: str, many: str) -> Iterator[str]:
+def _named(names: Mapping[str, set[str]], one: str, many: str) -> Iterator[str]:
+    """`2 columns newly leave (a, b; 1 labelled I1)`."""
     if names:
         shown = ", ".join(code(cut(each, 40)) for each in sorted(names)[:_COLUMNS])
         more = ", …" if len(names) > _COLUMNS else ""
-        yield f"{plural(len(names), 'column')} {one if len(names) == 1 else many} ({shown}{more})"
+        labelled = [labels for labels in names.values() if labels]
+        which = ", ".join(sorted(set().union(*labelled)))
+        labels = f"; {len(labelled):,} labelled {cut(which, 80)}" if labelled else ""
+        yield f"{plural(len(names), 'column')} {one if len(names) == 1 else many} ({shown}{more}{labels})"
 
 
 def _counted(flows: Sequence[AnyChange], said: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from reconciler.plan.plan import (
     UpdateFlow,
 )
 from reconciler.plan.reasons import AGREEMENT_ENDED
+from reconciler.present.plan_policies import policies_text
 from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.words import (
     backfill,
@@ -32,6 +33,7 @@ from reconciler.present.words import (
     guards,
     increments,
     inert,
+    labelled,
     location,
     plural,
     recipient,
@@ -52,7 +54,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     """The plan, with a line end. Nothing to do is one line. `ledger`: its URL, for the header."""
     if plan.is_empty:
         said = nothing_to_do(plan) + (" The ledger is SIMULATED." if plan.simulated else "")
-        return "\n".join([said, *_drift(plan, style)]) + "\n"
+        return "\n".join([said, *_drift(plan, style), *policies_text(plan.governance, style)]) + "\n"
     width = name_width(plan)
     lines = [header(plan, ledger), ""]
     shown, renamed = shown_by_destinations(plan), perhaps_renamed(plan)
@@ -62,6 +64,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
         lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, shown, renamed)]
     lines += ["", counts(plan)] if plan.changes else []
     lines += _drift(plan, style)
+    lines += policies_text(plan.governance, style)
     lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
     if plan.refusals:
         lines.append(f"Nothing of this can be applied · reconcile explain {plan.refusals[0].code}")
@@ -237,7 +240,17 @@ def details(
         if of_destination != each and of_destination in shown.get(change.subject.partition("/")[0], ()):
             continue
         before, after = (cut(inert(text)) if text is not None else "(none)" for text in (each.before, each.after))
+        after += inert(_labels_of(change, each))
         yield each.path.removeprefix("source."), f"{before}  →  {after}"
+
+
+def _labels_of(change: AnyChange, field: FieldDiff) -> str:
+    """The labels of a column that newly leaves, or leaves otherwise."""
+    if not isinstance(change, UpdateFlow | MoveFlow) or field.after is None:
+        return ""
+    name = field.path.removeprefix("columns.")
+    found = [each for each in change.spec.columns if each.name == name and name != field.path]
+    return labelled(change.spec.labels(found[0])) if found else ""
 
 
 def counts(plan: Plan) -> str:

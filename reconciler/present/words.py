@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from reconciler.config.text import displayed
@@ -75,16 +75,23 @@ def schedule(spec: ScheduleSpec) -> str:
 
 
 def columns(spec: FlowSpec) -> str:
-    """`prospect_id, email → hashed_email (sha256-email)`; last the operation, where one leaves."""
+    """`prospect_id, email [I1] → hashed_email (sha256-email)`; last the operation, where one leaves."""
     operation = spec.changes.operation_column if spec.changes else None
     last = [f"{operation} (added, changed or removed)"] if operation else []
-    return ", ".join([*map(_column, spec.columns), *last])
+    return ", ".join([*(_column(spec, each) for each in spec.columns), *last])
 
 
-def _column(each: ExportColumn) -> str:
+def _column(spec: FlowSpec, each: ExportColumn) -> str:
     if each.column is None:
         return f"{each.name} = {each.constant!r}"
-    return (each.name if each.name == each.column else f"{each.column} → {each.name}") + each.treatment
+    renamed = "" if each.name == each.column else f" → {each.name}"
+    return each.column + labelled(spec.labels(each)) + renamed + each.treatment
+
+
+def labelled(labels: Iterable[str]) -> str:
+    """` [C2, I1]`, or nothing."""
+    listed = ", ".join(labels)
+    return f" [{listed}]" if listed else ""
 
 
 def backfill(spec: FlowSpec) -> str:

@@ -6,9 +6,10 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from reconciler.resources.metadata import Name
+from reconciler.resources.policy import LabelName
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
@@ -65,10 +66,18 @@ def duration(text: str) -> timedelta:
 
 
 class DatasetColumn(Value):
-    """`type` in the column type language; `optional: true`: files that lack the column read as null."""
+    """`type` in the column type language; `optional: true`: files that lack the column read as null. `labels`: what the data is, or must
+    not be used for; whatever is made of the column has them too."""
 
     type: Annotated[str, Field(min_length=1, max_length=2048)]
     optional: bool = False
+    labels: Annotated[tuple[LabelName, ...], Field(max_length=64)] | None = None
+
+    @field_validator("labels", mode="after")
+    @classmethod
+    def _as_a_set(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Their order says nothing, and none is as if nothing were written."""
+        return tuple(sorted(set(labels))) or None if labels is not None else None
 
 
 class CsvReading(Value):

@@ -104,6 +104,11 @@ class FlowSpec(Value):
         name = self.changes.operation_column if self.changes else None
         return self.columns if name is None else (*self.columns, ExportColumn(name=name, type="string"))
 
+    def labels(self, column: ExportColumn) -> tuple[str, ...]:
+        """The data-usage labels of what leaves: those of the dataset's column, whatever is made of it. A constant has none."""
+        declared = self.source.dataset_spec.columns.get(column.column or "")
+        return (declared.labels or ()) if declared is not None else ()
+
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from reconciler.resources.account import AnyAccount
 from reconciler.resources.activation import ActivationSpec
@@ -12,6 +10,7 @@ from reconciler.resources.audience import AudienceSpec
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import AnyDestination
 from reconciler.resources.metadata import ActivationMetadata, Metadata, RenamableMetadata, SourceMetadata
+from reconciler.resources.policy import LabelSpec, MarketingActionSpec, PolicySpec
 from reconciler.resources.project import ProjectSpec
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.resources.suppression import SuppressionSpec
@@ -88,10 +87,43 @@ class Suppression(_Envelope):
     spec: SuppressionSpec
 
 
-Resource = Annotated[
-    Project | Account | Destination | Dataset | Audience | Schedule | Activation | Suppression,
-    Field(discriminator="kind"),
-]
+class Label(_Envelope):
+    """What a column's data is."""
+
+    kind: Literal["Label"]
+    metadata: Metadata
+    spec: LabelSpec
+
+
+class MarketingAction(_Envelope):
+    """What a destination is for."""
+
+    kind: Literal["MarketingAction"]
+    metadata: Metadata
+    spec: MarketingActionSpec
+
+
+class Policy(_Envelope):
+    """What doesn't go together."""
+
+    kind: Literal["Policy"]
+    metadata: Metadata
+    spec: PolicySpec
+
+
+AnyResource = (
+    Project
+    | Account
+    | Destination
+    | Dataset
+    | Audience
+    | Schedule
+    | Activation
+    | Suppression
+    | Label
+    | MarketingAction
+    | Policy
+)
 KINDS: dict[str, type[_Envelope]] = {
     "Project": Project,
     "Account": Account,
@@ -101,4 +133,7 @@ KINDS: dict[str, type[_Envelope]] = {
     "Schedule": Schedule,
     "Activation": Activation,
     "Suppression": Suppression,
+    "Label": Label,
+    "MarketingAction": MarketingAction,
+    "Policy": Policy,
 }

@@ -1,0 +1,47 @@
+"""R15x: labels, marketing actions and policies as configuration; G14x: what policies refuse."""
+
+from __future__ import annotations
+
+from reconciler.codes.base import Code
+
+GOVERNANCE_CODES = (
+    Code(
+        "R150",
+        "unknown data-usage label",
+        "A column's labels say what its data is, or must not be used for, and policies go by them. A label that nobody knows would protect nothing. `reconcile list Label` prints the core labels and the project's own.",
+        "Correct the name, or declare a Label.",
+        "apiVersion: reconciler/v1\nkind: Label\nmetadata: {name: loyalty}\nspec: {meaning: Comes from the loyalty programme.}",
+    ),
+    Code(
+        "R151",
+        "name of a core label, action or policy",
+        "Core labels, marketing actions and policies mean the same in every project. A Policy with a core policy's name only switches it: it says status and reason, and nothing else. Other policies don't begin with core-, so that a mistyped name switches nothing off by mistake and isn't a policy of its own either.",
+        "Use another name; or, to switch a core policy, write its status and reason alone.",
+        "apiVersion: reconciler/v1\nkind: Policy\nmetadata: {name: core-analytics}\nspec: {status: disabled, reason: Measured under a contract of its own.}",
+    ),
+    Code(
+        "R152",
+        "policy that isn't complete",
+        "A policy of one's own says what it denies. A document that switches a core policy off, or makes it a draft, says why, for those who review it.",
+        "Add deny, or the reason.",
+        "apiVersion: reconciler/v1\nkind: Policy\nmetadata: {name: no-precise-location}\nspec:\n  marketingActions: [export-to-third-party]\n  deny: {operator: AND, operands: [S1, {operator: OR, operands: [I1, I2]}]}",
+    ),
+    Code(
+        "G140",
+        "a policy forbids this",
+        "Policies are judged over everything that one recipient receives: all flows, of all its destinations, of every project of the ledger. What carries a label is a column that leaves, whatever is made of it, and a column that `where` reads. The detail says which labels come together by which flows, and where they are declared.",
+        "Leave a column out, choose the audience without it, correct a label that is wrong or a marketing action that the destination isn't used for; or change the policy, in a file that is reviewed.",
+    ),
+    Code(
+        "G141",
+        "a draft of a policy would forbid this",
+        "A policy with `status: draft` warns of what it would refuse, so that a team sees what it costs before it is enabled.",
+        "Mend it as if it were enabled, or correct the draft.",
+    ),
+    Code(
+        "U130",
+        "the what-if can't be judged",
+        "`policy test` judges names and expressions of the project: what would leave (columns, a condition, or labels), and who would get it or what for.",
+        "Correct what the detail names; `reconcile list` shows what there is.",
+    ),
+)

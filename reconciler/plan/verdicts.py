@@ -1,0 +1,86 @@
+"""What policies found, in sentences: refusals of a plan, findings of `validate`. They name columns, files and flows, never data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.config.desired import Desired, DesiredFlow
+from reconciler.diagnostics import Diagnostic, Source, diagnose
+from reconciler.plan.governed import Bearer, Governance, Violation
+from reconciler.plan.plan import Refusal
+from reconciler.values.identity import FlowId
+
+_NAMED = 5
+
+
+def refusals(governance: Governance) -> tuple[Refusal, ...]:
+    """One for each policy and recipient."""
+    return tuple(Refusal(code="G140", sentence=sentence(each)) for each in governance.violations if not each.draft)
+
+
+def findings(governance: Governance, desired: Desired) -> list[Diagnostic]:
+    """What `validate` says: errors of policies that are enabled, warnings of drafts. Each at what lets the first column out."""
+    found = []
+    for each in governance.violations:
+        flow, bearer = _first(each, desired)
+        place, subject = _place(flow, bearer, desired), f"Activation/{flow.spec.activation}"
+        if each.draft:
+            found.append(diagnose("G141", place, sentence(each), severity="warning", subject=subject))
+        else:
+            found.append(diagnose("G140", place, sentence(each), subject=subject))
+    return sorted(found)
+
+
+def sentence(violation: Violation) -> str:
+    """What is forbidden, who would get what by which flows, where the labels are declared, and how to mend it."""
+    who = f"{violation.recipient}, a third party," if violation.third_party else f"Destination {violation.recipient}"
+    used = f" It is used for {_listed(violation.actions)}." if violation.actions else ""
+    gets = "; ".join(map(_carried, violation.bearers[:_NAMED]))
+    more = f"; and {len(violation.bearers) - _NAMED:,} more columns" if len(violation.bearers) > _NAMED else ""
+    broken = f"This {'would break' if violation.draft else 'breaks'} policy {violation.policy}"
+    why = f": {violation.why.rstrip('.')}." if violation.why else "."
+    return f"{broken}{why} {who} gets {gets}{more}.{used} {_mends(violation)}"
+
+
+def _carried(bearer: Bearer) -> str:
+    """`email as hashed_email (I1, data.yaml:12) by agency/us`."""
+    name = f"{bearer.dataset}.{bearer.column}"
+    what = f"people chosen by {name}" if bearer.leaves_as is None else name
+    renamed = f" as {bearer.leaves_as}" if bearer.leaves_as not in (None, bearer.column) else ""
+    label = bearer.label + (f", {bearer.place}" if bearer.place else "")
+    flows = [FlowId.parse(each).short if "/" in each else each for each in bearer.flows]
+    return f"{what}{renamed} ({label}) by {_listed(flows)}"
+
+
+def _mends(violation: Violation) -> str:
+    """Only what helps here."""
+    leaves = any(each.leaves_as is not None for each in violation.bearers)
+    chosen = any(each.leaves_as is None for each in violation.bearers)
+    ways = ["leave the column out of the activation's columns (a transform keeps the label)"] if leaves else []
+    ways += ["choose the audience without it"] if chosen else []
+    ways += ["correct the label, if it is wrong"]
+    if violation.actions and not violation.third_party:
+        ways += ["take the marketing action from the destination, if it isn't used for that"]
+    return f"To mend it, {', '.join(ways[:-1])}{',' if len(ways) > 2 else ''} or {ways[-1]}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:_NAMED]) + ([f"{len(names) - _NAMED:,} more"] if len(names) > _NAMED else [])
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _first(violation: Violation, desired: Desired) -> tuple[DesiredFlow, Bearer]:
+    """The first column by which this project has a part in it, and its flow."""
+    ours = {str(flow_id): flow for flow_id, flow in desired.flows.items()}
+    return next((ours[flow], each) for each in violation.bearers for flow in each.flows if flow in ours)
+
+
+def _place(flow: DesiredFlow, bearer: Bearer, desired: Desired) -> Source:
+    """Where the activation lists the column, or names what is exported; where the audience is chosen by it."""
+    if bearer.leaves_as is None:
+        return desired.at("Audience", flow.id.source, ("spec", "where"))
+    listed: Iterable[object] = desired.activations[flow.spec.activation].spec.columns or ()
+    for at, each in enumerate(listed):
+        if bearer.leaves_as == (each if isinstance(each, str) else getattr(each, "name", None)):
+            return flow.document.at(("spec", "columns", at))
+    return flow.source

@@ -1,0 +1,48 @@
+"""What the policies say of a plan: which labels leave, what a draft warns of, which core policies aren't enabled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from reconciler.plan.governed import Governance, SwitchedOff
+from reconciler.plan.verdicts import sentence
+from reconciler.present.markdown import code
+from reconciler.present.words import cut, inert, plural
+
+_LISTED = 20
+Style = Callable[[str, str], str]
+
+
+def policies_text(found: Governance, style: Style) -> list[str]:
+    """Lines for a terminal: none where nothing has a label and every core policy is enabled."""
+    lines = [f"Policies     {said}" for said in _judged(found)]
+    lines += [f"  {each.status:<10} {inert(_switched(each))}" for each in found.off]
+    drafts = [each for each in found.violations if each.draft]
+    lines += [style(f"Warning  G141  {inert(sentence(each))}", "change") for each in drafts[:_LISTED]]
+    return lines + _more(len(drafts))
+
+
+def policies_markdown(found: Governance) -> list[str]:
+    """The same as a list of a comment."""
+    lines = [f"- Policies: {code(said)}" for said in _judged(found)]
+    lines += [f"- Policy {each.status}: {code(cut(_switched(each), 300))}" for each in found.off[:_LISTED]]
+    drafts = [each for each in found.violations if each.draft]
+    lines += [f"- Warning G141: {code(cut(sentence(each), 1_000))}" for each in drafts[:_LISTED]]
+    return ["", *lines, *_more(len(drafts))] if lines else []
+
+
+def _judged(found: Governance) -> Iterator[str]:
+    """How many policies were judged, over which labels; nothing where no column has one."""
+    labels = sorted({label for each in found.received for label in each.labels})
+    if labels:
+        broken = sum(1 for each in found.violations if not each.draft)
+        outcome = plural(broken, "violation") if broken else "none is broken"
+        yield f"{found.evaluated:,} judged over {cut(', '.join(labels), 100)}: {outcome}"
+
+
+def _switched(off: SwitchedOff) -> str:
+    return f"{off.policy} ({off.place}): {off.reason}"
+
+
+def _more(drafts: int) -> list[str]:
+    return [f"… and {plural(drafts - _LISTED, 'more warning')}"] if drafts > _LISTED else []
