@@ -22,7 +22,7 @@ from reconciler.present.plan_text import as_text
 from reconciler.resources.resource import KINDS
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.is_dir())
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if next(path.rglob("*.yaml"), None))
 NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
 
