@@ -122,12 +122,13 @@ class Project:
     def judge(self, desired: Desired | None = None) -> list[Diagnostic]:
         """What policies say of the configuration: errors of those that are enabled, warnings of drafts. What other projects of a ledger
         send to the same recipients isn't known here; `plan` judges it too. Raises `NotValid`."""
+        from reconciler.api.wiring import clock
         from reconciler.ledger.records import Actual
         from reconciler.plan.governance import review
         from reconciler.plan.verdicts import findings
 
         wanted = desired or self.validate().require()
-        return findings(review(wanted, Actual()), wanted)
+        return findings(review(wanted, Actual(), clock()), wanted)
 
     # The ledger alone: whatever is wrong with the rest of the configuration ------------------------------------------------
 

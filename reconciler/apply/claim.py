@@ -103,7 +103,8 @@ def opened(
 
 
 def _permitted(spec: FlowSpec, now: datetime) -> None:
-    """Raises `Refused` H113 where the recipient's agreement has ended. A run that was decided in time is completed all the same."""
+    """Raises `Refused` H113 where the recipient's agreement has ended, G143 where the override of a policy has, by which the flow was
+    applied. A run that was decided in time is completed all the same."""
     recipient = spec.destination.spec.recipient
     if recipient is not None and recipient.ended(now):
         raise Refused(
@@ -111,6 +112,10 @@ def _permitted(spec: FlowSpec, now: datetime) -> None:
             "the recipient's agreement has ended",
             f"{spec.flow_id}: the agreement with {recipient.name} was until {recipient.until}. Nothing was read or sent.",
         )
+    ended = next((each for each in spec.overrides if each.policy is not None and not each.in_force(now)), None)
+    if ended is not None:
+        detail = f"{spec.flow_id}: {ended.what} was lifted through {ended.until} by activation {spec.activation}. Nothing was read or sent."
+        raise Refused("G143", "the override of a policy has ended", detail)
 
 
 def _dated(listing: Listing, dataset: DatasetSpec) -> Listing:

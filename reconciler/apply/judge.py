@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -44,15 +45,17 @@ class Judgement:
     lifted: tuple[str, ...] = ()
 
 
-def judged(guards: Guards, override: Override | None, counts: Counts, now: datetime) -> Judgement:
+def judged(guards: Guards, overrides: Sequence[Override], counts: Counts, now: datetime) -> Judgement:
     """Every guard that the counts breach, those that an override lifts at `now` (aware) apart."""
-    found = judge(guards, counts)
-    lifted = [each for each in found if override is not None and override.lifts(each.guard, now)]
-    why = f"lifted through {override.until}: {override.reason}" if override else ""
-    return Judgement(
-        tuple(each for each in found if each not in lifted),
-        tuple(f"{each.guard}: {each.sentence}; {why}" for each in lifted),
-    )
+    breaches: list[Breach] = []
+    lifted: list[str] = []
+    for each in judge(guards, counts):
+        override = next((one for one in overrides if one.lifts(each.guard, now)), None)
+        if override is None:
+            breaches.append(each)
+        else:
+            lifted.append(f"{each.guard}: {each.sentence}; lifted through {override.until}: {override.reason}")
+    return Judgement(tuple(breaches), tuple(lifted))
 
 
 def judge(guards: Guards, counts: Counts) -> tuple[Breach, ...]:

@@ -93,7 +93,7 @@ def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: da
     except KeyboardInterrupt as error:
         # Polars raises it by itself where a SIGINT meets it, whoever handles the signal. Nothing is decided yet, so it's safe to give up.
         raise Interrupted from error
-    found = judged(run.spec.guards, run.spec.override, counts, now)
+    found = judged(run.spec.guards, run.spec.overrides, counts, now)
     if found.breaches:
         detail = "; ".join(f"{each.guard}: {each.sentence}" for each in found.breaches)
         raise Refused("H101", "a guard holds this export", f"{run.spec.flow_id}: {detail}. Nothing was published.")

@@ -39,6 +39,25 @@ GOVERNANCE_CODES = (
         "Mend it as if it were enabled, or correct the draft.",
     ),
     Code(
+        "R153",
+        "unknown policy in an override",
+        "An override of an activation lifts one policy for a while, by its name. A name that no policy has lifts nothing.",
+        "Correct the name; `reconcile list Policy` prints the core policies and the project's own.",
+        'metadata:\n  name: agency-nightly\n  override: {policy: core-third-party, until: 2026-12-31, reason: "DPA-2026-14, amendment 2"}',
+    ),
+    Code(
+        "G142",
+        "an override lifts nothing",
+        "The policy that it lifts isn't broken by what the activation sends, or is disabled. It would stop the activation's flows on the day after its last, for nothing.",
+        "Remove the override.",
+    ),
+    Code(
+        "G143",
+        "the override of a policy has ended",
+        "An override lifts a policy through its last day, midnight UTC. After it the flows of its activation export nothing, since what they were applied by is over; and nothing is applied until it is settled.",
+        "Remove the override and mend what it let pass: leave the column out, or change the policy. To go on as before, have a later day reviewed.",
+    ),
+    Code(
         "U130",
         "the what-if can't be judged",
         "`policy test` judges names and expressions of the project: what would leave (columns, a condition, or labels), and who would get it or what for.",

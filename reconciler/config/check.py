@@ -90,10 +90,12 @@ def _from_schema(document: Document, kind: str, named: str | None, plug_in: Dest
 def _from_model(document: Document, error: ModelError) -> list[Diagnostic]:
     """What a schema can't say, said by a model's own validators. Their messages name no value."""
     errors = error.errors(include_input=False, include_url=False)
-    found = [(_path(document.data, each["loc"]), each["msg"]) for each in errors]
+    found = [(_path(document.data, each["loc"]), each["msg"], each["type"] == "value_error") for each in errors]
+    ruled = {path for path, _, by_rule in found if by_rule}
     findings: list[Diagnostic] = []
-    for path, message in found:
-        if any(len(other) > len(path) and other[: len(path)] == path for other, _ in found):
+    for path, message, by_rule in found:
+        deeper = any(len(other) > len(path) and other[: len(path)] == path for other, _, _ in found)
+        if deeper or (path in ruled and not by_rule):
             continue  # the complaint of another variant of a union
         said = message.removeprefix("Value error, ")
         stop = "" if said.endswith((".", "?")) else "."

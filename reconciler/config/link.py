@@ -15,6 +15,7 @@ from reconciler.config.governance import check_governance
 from reconciler.config.increments import check_increments
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
+from reconciler.config.overrides import check_overrides
 from reconciler.config.parse import Document
 from reconciler.config.remembered import Remembered
 from reconciler.config.rules import check_rules
@@ -56,6 +57,7 @@ def link(
     check_locations(index, root)
     check_columns(index, remembered)
     check_governance(index)
+    check_overrides(index)
     check_exclusions(index)
     check_increments(index)
     check_ledger_account(index)

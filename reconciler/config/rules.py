@@ -172,11 +172,6 @@ def _guards(index: Index, entry: Entry, activation: Activation) -> None:
         if guard.min_rows is not None and guard.max_rows is not None and guard.min_rows > guard.max_rows:
             detail = f"minRows is greater than maxRows, so the {name} guard would stop every run. Correct one of them."
             index.report("C110", entry, ("spec", "guards", name, "minRows"), detail)
-    override = activation.metadata.override
-    if override is not None and override.guard not in guards.names():
-        has = ", ".join(guards.names()) or "none"
-        detail = f"There is no guard {override.guard} here to lift; this activation has {has}. Correct it, or remove the override."
-        index.report("C110", entry, ("metadata", "override", "guard"), detail)
 
 
 def _renames(index: Index) -> None:

@@ -10,7 +10,9 @@ from typing import Literal
 from reconciler.config.desired import Desired
 from reconciler.errors import Conflict, ReconcilerError, Refused
 from reconciler.ledger.records import Actual
+from reconciler.plan import verdicts
 from reconciler.plan.calendar import latest_slot
+from reconciler.plan.governance import review
 from reconciler.plan.plan import (
     AnyChange,
     CreateDestination,
@@ -78,7 +80,10 @@ def check_saved(saved: SavedPlan, desired: Desired | None, actual: Actual, now: 
     if desired is not None and desired.digest() != plan.config_digest:
         return Refusal(code="G125", sentence="What is declared here isn't what was planned.")
     stale = _other_ledger(plan, actual) or _touched_since(plan, actual)
-    return stale if stale or desired is None else _not_derived(plan, desired, actual)
+    if stale or desired is None:
+        return stale
+    # Judged anew: an override may have ended since, and another project may have begun to send to the same recipient.
+    return next(iter(verdicts.refusals(review(desired, actual, now))), None) or _not_derived(plan, desired, actual)
 
 
 def other_tool(made_by: str, tool: str) -> Refusal:

@@ -1,42 +1,29 @@
-"""Policies over everything that one recipient receives: what is forbidden, what a draft would forbid, and who gets which labels.
-
-Pure. Labels count of columns that leave, whatever is made of them, and of columns that `where` reads: who is in a file tells what it was
-chosen by. Consent, suppression, expiry and `latestBy` only take people out, or choose a person's row: they protect, and what leaves doesn't
-tell what they read.
-"""
+"""Policies over everything that one recipient receives: what is forbidden, what a draft would forbid, what is lifted. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 
-from reconciler.catalog.marketing import THIRD_PARTY
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual
-from reconciler.plan.governed import Bearer, Governance, Received, SwitchedOff, Violation
+from reconciler.plan.governed import Bearer, Governance, Lifted, SwitchedOff, Violation
+from reconciler.plan.received import Carried, Party, parties, without
 from reconciler.resources.core_policies import Rule, in_effect
-from reconciler.resources.dataset import DatasetSpec
-from reconciler.resources.destination import DestinationSpec
-from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.resources.override import listed
 from reconciler.resources.policy import holds
-from reconciler.values.types import parse_type
-from reconciler.where import Checked, check
-
-_GONE = ("removed", "moved")
-Carried = tuple[str, str, str, str]
-"""Label, dataset, column, and the name under which it leaves; empty where `where` reads it."""
-Key = tuple[bool, str]
-"""Whether it is a third party, and its name."""
 
 
-def review(desired: Desired, actual: Actual) -> Governance:
-    """What the policies say of all that is declared, and of what other projects of the ledger send to the same recipients.
+def review(desired: Desired, actual: Actual, now: datetime) -> Governance:
+    """What the policies say at `now` (aware) of all that is declared, and of what other projects of the ledger send to the same recipients.
 
-    A violation that nothing of this project has a part in isn't its to mend, and is left to the others.
+    What an override lifts isn't counted for that policy while it is in force. A violation that nothing of this project has a part in isn't
+    its to mend, and is left to the others.
     """
     rules = rules_of(desired)
-    known = parties(desired, actual)
+    known = parties(desired, actual, now)
     ours = {str(flow_id) for flow_id in desired.flows}
     violations = [each for party in known for each in judged(party, desired) if _has_part(each, ours)]
     return Governance(
@@ -44,6 +31,7 @@ def review(desired: Desired, actual: Actual) -> Governance:
         off=tuple(_switched(rule, desired) for rule in rules if rule.core and rule.status != "enabled"),
         violations=tuple(sorted(violations, key=lambda each: (each.policy, each.third_party, each.recipient))),
         received=tuple(each.received() for each in known if each.labels),
+        overrides=tuple(_overrides(desired, known, now)),
     )
 
 
@@ -62,128 +50,13 @@ def rules_of(desired: Desired) -> tuple[Rule, ...]:
     return in_effect({name: (each.spec, each.metadata.description or "") for name, each in desired.policies.items()})
 
 
-def actions_of(spec: DestinationSpec) -> frozenset[str]:
-    """What a destination is used for: what it says, and where it has a recipient, that it is a third party."""
-    return frozenset(spec.marketing_actions) | ({THIRD_PARTY} if spec.recipient is not None else frozenset())
-
-
-@dataclass
-class Party:
-    """Who receives: a recipient by name, whatever its destinations, or a destination without one. `labels`: to what carries them, and by
-    which flows."""
-
-    name: str
-    third: bool
-    destinations: set[str] = field(default_factory=set)
-    actions: set[str] = field(default_factory=set)
-    labels: dict[str, dict[Carried, list[str]]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, destination: EffectiveDestination) -> Party:
-        """Who receives by a destination, and nothing yet."""
-        to = destination.spec.recipient
-        return cls(to.name if to is not None else destination.name, third=to is not None)
-
-    @property
-    def key(self) -> Key:
-        """Two spellings of one recipient's name are one: nobody evades by an upper-case letter or a space."""
-        return self.third, " ".join(self.name.casefold().split()) if self.third else self.name
-
-    def received(self) -> Received:
-        """For the plan: which labels, and on what."""
-        return Received(
-            recipient=self.name,
-            third_party=self.third,
-            destinations=tuple(sorted(self.destinations)),
-            actions=tuple(sorted(self.actions)),
-            labels={
-                label: tuple(sorted({f"{dataset}.{column}" for _, dataset, column, _ in carried}))
-                for label, carried in sorted(self.labels.items())
-            },
-        )
-
-
-def party_of(destination: EffectiveDestination) -> Key:
-    """Who receives by a destination."""
-    return Party.of(destination).key
-
-
-def parties(desired: Desired, actual: Actual) -> list[Party]:
-    """Everybody who receives something, by name."""
-    found: dict[Key, Party] = {}
-    carries = Carries()
-    owner = desired.project.metadata.name
-    for flow_id, flow in desired.flows.items():
-        _add(found, carries, str(flow_id), flow.spec)
-    for name, head in sorted(actual.flows.items()):
-        if head.owner != owner and head.state not in _GONE:
-            _add(found, carries, name, head.spec)
-    return [found[key] for key in sorted(found)]
-
-
-def _add(found: dict[Key, Party], carries: Carries, flow: str, spec: FlowSpec) -> None:
-    key = party_of(spec.destination)
-    party = found.setdefault(key, Party.of(spec.destination))
-    party.destinations.add(spec.destination.name)
-    party.actions |= actions_of(spec.destination.spec)
-    for carried in carries.of(spec):
-        party.labels.setdefault(carried[0], {}).setdefault(carried, []).append(flow)
-
-
-class Carries:
-    """Which labels flows carry; what many flows have in common is found once."""
-
-    def __init__(self) -> None:
-        self._labelled: dict[int, tuple[DatasetSpec, Mapping[str, tuple[str, ...]]]] = {}
-        self._read: dict[tuple[int, str], frozenset[str]] = {}
-
-    def of(self, spec: FlowSpec) -> Iterator[Carried]:
-        """Of columns that leave, and of those that `where` reads."""
-        dataset = spec.source.dataset
-        labelled = self.labelled(spec.source.dataset_spec)
-        if not labelled:
-            return
-        for column in spec.columns:
-            for label in labelled.get(column.column or "", ()):
-                yield label, dataset, column.column or "", column.name
-        for name in self._used(spec, labelled):
-            for label in labelled[name]:
-                yield label, dataset, name, ""
-
-    def labelled(self, dataset: DatasetSpec) -> Mapping[str, tuple[str, ...]]:
-        """The columns that have labels."""
-        if id(dataset) not in self._labelled:
-            labels = {name: column.labels for name, column in dataset.columns.items() if column.labels}
-            self._labelled[id(dataset)] = (dataset, labels)
-        return self._labelled[id(dataset)][1]
-
-    def _used(self, spec: FlowSpec, labelled: Mapping[str, tuple[str, ...]]) -> list[str]:
-        where = spec.source.where
-        if where is None:
-            return []
-        key = (id(spec.source.dataset_spec), where)
-        if key not in self._read:
-            self._read[key] = _columns_read(where, spec.source.dataset_spec, labelled)
-        return sorted(self._read[key] & labelled.keys())
-
-
-def _columns_read(where: str, dataset: DatasetSpec, labelled: Iterable[str]) -> frozenset[str]:
-    """The columns that an expression reads. One that this version can't read (an older one wrote it) may read all of them."""
-    text = where.casefold()
-    if not any(name.casefold() in text or '"' in name for name in labelled):
-        return frozenset()  # reading ten thousand expressions takes a while, and names are looked for faster
-    try:
-        found = check(where, {name: parse_type(column.type) for name, column in dataset.columns.items()})
-    except ValueError:
-        return frozenset(labelled)
-    return found.columns if isinstance(found, Checked) else frozenset(labelled)
-
-
 def _violated(rule: Rule, party: Party, desired: Desired) -> Violation | None:
     """How a policy is broken by what somebody receives; None where it isn't."""
     if rule.actions and not party.actions.intersection(rule.actions):
         return None
-    labels = holds(rule.deny, frozenset(party.labels))
+    lifted = party.lifted.get(rule.name, set())
+    counted = party.labels if not lifted else without(party.labels, lifted)
+    labels = holds(rule.deny, frozenset(counted))
     if labels is None:
         return None
     return Violation(
@@ -197,9 +70,40 @@ def _violated(rule: Rule, party: Party, desired: Desired) -> Violation | None:
         bearers=tuple(
             _bearer(carried, flows, desired)
             for label in sorted(labels)
-            for carried, flows in sorted(party.labels[label].items())
+            for carried, flows in sorted(counted[label].items())
         ),
     )
+
+
+def _overrides(desired: Desired, known: Sequence[Party], now: datetime) -> Iterator[Lifted]:
+    """Every override that is declared, by activation. One of a policy is needed where the policy would be broken without it."""
+    rules = {each.name: each for each in rules_of(desired) if each.status != "disabled"}
+    for name, activation in desired.activations.items():
+        flows = {str(flow_id) for flow_id, flow in desired.flows.items() if flow.spec.activation == name}
+        for at, each in enumerate(listed(activation.metadata.override)):
+            needed = None
+            if each.policy is not None:
+                rule = rules.get(each.policy)
+                needed = rule is not None and any(_needs(party, rule, flows, desired) for party in known)
+            several = isinstance(activation.metadata.override, tuple)
+            place = desired.at("Activation", name, ("metadata", "override", *([at] if several else [])))
+            yield Lifted(
+                activation=name,
+                guard=each.guard,
+                policy=each.policy,
+                until=each.until,
+                reason=each.reason,
+                days_left=each.days_left(now),
+                needed=needed,
+                place=f"{place.path}:{place.line}",
+            )
+
+
+def _needs(party: Party, rule: Rule, flows: set[str], desired: Desired) -> bool:
+    """Whether a policy would be broken by what these flows bring, if it weren't lifted for them."""
+    lifted = {**party.lifted, rule.name: party.lifted.get(rule.name, set()) - flows}
+    found = _violated(rule, replace(party, lifted=lifted), desired)
+    return found is not None and any(flow in flows for each in found.bearers for flow in each.flows)
 
 
 def _bearer(carried: Carried, flows: list[str], desired: Desired) -> Bearer:

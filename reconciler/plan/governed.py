@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Literal
 
 from reconciler.values.base import Value
@@ -33,6 +34,20 @@ class Violation(Value):
     bearers: tuple[Bearer, ...]
 
 
+class Lifted(Value):
+    """An override that is declared. `days_left`: after the present day; below 0 once it has ended. `needed`: the policy that it lifts would
+    be broken without it; None for guards, which only a run's counts can tell. `place`: `path:line`."""
+
+    activation: str
+    guard: str | None = None
+    policy: str | None = None
+    until: dt.date
+    reason: str
+    days_left: int
+    needed: bool | None = None
+    place: str
+
+
 class SwitchedOff(Value):
     """A core policy that isn't enabled, by which file, and why."""
 
@@ -59,3 +74,4 @@ class Governance(Value):
     off: tuple[SwitchedOff, ...] = ()
     violations: tuple[Violation, ...] = ()
     received: tuple[Received, ...] = ()
+    overrides: tuple[Lifted, ...] = ()

@@ -61,7 +61,7 @@ def plan(
     now = to_utc(now)
     record = actual.project
     work = _Planner(desired, actual, now, Selection(select))
-    judged = governance.review(desired, actual)
+    judged = governance.review(desired, actual, now)
     refusals = list(guards.wrong_ledger(desired, actual))
     if not refusals:
         work.run()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.config.desired import Desired, DesiredFlow
 from reconciler.diagnostics import Diagnostic, Source, diagnose
-from reconciler.plan.governed import Bearer, Governance, Violation
+from reconciler.plan.governed import Bearer, Governance, Lifted, Violation
 from reconciler.plan.plan import Refusal
 from reconciler.values.identity import FlowId
 
@@ -14,12 +14,39 @@ _NAMED = 5
 
 
 def refusals(governance: Governance) -> tuple[Refusal, ...]:
-    """One for each policy and recipient."""
-    return tuple(Refusal(code="G140", sentence=sentence(each)) for each in governance.violations if not each.draft)
+    """One for each policy and recipient, and for each override of a policy that has ended."""
+    found = [Refusal(code="G140", sentence=sentence(each)) for each in governance.violations if not each.draft]
+    found += [Refusal(code="G143", sentence=_ended(each)) for each in governance.overrides if has_ended(each)]
+    return tuple(found)
+
+
+def has_ended(lifted: Lifted) -> bool:
+    """Whether it lifted a policy, and its last day is over: the flows of its activation stop."""
+    return lifted.policy is not None and lifted.days_left < 0
+
+
+def is_needless(lifted: Lifted) -> bool:
+    """Whether it lifts a policy that nothing of its activation breaks."""
+    return lifted.needed is False and lifted.days_left >= 0
+
+
+def _ended(lifted: Lifted) -> str:
+    return (
+        f"Activation {lifted.activation} ({lifted.place}) lifted policy {lifted.policy} through {lifted.until}, and its flows export "
+        "nothing since. Remove the override and mend what it let pass, or have a later day reviewed."
+    )
+
+
+def _needless(lifted: Lifted) -> str:
+    return (
+        f"Activation {lifted.activation} ({lifted.place}) lifts policy {lifted.policy} through {lifted.until}, and nothing of it "
+        "is broken by what the activation sends. Remove the override: its flows stop when it ends."
+    )
 
 
 def findings(governance: Governance, desired: Desired) -> list[Diagnostic]:
-    """What `validate` says: errors of policies that are enabled, warnings of drafts. Each at what lets the first column out."""
+    """What `validate` says: errors of policies that are enabled, warnings of drafts, each at what lets the first column out; and
+    overrides that have ended, or lift nothing."""
     found = []
     for each in governance.violations:
         flow, bearer = _first(each, desired)
@@ -28,6 +55,13 @@ def findings(governance: Governance, desired: Desired) -> list[Diagnostic]:
             found.append(diagnose("G141", place, sentence(each), severity="warning", subject=subject))
         else:
             found.append(diagnose("G140", place, sentence(each), subject=subject))
+    for lifted in governance.overrides:
+        path, _, line = lifted.place.rpartition(":")
+        place, subject = Source(path, int(line)), f"Activation/{lifted.activation}"
+        if has_ended(lifted):
+            found.append(diagnose("G143", place, _ended(lifted), subject=subject))
+        elif is_needless(lifted):
+            found.append(diagnose("G142", place, _needless(lifted), severity="warning", subject=subject))
     return sorted(found)
 
 
@@ -61,6 +95,7 @@ def _mends(violation: Violation) -> str:
     ways += ["correct the label, if it is wrong"]
     if violation.actions and not violation.third_party:
         ways += ["take the marketing action from the destination, if it isn't used for that"]
+    ways += ["lift the policy for a while with metadata.override of the activation"]
     return f"To mend it, {', '.join(ways[:-1])}{',' if len(ways) > 2 else ''} or {ways[-1]}."
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual
-from reconciler.plan.governance import Carried, Party, actions_of, judged, parties, party_of
+from reconciler.plan.governance import judged
 from reconciler.plan.governed import Violation
+from reconciler.plan.received import Carried, Party, actions_of, parties, party_of
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, Problem, check
@@ -48,14 +50,19 @@ class Verdict:
         return any(not each.draft for each in self.violations)
 
 
-def tried(trial: Trial, desired: Desired, actual: Actual) -> Verdict:
+def tried(trial: Trial, desired: Desired, actual: Actual, now: datetime) -> Verdict:
     """The policies' say. Names in `trial` exist, and its `where` is sound: see `problems`."""
-    known = parties(desired, actual)
+    known = parties(desired, actual, now)
     before = Party("(nobody that is declared)", third=False)
     if trial.destination is not None:
         spec = desired.destination_specs[trial.destination]
         before = next((each for each in known if party_of(spec) == each.key), None) or Party.of(spec)
-    after = Party(before.name, before.third, set(before.destinations), set(before.actions), _copied(before.labels))
+    after = replace(
+        before,
+        destinations=set(before.destinations),
+        actions=set(before.actions),
+        labels={label: {carried: list(by) for carried, by in each.items()} for label, each in before.labels.items()},
+    )
     if trial.destination is not None:
         after.destinations.add(trial.destination)
         after.actions |= actions_of(desired.destination_specs[trial.destination].spec)
@@ -90,7 +97,3 @@ def _carried(trial: Trial, desired: Desired) -> Sequence[Carried]:
         used = sorted(read.columns) if isinstance(read, Checked) else []
         found += [(label, trial.dataset, name, "") for name in used for label in columns[name].labels or ()]
     return found
-
-
-def _copied(labels: Mapping[str, Mapping[Carried, Sequence[str]]]) -> dict[str, dict[Carried, list[str]]]:
-    return {label: {carried: list(flows) for carried, flows in each.items()} for label, each in labels.items()}

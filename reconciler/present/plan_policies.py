@@ -1,22 +1,23 @@
-"""What the policies say of a plan: which labels leave, what a draft warns of, which core policies aren't enabled."""
+"""What the policies say of a plan: which labels leave, what a draft warns of, which core policies aren't enabled, what is lifted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reconciler.plan.governed import Governance, SwitchedOff
-from reconciler.plan.verdicts import sentence
+from reconciler.plan.governed import Governance, Lifted, SwitchedOff
+from reconciler.plan.verdicts import is_needless, sentence
 from reconciler.present.markdown import code
-from reconciler.present.words import cut, inert, plural
+from reconciler.present.words import cut, days_left, inert, plural
 
 _LISTED = 20
 Style = Callable[[str, str], str]
 
 
 def policies_text(found: Governance, style: Style) -> list[str]:
-    """Lines for a terminal: none where nothing has a label and every core policy is enabled."""
+    """Lines for a terminal: none where nothing has a label, every core policy is enabled and nothing is lifted."""
     lines = [f"Policies     {said}" for said in _judged(found)]
     lines += [f"  {each.status:<10} {inert(_switched(each))}" for each in found.off]
+    lines += [f"  override   {inert(_lifted(each))}" for each in found.overrides[:_LISTED]]
     drafts = [each for each in found.violations if each.draft]
     lines += [style(f"Warning  G141  {inert(sentence(each))}", "change") for each in drafts[:_LISTED]]
     return lines + _more(len(drafts))
@@ -26,6 +27,7 @@ def policies_markdown(found: Governance) -> list[str]:
     """The same as a list of a comment."""
     lines = [f"- Policies: {code(said)}" for said in _judged(found)]
     lines += [f"- Policy {each.status}: {code(cut(_switched(each), 300))}" for each in found.off[:_LISTED]]
+    lines += [f"- Override: {code(cut(_lifted(each), 700))}" for each in found.overrides[:_LISTED]]
     drafts = [each for each in found.violations if each.draft]
     lines += [f"- Warning G141: {code(cut(sentence(each), 1_000))}" for each in drafts[:_LISTED]]
     return ["", *lines, *_more(len(drafts))] if lines else []
@@ -42,6 +44,15 @@ def _judged(found: Governance) -> Iterator[str]:
 
 def _switched(off: SwitchedOff) -> str:
     return f"{off.policy} ({off.place}): {off.reason}"
+
+
+def _lifted(each: Lifted) -> str:
+    """`policy core-third-party of agency-nightly (agency.yaml:3), through 2026-12-05 (4 days left): a test campaign`."""
+    what = each.guard or f"policy {each.policy}"
+    said = (
+        f"{what} of {each.activation} ({each.place}), through {each.until} ({days_left(each.days_left)}): {each.reason}"
+    )
+    return said + (" · lifts nothing that is broken: remove it (G142)" if is_needless(each) else "")
 
 
 def _more(drafts: int) -> list[str]:

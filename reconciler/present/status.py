@@ -11,7 +11,19 @@ from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
 from reconciler.present.commands import HERE, Shell
-from reconciler.present.words import changes, cut, excluded, guards, inert, location, override, plural, schedule
+from reconciler.present.words import (
+    changes,
+    cut,
+    days_left,
+    excluded,
+    guards,
+    inert,
+    location,
+    override,
+    plural,
+    schedule,
+)
+from reconciler.resources.override import Override
 from reconciler.values.cursor import Cursor, DiffCursor
 from reconciler.values.slot import slot_text
 
@@ -30,7 +42,7 @@ def plain(text: str, role: str) -> str:
 class FlowStatus:
     """One flow at one time. `next_slot`: the due one, or else the one to come. `missed`: other slots without an export.
 
-    `age`: since the last export. `lifted`: whether an override lifts a guard now.
+    `age`: since the last export. `lifted`: each override and the days it has left; below 0 once it has ended.
 
     `note`: why, in words. `next_commands`: what a person would do next, each as arguments of `reconcile`.
     """
@@ -40,7 +52,7 @@ class FlowStatus:
     next_slot: datetime | None
     missed: int
     age: timedelta | None
-    lifted: bool
+    lifted: tuple[tuple[Override, int], ...]
     note: str
     next_commands: tuple[tuple[str, ...], ...]
 
@@ -63,7 +75,7 @@ def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
         next_slot=None if state == "suspended" else upcoming,
         missed=waiting.missed,
         age=now - head.last_run.finished_at if head.last_run else None,
-        lifted=head.spec.override is not None and head.spec.override.in_force(now),
+        lifted=tuple((each, each.days_left(now)) for each in head.spec.overrides),
         note=note,
         next_commands=_next_commands(head, state, waiting),
     )
@@ -125,8 +137,9 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
         cells = "  ".join(f"{inert(cell):<{width}}" for cell, width in zip(row, widths, strict=True))
         shown = cut(cells.rstrip(), max(width - 11, 20)) if width else cells.rstrip()
         lines.append(f"{style(f'{each.state:<9}', each.state)}  {shown}".rstrip())
-        if each.lifted:
-            lines.append(f"{'':11}{inert(override(each.head.spec))}")
+        for lifted, days in each.lifted:
+            if days >= 0 or lifted.policy is not None:
+                lines.append(f"{'':11}{inert(override(lifted))} ({days_left(days)})")
         if (kept := each.head.retained) and kept.problem:
             lines.append(f"{'':11}{inert(kept.problem)}")
         if each.note:
@@ -232,7 +245,8 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
     """One flow as JSON data: stable keys, null where there is nothing. `ageSeconds` is since the last export."""
     head, run = status.head, status.head.last_run
     commands = status.commands(shell)
-    cursor, lifting = head.cursor, head.spec.override
+    cursor = head.cursor
+    lifted = [{**each.to_json(), "inForce": days >= 0, "daysLeft": max(days, 0)} for each, days in status.lifted]
     return {
         "flow": head.flow,
         "condition": status.state,
@@ -248,7 +262,8 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
         "appliedAt": f"{head.applied.at:%Y-%m-%dT%H:%M:%SZ}",
         "cursor": _cursor(cursor) if cursor else None,
         "rebuild": head.rebuild,
-        "override": {**lifting.to_json(), "inForce": status.lifted} if lifting else None,
+        "override": lifted[0] if lifted else None,
+        "overrides": lifted,
         "retain": _retain_data(head),
         "nextCommand": commands[0] if commands else None,
         "nextCommands": commands,

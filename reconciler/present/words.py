@@ -8,6 +8,7 @@ from typing import assert_never
 from reconciler.config.text import displayed
 from reconciler.resources.dataset import TABLE_FORMATS, Changes
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
+from reconciler.resources.override import Override
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
 from reconciler.values.changed import ChangeCounts, Gone
 from reconciler.values.excluded import Excluded
@@ -161,15 +162,18 @@ def guards(spec: FlowSpec) -> str:
         of_export.append(f"removed ≤ {export.max_removed}")
     groups = (("audience", of_audience), ("export", of_export))
     said = [f"{name} {', '.join(found)}" for name, found in groups if found]
-    if spec.override is not None:
-        said.append(override(spec))
+    said += map(override, spec.overrides)
     return " · ".join(said)
 
 
-def override(spec: FlowSpec) -> str:
-    """The guard that is lifted, until when and why, or nothing."""
-    lifted = spec.override
-    return f"{lifted.guard} LIFTED through {lifted.until}: {lifted.reason}" if lifted else ""
+def override(lifted: Override) -> str:
+    """What is lifted, until when and why."""
+    return f"{lifted.what} LIFTED through {lifted.until}: {lifted.reason}"
+
+
+def days_left(days: int) -> str:
+    """`3 days left`, `last day today`, `ended`: of an override."""
+    return "ended" if days < 0 else f"{plural(days, 'day')} left" if days else "last day today"
 
 
 def excluded(counts: Mapping[Excluded, int]) -> str:

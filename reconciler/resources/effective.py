@@ -15,7 +15,7 @@ from reconciler.resources.activation import Backfill, Guards
 from reconciler.resources.dataset import Changes, DatasetSpec
 from reconciler.resources.destination import AnyDestination
 from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
-from reconciler.resources.override import Override
+from reconciler.resources.override import Override, Overrides, listed
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.resources.transform import OneTransform, named
 from reconciler.values.base import Value
@@ -82,7 +82,7 @@ class FlowSpec(Value):
     consent: ConsentRule | None = None
     suppressions: tuple[EffectiveSuppression, ...] = ()
     guards: Guards
-    override: Override | None = None
+    override: Overrides | None = None
     on_remove: Literal["keep", "purge"]
     suspend: bool
     protect: bool
@@ -91,6 +91,11 @@ class FlowSpec(Value):
     def flow_id(self) -> FlowId:
         """The flow's identity."""
         return FlowId(self.destination.name, self.source.kind, self.source.name, self.feed or "")
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """What is lifted of the activation's guards and of policies, in force or not."""
+        return listed(self.override)
 
     @property
     def changes(self) -> Changes | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reconciler.resources.override import Override
+from reconciler.resources.override import Overrides
 from reconciler.values.base import Value
 from reconciler.values.identity import NAME_PATTERN
 
@@ -30,9 +30,9 @@ class ProtectedMetadata(Metadata):
 
 
 class ActivationMetadata(ProtectedMetadata):
-    """`override` lifts one of the activation's guards for a while."""
+    """`override` lifts one of the activation's guards, or a policy of what its flows bring, for a while; several are a list."""
 
-    override: Override | None = None
+    override: Overrides | None = None
 
 
 class RenamableMetadata(ProtectedMetadata):

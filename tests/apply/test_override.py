@@ -79,5 +79,19 @@ def test_status_says_so_while_it_lasts(tmp_path: Path) -> None:
     assert said not in as_text([over])
     assert said in details(over)
     kept = {"guard": "export.maxRows", "until": "2026-12-02", "reason": "a campaign begins"}
-    assert as_data(live)["override"] == {**kept, "inForce": True}
-    assert as_data(over)["override"] == {**kept, "inForce": False}
+    assert as_data(live)["override"] == {**kept, "inForce": True, "daysLeft": 0}
+    assert as_data(over)["override"] == {**kept, "inForce": False, "daysLeft": 0}
+
+
+def test_a_policy_that_was_lifted_stops_the_flow_on_the_day_after(tmp_path: Path) -> None:
+    lift = Override.model_validate({"policy": "core-third-party", "until": "2026-12-02", "reason": "amendment 2"})
+    house = house_with(tmp_path, Guards(), lift)
+    assert run_flow(house.context(), FLOW, Wanted(SLOT), SLOT) is not None
+    house.put("b.csv", [("4", "US")])
+    after = SLOT + timedelta(days=1)
+    with pytest.raises(Refused, match=r"G143.*policy core-third-party was lifted through 2026-12-02 by activation"):
+        run_flow(house.context(), FLOW, Wanted(after), after)
+    assert house.received() == ["1", "3"]
+    status = flow_status(house.head().document, after)
+    assert "policy core-third-party LIFTED through 2026-12-02: amendment 2 (ended)" in as_text([status])
+    assert "(last day today)" in as_text([flow_status(house.head().document, SLOT)])

@@ -56,7 +56,7 @@ def refused(desired: Desired, actual: Actual | None = None) -> list[str]:
 
 
 def broken(desired: Desired) -> dict[str, list[str]]:
-    found = review(desired, Actual())
+    found = review(desired, Actual(), NOW)
     return {each.policy: [f"{bearer.label} {bearer.column}" for bearer in each.bearers] for each in found.violations}
 
 
@@ -66,7 +66,8 @@ def test_what_is_labelled_c2_goes_to_no_third_party(tmp_path: Path) -> None:
     assert said == (
         "This breaks policy core-third-party: C2 isn't given to another organisation. Agency Ltd, a third party, gets "
         "prospects.income (C2, all.yaml:10) by agency/us. It is used for export-to-third-party. To mend it, leave the column out of the "
-        "activation's columns (a transform keeps the label) or correct the label, if it is wrong."
+        "activation's columns (a transform keeps the label), correct the label, if it is wrong, or lift the policy for a while with "
+        "metadata.override of the activation."
     )
     line = (tmp_path / "all.yaml").read_text().splitlines()[9]
     assert line.strip().startswith("income:")
@@ -162,11 +163,11 @@ def test_what_other_projects_of_the_ledger_send_counts_and_is_theirs_to_mend(tmp
     moved = {name: head.model_copy(update={"owner": "other"}) for name, head in others.flows.items()}
     actual = Actual(flows=moved)
     ours = project(tmp_path, agency("b"), sends("two", "b", EMAIL))
-    found = review(ours, actual)
+    found = review(ours, actual, NOW)
     assert [each.policy for each in found.violations] == ["core-combined-here"]
     assert found.violations[0].bearers[0].flows == ("a/audience/us",)
     gone = Actual(flows={name: head.model_copy(update={"state": "removed"}) for name, head in moved.items()})
-    assert review(ours, gone).violations == ()
+    assert review(ours, gone, NOW).violations == ()
 
 
 def test_a_draft_warns_and_a_core_policy_is_switched_off_where_all_see_it(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_validate_marks_what_lets_it_out(tmp_path: Path) -> None:
     desired = project(
         tmp_path, agency(), sends("out", "agency", "id", "income"), policy("core-third-party", "{status: enabled}")
     )
-    (found,) = findings(review(desired, Actual()), desired)
+    (found,) = findings(review(desired, Actual(), NOW), desired)
     text = (tmp_path / "all.yaml").read_text().splitlines()[found.source.line - 1]
     assert text[found.source.column - 1 :].startswith("income]")
     assert (found.code, found.severity, found.subject) == ("G140", "error", "Activation/out")
