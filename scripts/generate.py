@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from reference import commands_page, functions_table, governance_tables, resources_page
+from reference import commands_page, destinations_table, functions_table, governance_tables, resources_page
 
 from reconciler.config import schemas
 from reconciler.diagnostics import CODES
+from reconciler.present.catalog import catalog_schema
 from reconciler.present.plan_json import plan_schemas
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,11 +30,13 @@ AREAS = {
 
 def generated() -> dict[Path, str]:
     """Every generated file with its text."""
-    named = schemas.generate() | {f"{name}.json": schema for name, schema in plan_schemas().items()}
+    outputs = plan_schemas() | {"catalog": catalog_schema()}
+    named = schemas.generate() | {f"{name}.json": schema for name, schema in outputs.items()}
     files = {ROOT / "schemas" / "v1" / name: schemas.text_of(schema) for name, schema in named.items()}
     pages = {"commands": commands_page(), "diagnostics": diagnostics_page(), "resources": resources_page()}
     files |= {ROOT / "docs" / "reference" / f"{name}.md": text for name, text in pages.items()}
     tables = (
+        ("destinations", "reconciler/catalog", destinations_table()),
         ("expressions", "reconciler/where/functions.py", functions_table()),
         ("governance", "reconciler/catalog and reconciler/resources/core_policies.py", governance_tables()),
     )

@@ -8,6 +8,7 @@ import click
 
 from reconciler.catalog.labels import CORE_LABELS
 from reconciler.catalog.marketing import CORE_ACTIONS
+from reconciler.catalog.types import TYPES
 from reconciler.cli.main import COMMANDS, reconcile
 from reconciler.config.fields import Field, fields
 from reconciler.config.schemas import generate, inlined
@@ -51,6 +52,27 @@ def commands_page() -> str:
         command = reconcile.get_command(root, name)
         assert command is not None
         lines += _help(command, root, name)
+    return "\n".join(lines) + "\n"
+
+
+def destinations_table() -> str:
+    """The built-in destination types."""
+    lines = [
+        "| type | what | category | accepts | formats | account | extra |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for each in TYPES.values():
+        listed = (", ".join(values) for values in (each.accepts, each.formats))
+        accounts = " or ".join(f"`{name}`" for name in each.accounts)
+        cells = (
+            f"`{each.name}`",
+            each.summary.removesuffix("."),
+            f"{each.category}, {each.delivery}",
+            *listed,
+            accounts or "none",
+            f"`{each.extra}`" if each.extra else "",
+        )
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 

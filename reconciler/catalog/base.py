@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,7 +9,6 @@ from reconciler.values.base import Value
 
 DataType = Literal["prospects", "customers", "datasets"]
 FormatName = Literal["parquet", "json", "csv"]
-Control = Literal["set-up", "activate", "activate-audiences", "export-datasets"]
 Capability = Literal["read", "delete"]
 AlertEvent = Literal[
     "run-started",
@@ -81,13 +79,3 @@ class DestinationType:
     extra: str | None = None
     capabilities: tuple[Capability, ...] = ("read", "delete")
     alerts: tuple[AlertEvent, ...] = ALERT_EVENTS
-
-
-def control(accepts: Iterable[tuple[DataType, ...]]) -> Control:
-    """What a team would do next with a type: set up its first connection, or activate what its connections accept."""
-    taken = {each for one in accepts for each in one}
-    if not taken:
-        return "set-up"
-    if "datasets" not in taken:
-        return "activate-audiences"
-    return "export-datasets" if taken == {"datasets"} else "activate"

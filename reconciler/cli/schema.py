@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli.here import Here
 
-OUTPUTS = ("plan", "saved-plan")
+OUTPUTS = ("plan", "saved-plan", "catalog")
 
 
 @click.command("schema")
@@ -16,7 +16,7 @@ def command(here: Here, kind: str | None) -> None:
     """Print a JSON Schema.
 
     KIND is a resource's kind, such as Audience; without it, the schema of any resource. plan is that of what plan --format
-    json prints, saved-plan that of the file that plan --out writes.
+    json prints, saved-plan that of the file that plan --out writes, catalog that of what catalog --format json prints.
     """
     from reconciler.catalog.types import TYPES
     from reconciler.config.plugged import extended, types

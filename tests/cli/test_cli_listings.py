@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.catalog.types import TYPES
 from reconciler.config.schemas import schema_of
 from reconciler.diagnostics import CODES
 from reconciler.resources.resource import KINDS
@@ -46,79 +45,6 @@ def test_schema_of_anything_and_of_nothing(reconcile: Reconcile) -> None:
     found = reconcile("schema", "Nope")
     assert found.code == 64
     assert found.err.startswith("C107 ")
-
-
-def test_catalog_shows_each_type_with_its_parameters(reconcile: Reconcile) -> None:
-    text = reconcile("catalog").out
-    data = {each["name"]: each for each in json.loads(reconcile("catalog", "--format", "json").out)["types"]}
-    assert set(data) == set(TYPES)
-    for name, about in TYPES.items():
-        assert f"{name}  {about.title}" in text
-        names = [each["name"] for each in data[name]["connection"] if "." not in each["name"]]
-        assert names == [field.alias for field in about.connection.model_fields.values()]
-        assert all(each in text for each in names)
-
-
-def test_catalog_says_what_each_parameter_takes(reconcile: Reconcile) -> None:
-    (s3,) = json.loads(reconcile("catalog", "s3", "--format", "json").out)["types"]
-    found = {each["name"]: each for each in s3["connection"]}
-    assert {name for name, each in found.items() if each["required"]} == {
-        "bucket",
-        "encryption.type",
-        "encryption.keyId",
-    }
-    assert found["expectedBucketOwner"]["pattern"] == r"^[0-9]{12}$"
-    assert found["access"]["value"] == "`read-write` or `write-only`"
-    assert found["access"]["default"] == "read-write"
-    assert found["encryption.keyId"]["when"] == "type: sse-kms"
-    account = {each["name"]: each for each in s3["accountFields"]["aws"]}
-    assert {name for name, each in account.items() if each["secret"]} == {
-        "auth.accessKey.accessKeyId",
-        "auth.accessKey.secretAccessKey",
-        "auth.accessKey.sessionToken",
-        "auth.assumeRole.externalId",
-    }
-    text = reconcile("catalog", "s3").out
-    for each in (*found, *account):
-        assert f"    {each} " in text
-    assert r"^[0-9]{12}$" in text
-    assert str(found["bucket"]["pattern"]) not in text, "the description says it better"
-
-
-def test_catalog_shows_connections_and_the_control_that_applies(sample: Path, reconcile: Reconcile) -> None:
-    """Each type: set up a first destination, or activate what its destinations take."""
-
-    def shown(*arguments: str | Path) -> dict[str, tuple[str, list[dict[str, object]]]]:
-        found = json.loads(reconcile(*arguments, "catalog", "--format", "json").out)["types"]
-        return {each["name"]: (each["control"], each["connections"]) for each in found}
-
-    assert shown() == {name: ("set-up", []) for name in TYPES}
-    assert shown("-C", sample) == {
-        "local": ("activate", [{"name": "outbox", "accepts": ["prospects", "customers", "datasets"]}]),
-        "s3": ("activate-audiences", [{"name": "agency-s3", "accepts": ["prospects"]}]),
-    }
-    text = reconcile("-C", sample, "catalog").out
-    assert "  connections  agency-s3 (prospects)\n" in text
-    assert "  control      activate-audiences" in text
-    only_data = document("Destination", "lake", "{type: local, accepts: [datasets], connection: {path: lake}}")
-    project = write(sample.parent / "data", {"all.yaml": only_data})
-    assert shown("-C", project)["local"][0] == "export-datasets"
-
-
-def test_catalog_of_a_project_that_is_not_valid_is_shown_without_it(sample: Path, reconcile: Reconcile) -> None:
-    write(sample, {"b.yaml": "nope"})
-    found = reconcile("-C", sample, "catalog")
-    assert found.code == 0
-    assert "isn't valid" in found.err
-    assert "reconcile validate" in found.err
-    assert "set-up" not in found.out
-
-
-def test_catalog_of_one_type_or_data_type(reconcile: Reconcile) -> None:
-    assert "Amazon" not in reconcile("catalog", "local").out
-    assert "Amazon" in reconcile("catalog", "--data-type", "prospects").out
-    for wrong in (("catalog", "ftp"), ("catalog", "--data-type", "people")):
-        assert reconcile(*wrong).code == 64
 
 
 def test_iam_is_the_policy_of_a_destination(sample: Path, reconcile: Reconcile) -> None:
