@@ -7,7 +7,13 @@ ever goes into an error.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
 from reconciler.version import __version__
+
+_NAMELESS: Final = "export FLOW"
 
 
 class ReconcilerError(Exception):
@@ -92,3 +98,17 @@ def unexpected(error: Exception) -> ReconcilerError:
         trace = trace.tb_next
     said = f"{type(error).__name__}{place}: this is a bug in reconciler {__version__}. Please report it."
     return ReconcilerError("E002", "an unexpected failure", said)
+
+
+@contextmanager
+def of_flow(name: str) -> Iterator[None]:
+    """Errors that pass give the flow's name in the commands that mend them. What arises in a dataset or a snapshot can't know whose run it
+    is, and says `reconcile export FLOW`.
+    """
+    try:
+        yield
+    except ReconcilerError as error:
+        if _NAMELESS in error.detail:
+            error.detail = error.detail.replace(_NAMELESS, f"export {name}")
+            error.args = (f"{error.code} {error.summary}: {error.detail}",)
+        raise

@@ -16,7 +16,7 @@ from reconciler.apply.context import Context
 from reconciler.apply.stage import inspect, job_of
 from reconciler.apply.suppress import held_back
 from reconciler.datasets.problems import changed_meanwhile
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, of_flow
 from reconciler.export.job import ExportJob
 from reconciler.export.look import Measured
 from reconciler.ledger import transitions
@@ -87,7 +87,8 @@ def _idle(head: FlowHead) -> FlowHead:
 
 def _flow(context: Context, head: FlowHead, due: Export | None, problem: str | None, now: datetime) -> FlowData:
     try:
-        found = _due(context, head, due, now) if due is not None else None
+        with of_flow(head.flow_id.short):
+            found = _due(context, head, due, now) if due is not None else None
     except ReconcilerError as error:
         return FlowData(flow=head.flow, problem=said(error))
     if due is not None and found is None:

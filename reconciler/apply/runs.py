@@ -17,7 +17,7 @@ from reconciler.apply.judge import judged
 from reconciler.apply.publish import roll_forward
 from reconciler.apply.settle import forget_staged, give_up, not_begun, settle
 from reconciler.apply.stage import stage
-from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError, Refused
+from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError, Refused, of_flow
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.codec import digest
@@ -41,7 +41,8 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
     if head is None or head.document.open is not None or not _wants(head.document, wanted):
         return None
     try:
-        claimed = claim(context, head, wanted, now)
+        with of_flow(flow_id.short):
+            claimed = claim(context, head, wanted, now)
     except Conflict:
         return None
     except OutcomeUnknown:
@@ -52,7 +53,8 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
         raise
     heart = Heartbeat(context, claimed.run)
     try:
-        decided = _until_decided(context, claimed, heart, now)
+        with of_flow(flow_id.short):
+            decided = _until_decided(context, claimed, heart, now)
     except OutcomeUnknown:
         raise  # What is on the ledger can't be told, so nothing else is touched; the next call finds out.
     except (ReconcilerError, Interrupted) as error:

@@ -130,8 +130,13 @@ def test_what_was_exported_must_stay_as_it_was(house: House, damage: str, code: 
         house.put("b.csv", [("9", "US")])
     else:
         house.put("a.csv", [("9", "US"), ("1", "US")])
-    with pytest.raises(SourceError, match=code):
+    with pytest.raises(SourceError, match=code) as caught:
         export(house, 1)
+    assert caught.value.detail.endswith(f"reconcile export {FLOW.short} --full")
+    assert str(caught.value).endswith(f"reconcile export {FLOW.short} --full")
+    condition = house.head().document.condition
+    assert condition is not None
+    assert condition.detail == caught.value.detail
     assert house.received() == ["1", "3"]
 
 
