@@ -308,14 +308,15 @@ class Project:
 
     # Tending the ledger by hand --------------------------------------------------------------------------------------------
 
-    def back_up(self, path: Path) -> int:
+    def back_up(self, path: Path, *, replace: bool = False) -> int:
         """The whole ledger as one file that only its owner may read; returns how many documents. Runs may go on meanwhile.
 
-        Raises `StoreError` L118: documents are damaged or missing, all of them named.
+        `replace`: also where a file has that name. Raises `UsageError` U115 where one has, `StoreError` L118: documents are damaged or
+        missing, all of them named.
         """
         from reconciler.stores.backup import save
 
-        return save(self.ledger(), path)
+        return save(self.ledger(), path, replace=replace)
 
     def restore(self, path: Path) -> int:
         """A backup into the ledger, which must be empty, or hold what an earlier try left; returns how many documents.

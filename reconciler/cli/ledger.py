@@ -89,16 +89,18 @@ def abandon(here: Here, run: str, environment: str | None) -> None:
 
 @command.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Also where FILE is there already.")
 @ENVIRONMENT
 @click.pass_obj
-def export(here: Here, file: Path, environment: str | None) -> None:
+def export(here: Here, file: Path, force: bool, environment: str | None) -> None:
     """Back the ledger up to FILE, which only its owner may read. Runs may go on meanwhile.
 
-    Refuses where a document is damaged or missing, and names all of them.
+    Refuses where a document is damaged or missing, and names all of them; and where FILE is there already, unless --force says to write
+    over it.
     """
     from reconciler.present.words import plural
 
-    documents = here.project(environment).back_up(file)
+    documents = here.project(environment).back_up(file, replace=force)
     here.console.out(f"Saved {plural(documents, 'document')} to {file}. Back: reconcile ledger import {file}")
 
 

@@ -113,6 +113,12 @@ RUN_CODES = (
         "reconcile status shows the runs that are held, with their ids.",
     ),
     Code(
+        "U115",
+        "the backup's file is there already",
+        "A backup may be the only copy of what it holds, so that another never takes its place unasked.",
+        "Name another file, such as one with the date in its name, or give --force.",
+    ),
+    Code(
         "U114",
         "a snapshot isn't printed",
         "Snapshots hold what strategy diff compares the next export with: digests of people's keys and rows, and encrypted keys. They are of use to a "

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
-from reconciler.errors import Conflict, StoreError
+from reconciler.errors import Conflict, StoreError, UsageError
 from reconciler.ledger import keys
 from reconciler.ledger.check import References, checked
 from reconciler.ledger.codec import encode
@@ -37,21 +37,31 @@ _NO_SNAPSHOT: Final = (
 # Saving -----------------------------------------------------------------------------------------------------------------
 
 
-def save(ledger: Ledger, path: Path) -> int:
-    """Writes a ledger to a file that only its owner may read, whole or not at all; returns how many documents.
+def save(ledger: Ledger, path: Path, *, replace: bool = False) -> int:
+    """Writes a ledger to a file that only its owner may read, whole or not at all; returns how many documents. `replace`: also where a file
+    has that name.
 
     Raises `Conflict` L151: there is no ledger; `StoreError` L118: documents are damaged or missing, all of them named; L119: the file
-    can't be written.
+    can't be written; `UsageError` U115: it is there already.
     """
     project = ledger.read(ProjectRecord, keys.PROJECT)
     if project is None:
         raise Conflict("L151", "there is no ledger yet", f"There is nothing at {ledger.store.url} to back up.")
+    if not replace and path.is_file():
+        raise _taken(path)
     try:
-        with own_file(path) as file:
+        with own_file(path, replace=replace) as file:
             return _saved(ledger, project.document, file)
+    except FileExistsError as error:
+        raise _taken(path) from error
     except OSError as error:
         why = error.strerror or "unknown error"
         raise StoreError("L119", "the backup can't be written", f"{path}: {why}. Nothing was left there.") from error
+
+
+def _taken(path: Path) -> UsageError:
+    detail = f"{path} may be the only copy of what it holds, and was left as it is. Name another file, or write over it with --force."
+    return UsageError("U115", "the backup's file is there already", detail)
 
 
 def _saved(ledger: Ledger, project: ProjectRecord, file: IO[bytes]) -> int:

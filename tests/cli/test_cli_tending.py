@@ -50,6 +50,22 @@ def test_a_lost_ledger_is_restored_and_goes_on(exported: Path, reconcile: Reconc
     assert reconcile("-C", exported, "verify").code == 0
 
 
+def test_a_backup_never_takes_the_place_of_another_unasked(
+    exported: Path, reconcile: Reconcile, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.jsonl"
+    assert reconcile("-C", exported, "ledger", "export", file).code == 0
+    first = file.read_bytes()
+    reconcile("-C", exported, "run", "--at", "2026-12-02T02:00Z")
+    found = reconcile("-C", exported, "ledger", "export", file)
+    assert (found.code, "U115" in found.err, "--force" in found.err, str(file) in found.err) == (64, True, True, True)
+    assert file.read_bytes() == first
+    found = reconcile("-C", exported, "ledger", "export", "--force", file)
+    assert found.code == 0, found.err
+    assert file.read_bytes() != first
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
 def test_an_import_over_a_ledger_is_refused(exported: Path, reconcile: Reconcile, tmp_path: Path) -> None:
     reconcile("-C", exported, "ledger", "export", tmp_path / "backup")
     reconcile("-C", exported, "run", "--at", "2026-12-02T02:00Z")

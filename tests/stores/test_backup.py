@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.apply.runs import Wanted, run_flow, settle
-from reconciler.errors import Conflict, StoreError
+from reconciler.errors import Conflict, StoreError, UsageError
 from reconciler.ledger import keys
 from reconciler.ledger.records import ProjectRecord
 from reconciler.ledger.store import STORE_EFFECTS
@@ -93,7 +93,7 @@ def test_an_earlier_backup_is_replaced_whole(house: House, tmp_path: Path) -> No
     file = tmp_path / "backup.jsonl"
     file.write_text("old")
     file.chmod(0o644)
-    save(house.ledger, file)
+    save(house.ledger, file, replace=True)
     assert file.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["backup.jsonl"]
 
@@ -261,3 +261,18 @@ def test_into_a_folder(house: House, tmp_path: Path) -> None:
     restore(other, tmp_path / "backup")
     assert content(other) == content(house.ledger)
     assert all(each.stat().st_mode & 0o777 == 0o600 for each in (tmp_path / "restored").rglob("*.json"))
+
+
+def test_a_backup_that_came_meanwhile_stays(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "backup.jsonl"
+    documents = house.ledger.store.list
+
+    def meanwhile(prefix: str) -> Any:
+        file.write_text("another's")
+        return documents(prefix)
+
+    monkeypatch.setattr(house.ledger.store, "list", meanwhile)
+    with pytest.raises(UsageError, match="U115"):
+        save(house.ledger, file)
+    assert file.read_text() == "another's"
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".backup")] == []
