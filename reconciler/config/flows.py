@@ -272,9 +272,13 @@ class Flows:
         accepts = destination.spec.takes
         if source.data_type in accepts:
             return True
+        about = destination.spec.about
+        mend = "Add it to accepts, or use another destination."
+        if source.data_type not in about.accepts:
+            mend = f"Its type, {about.name}, takes no others than {', '.join(about.accepts)}: use another destination."
         detail = (
             f"{source.kind.capitalize()} {source.name} is of data type {source.data_type}, and destination "
-            f"{destination.metadata.name} accepts {', '.join(accepts)}. Add it to accepts, or use another destination."
+            f"{destination.metadata.name} accepts {', '.join(accepts)}. {mend}"
         )
         self.index.report("R104", entry, path, detail)
         return False

@@ -97,6 +97,20 @@ def test_a_data_type_that_the_type_does_not_take(parcel: Path, tmp_path: Path) -
     assert (code, detail) == ("R104", "Destinations of type parcel take prospects, datasets.")
 
 
+def test_an_audience_that_the_type_does_not_take_is_sent_elsewhere(parcel: Path, tmp_path: Path) -> None:
+    """No `accepts` would help."""
+    ((code, _, _, detail),) = found_in(
+        tmp_path / "p",
+        document("Destination", "locker", LOCKER),
+        document("Dataset", "people", "{location: data, format: csv, columns: {id: {type: string}}}"),
+        document("Audience", "buyers", "{dataType: customers, dataset: people, where: 'TRUE'}"),
+        document("Schedule", "nightly", '{frequency: daily, time: "02:00"}'),
+        document("Activation", "a", "{destination: locker, schedule: nightly, audiences: [buyers]}"),
+    )
+    assert code == "R104"
+    assert detail.endswith("Its type, parcel, takes no others than prospects, datasets: use another destination.")
+
+
 def test_an_account_of_another_type(tmp_path: Path) -> None:
     text = PARCEL.replace("    opens=", '    accounts=("locker-company",),\n    opens=')
     with environment(install(tmp_path / "site", "acme-parcel", "acme_parcel", "parcel = acme_parcel:PARCEL", text)):
