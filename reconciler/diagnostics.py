@@ -24,6 +24,7 @@ from reconciler.codes.plan import PLAN_CODES
 from reconciler.codes.references import REFERENCE_CODES
 from reconciler.codes.runs import RUN_CODES
 from reconciler.codes.schema import SCHEMA_CODES
+from reconciler.codes.sftp import SFTP_CODES
 from reconciler.codes.types import TYPE_CODES
 from reconciler.codes.where import WHERE_CODES
 from reconciler.codes.yaml import YAML_CODES
@@ -46,6 +47,7 @@ _ALL = (
     *GENERAL_CODES,
     *PLAN_CODES,
     *TYPE_CODES,
+    *SFTP_CODES,
     *GOVERNANCE_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})

@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.moto import moto
+from tests.servers.openssh import SshServer, openssh
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import seaweedfs
 
@@ -43,6 +44,13 @@ def seaweed_server() -> Iterator[S3Server]:
 def moto_server() -> Iterator[S3Server]:
     """A running moto server; use names of your own."""
     with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openssh_server() -> Iterator[SshServer]:
+    """A running sshd; use a folder of your own (`server.folder()`)."""
+    with openssh() as server:
         yield server
 
 

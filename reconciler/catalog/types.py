@@ -5,5 +5,6 @@ from __future__ import annotations
 from reconciler.catalog.base import DestinationType
 from reconciler.catalog.local import LOCAL
 from reconciler.catalog.s3 import S3
+from reconciler.catalog.sftp import SFTP
 
-TYPES: dict[str, DestinationType] = {each.name: each for each in (LOCAL, S3)}
+TYPES: dict[str, DestinationType] = {each.name: each for each in (LOCAL, S3, SFTP)}

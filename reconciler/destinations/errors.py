@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from reconciler.codes.destinations import DESTINATION_CODES
+from reconciler.codes.sftp import SFTP_CODES
 from reconciler.codes.types import TYPE_CODES
 from reconciler.destinations.base import Published
 from reconciler.errors import DestinationError, OutcomeUnknown
 from reconciler.values.staged import StagedFile
 
-_SUMMARIES = {entry.code: entry.summary for entry in (*DESTINATION_CODES, *TYPE_CODES)}
+_SUMMARIES = {entry.code: entry.summary for entry in (*DESTINATION_CODES, *TYPE_CODES, *SFTP_CODES)}
 
 
 def failure(code: str, detail: str, *, permanent: bool = True) -> DestinationError:

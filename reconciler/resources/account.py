@@ -7,10 +7,12 @@ from typing import Annotated
 
 from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.accounts.sftp import SftpAccountSpec
 from reconciler.values.variants import Variants
 
 ACCOUNT_TYPES: Mapping[str, type[AccountSpec]] = {
     "aws": AwsAccountSpec,
+    "sftp": SftpAccountSpec,
 }
 """All types of account, by name."""
 AnyAccount = Annotated[AccountSpec, Variants("type", ACCOUNT_TYPES)]

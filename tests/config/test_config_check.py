@@ -67,7 +67,7 @@ CASES: list[tuple[str, str, str, str]] = [
     (spec("Schedule", "{frequency: daily, time: 25:00}"), "C105", "25:00", "Clock time HH:MM"),
     (spec("Schedule", '{frequency: daily, time: "02:00", startDate: 2026-02-30}'), "C110", "2026-02-30", "no such day"),
     (spec("Schedule", '{frequency: daily, time: "02:00", timezone: Europe/Berlim}'), "C110", "Europe/Berlim", "Europe/Berlin?"),
-    (spec("Destination", "{type: ftp}"), "R140", "ftp", "There are: local,"),
+    (spec("Destination", "{type: fax}"), "R140", "fax", "There are: local,"),
     (spec("Destination", "{type: locl}"), "R140", "locl", "Did you mean local?"),
     (spec("Destination", "{type: 5}"), "C104", "5", "local"),
     (spec("Destination", "{type: local, connection: {path: x}, account: a}"), "C101", "account", "no key"),

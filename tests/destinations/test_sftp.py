@@ -1,0 +1,464 @@
+"""The `sftp` type beyond the suite: who the server is, lost connections and answers, refusals said exactly."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+
+from reconciler.accounts import sftp as accounts_sftp
+from reconciler.accounts.secrets import SecretSource
+from reconciler.accounts.sftp import SftpSession
+from reconciler.accounts.sftp_wire import Wire
+from reconciler.catalog.sftp import SftpConnection, fingerprint
+from reconciler.destinations import sftp_probe
+from reconciler.destinations.base import OWNER_MARKER, Published
+from reconciler.destinations.sftp import SftpDestination
+from reconciler.errors import AccountError, DestinationError, OutcomeUnknown
+from reconciler.resources.accounts.sftp import SftpAccountSpec
+from reconciler.values.staged import Content
+from tests.conformance.destinations import LINEAGE, OTHER, RUN, content, fixed, staged
+from tests.conformance.test_destinations_sftp import connection_to, session_for
+from tests.servers.openssh import SshServer
+from tests.servers.sshstub import SshStub
+from tests.servers.wireproxy import WireProxy
+
+NAME = f"us/part-{RUN}.csv"
+
+
+@pytest.fixture
+def proxy(openssh_server: SshServer) -> Iterator[WireProxy]:
+    with WireProxy(openssh_server.port) as found:
+        yield found
+
+
+@pytest.fixture
+def root(openssh_server: SshServer) -> Path:
+    return openssh_server.folder()
+
+
+@pytest.fixture
+def place(openssh_server: SshServer, proxy: WireProxy, root: Path) -> SftpDestination:
+    """A connection through the proxy that doesn't wait long."""
+    connection = connection_to(openssh_server, str(root), port=proxy.port)
+    opened = SftpDestination(connection, session_for(openssh_server), sleep=lambda _: None)
+    opened.claim_owner(LINEAGE)
+    return opened
+
+
+def losing(
+    monkeypatch: pytest.MonkeyPatch, proxy: WireProxy, method: str, then: Callable[[], None] = lambda: None
+) -> list[str]:
+    """The answer to the next call of a method of the wire is lost. Gives the calls as they are made."""
+    original: Any = getattr(Wire, method)
+    calls: list[str] = []
+
+    def call(wire: Wire, *arguments: Any) -> Any:
+        calls.append(method)
+        if len(calls) == 1:
+            proxy.lose_answers()
+            try:
+                return original(wire, *arguments)
+            finally:
+                then()
+        return original(wire, *arguments)
+
+    monkeypatch.setattr(Wire, method, call)
+    return calls
+
+
+# who the server is
+
+
+def test_another_host_key_than_the_pinned_one_is_refused_before_signing_in(
+    openssh_server: SshServer, root: Path
+) -> None:
+    other = paramiko.ECDSAKey.generate()
+    pin = f"{other.get_name()} {other.get_base64()}"
+    connection = connection_to(openssh_server, str(root), hostKeys=[pin])
+    with pytest.raises(AccountError) as caught:
+        SftpDestination(connection, session_for(openssh_server)).probe()
+    assert caught.value.code == "A152"
+    kind, _, body = openssh_server.host_keys["ecdsa-sha2-nistp256"].partition(" ")
+    assert f"{kind} {fingerprint(base64.b64decode(body))}" in caught.value.detail
+    assert fingerprint(other.asbytes()) in caught.value.detail
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256"])
+@pytest.mark.parametrize("form", ["key", "fingerprint"])
+def test_any_kind_of_host_key_can_be_pinned(openssh_server: SshServer, root: Path, kind: str, form: str) -> None:
+    text = openssh_server.host_keys[kind]
+    pin = text if form == "key" else fingerprint(base64.b64decode(text.partition(" ")[2]))
+    # Beside one that the server doesn't have, as while keys are changed.
+    old = paramiko.ECDSAKey.generate()
+    connection = connection_to(openssh_server, str(root), hostKeys=[f"{old.get_name()} {old.get_base64()}", pin])
+    assert SftpDestination(connection, session_for(openssh_server)).probe().steps == (
+        "wrote",
+        "read back",
+        "removed a probe",
+    )
+
+
+def test_fingerprints_are_as_ssh_keygen_prints_them(openssh_server: SshServer) -> None:
+    for file, kind in (("host_ed25519", "ssh-ed25519"), ("host_rsa", "ssh-rsa")):
+        printed = subprocess.run(
+            ["ssh-keygen", "-l", "-f", str(openssh_server.base / f"{file}.pub")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert fingerprint(base64.b64decode(openssh_server.host_keys[kind].partition(" ")[2])) in printed.stdout
+
+
+# signing in
+
+
+def session(user: str = "partner", env: dict[str, str] | None = None, **ways: Any) -> SftpSession:
+    spec = SftpAccountSpec.model_validate({"type": "sftp", "user": user, **ways})
+    return SftpSession(spec, SecretSource(Path("/"), env or {}))
+
+
+def stub_connection(stub: SshStub, **more: Any) -> SftpConnection:
+    pin = f"{stub.host_key.get_name()} {stub.host_key.get_base64()}"
+    declared = {"host": "127.0.0.1", "port": stub.port, "hostKeys": [pin], "path": "/in", **more}
+    return SftpConnection.model_validate(declared)
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_a_password_signs_in(tmp_path: Path, interactive: bool) -> None:
+    with SshStub(tmp_path, password="hunter2", interactive=interactive) as stub:
+        good = session(env={"PW": "hunter2"}, password={"fromEnv": "PW"})
+        place = SftpDestination(stub_connection(stub), good)
+        assert place.probe().steps == ("wrote", "read back", "removed a probe")
+        assert place.publish(staged(place, NAME)) is Published.DONE
+        assert (tmp_path / "in" / NAME).read_bytes() == b"data"
+        bad = session(env={"PW": "wrong-password"}, password={"fromEnv": "PW"})
+        with pytest.raises(AccountError) as caught:
+            SftpDestination(stub_connection(stub), bad).probe()
+        assert caught.value.code == "A150"
+        assert "partner" in caught.value.detail
+        assert "wrong-password" not in str(caught.value)
+
+
+def test_a_key_and_then_a_password_where_the_server_wants_both(openssh_server: SshServer, tmp_path: Path) -> None:
+    key = paramiko.Ed25519Key.from_private_key_file(str(openssh_server.key))
+    with SshStub(tmp_path, password="hunter2", key=key.get_base64()) as stub:
+        ways: dict[str, Any] = {"key": {"fromFile": str(openssh_server.key)}}
+        with pytest.raises(AccountError) as caught:
+            SftpDestination(stub_connection(stub), session(**ways)).probe()
+        assert (caught.value.code, "the server wants more: password" in caught.value.detail) == ("A150", True)
+        both = session(env={"PW": "hunter2"}, password={"fromEnv": "PW"}, **ways)
+        assert SftpDestination(stub_connection(stub), both).probe().steps
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_key_with_a_passphrase(openssh_server: SshServer, root: Path, tmp_path: Path, kind: str) -> None:
+    locked = tmp_path / "locked"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "open sesame", "-f", str(locked)], check=True)
+    with (openssh_server.base / "authorized_keys").open("a") as file:
+        file.write((tmp_path / "locked.pub").read_text())
+    connection = connection_to(openssh_server, str(root))
+    ways: dict[str, Any] = {"user": openssh_server.user, "key": {"fromFile": str(locked)}}
+    good = session(**ways, env={"P": "open sesame"}, keyPassphrase={"fromEnv": "P"})
+    assert SftpDestination(connection, good).probe().steps
+    for bad in (session(**ways), session(**ways, env={"P": "wrong-one"}, keyPassphrase={"fromEnv": "P"})):
+        with pytest.raises(AccountError) as caught:
+            SftpDestination(connection, bad).probe()
+        assert caught.value.code == "A151"
+        assert "keyPassphrase" in caught.value.detail
+        assert "wrong-one" not in str(caught.value)
+
+
+def test_a_key_that_the_server_doesnt_know(openssh_server: SshServer, root: Path, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "k")], check=True)
+    stranger = session(user=openssh_server.user, key={"fromFile": str(tmp_path / "k")})
+    with pytest.raises(AccountError) as caught:
+        SftpDestination(connection_to(openssh_server, str(root)), stranger).probe()
+    assert caught.value.code == "A150"
+    assert "SHA256:" in caught.value.detail, "which key was tried"
+
+
+def test_what_isnt_a_key(openssh_server: SshServer, root: Path) -> None:
+    stranger = session(user=openssh_server.user, env={"K": "not a key at all"}, key={"fromEnv": "K"})
+    with pytest.raises(AccountError) as caught:
+        SftpDestination(connection_to(openssh_server, str(root)), stranger).probe()
+    assert caught.value.code == "A151"
+    assert "not a key" not in str(caught.value)
+
+
+# lost connections and answers
+
+
+def test_a_file_survives_connections_that_end_while_it_is_written(
+    place: SftpDestination, proxy: WireProxy, root: Path
+) -> None:
+    data = content(3 << 20)
+    sink = place.stage(RUN, NAME)
+    proxy.cut_after(200_000, 900_000, 700_000)
+    for start in range(0, len(data), 100_000):
+        sink.write(data[start : start + 100_000])
+    token = sink.finish(1)
+    assert proxy.connections == 4
+    assert token.sha256 == hashlib.sha256(data).hexdigest()
+    assert place.publish(token) is Published.DONE
+    assert (root / NAME).read_bytes() == data
+
+
+def test_a_file_that_isnt_what_was_sent_after_a_lost_connection_doesnt_count(
+    place: SftpDestination, proxy: WireProxy, root: Path
+) -> None:
+    sink = place.stage(RUN, NAME)
+    sink.write(content(3 << 20))
+    (waiting,) = (path for path in (root / ".reconciler-staging").rglob("*") if path.is_file())
+    with waiting.open("r+b") as file:  # as if the server had lost what it had said it had
+        file.write(b"\0" * 1000)
+    proxy.cut()
+    sink.write(content(1000))
+    with pytest.raises(DestinationError) as caught:
+        sink.finish(1)
+    assert (caught.value.code, caught.value.permanent) == ("D121", False)
+
+
+@pytest.mark.parametrize("method", ["open", "close", "sync", "make_folder"])
+def test_staging_goes_on_when_an_answer_is_lost(
+    place: SftpDestination, proxy: WireProxy, root: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    calls = losing(monkeypatch, proxy, method)
+    token = staged(place, NAME, content(100_000))
+    assert len(calls) > 1
+    assert place.publish(token) is Published.DONE
+    assert (root / NAME).read_bytes() == content(100_000)
+    assert [path.name for path in root.glob(".*")] == [OWNER_MARKER]
+
+
+def test_a_rename_whose_answer_is_lost_is_found_to_be_done(
+    place: SftpDestination, proxy: WireProxy, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = staged(place, f"{RUN}.csv")
+    losing(monkeypatch, proxy, "rename")
+    assert place.publish(token) is Published.ALREADY
+    assert (root / f"{RUN}.csv").read_bytes() == b"data"
+
+
+def test_a_rename_over_whose_answer_is_lost_is_found_to_be_done(
+    place: SftpDestination, proxy: WireProxy, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replacing(data: bytes, run: str, *over: Content) -> Any:
+        sink = place.stage(run, "newest.csv", over)
+        sink.write(data)
+        return sink.finish(1)
+
+    place.publish(replacing(b"first", RUN))
+    token = replacing(b"second", OTHER, fixed(b"first"))
+    losing(monkeypatch, proxy, "rename_over")
+    assert place.publish(token) is Published.ALREADY
+    assert (root / "newest.csv").read_bytes() == b"second"
+
+
+def test_what_became_of_a_rename_isnt_known_while_the_server_is_gone(
+    place: SftpDestination, proxy: WireProxy, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = staged(place, f"{RUN}.csv")
+    losing(monkeypatch, proxy, "rename", then=proxy.down)
+    with pytest.raises(OutcomeUnknown):
+        place.publish(token)
+    proxy.down(False)
+    assert place.publish(token) is Published.ALREADY
+    assert (root / f"{RUN}.csv").read_bytes() == b"data"
+
+
+def test_a_claim_whose_answer_is_lost_stands(
+    openssh_server: SshServer, proxy: WireProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = openssh_server.folder()
+    fresh = SftpDestination(
+        connection_to(openssh_server, str(root), port=proxy.port), session_for(openssh_server), sleep=lambda _: None
+    )
+    losing(monkeypatch, proxy, "rename")
+    fresh.claim_owner(LINEAGE)
+    assert fresh.owner() == LINEAGE
+    assert [path.name for path in root.iterdir()] == [OWNER_MARKER]
+
+
+def test_a_server_that_is_gone_is_transient(place: SftpDestination, proxy: WireProxy) -> None:
+    token = staged(place, NAME)
+    proxy.down()
+    for call in (
+        place.owner,
+        lambda: place.publish(token),
+        lambda: list(place.list()),
+        lambda: place.stage(RUN, "x.csv"),
+    ):
+        with pytest.raises(DestinationError) as caught:
+            call()
+        assert (caught.value.code, caught.value.permanent) == ("D105", False)
+    proxy.down(False)
+    assert place.publish(token) is Published.DONE
+
+
+def test_an_answer_that_doesnt_come_in_time_counts_as_lost(
+    openssh_server: SshServer, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts_sftp, "ANSWER_SECONDS", 0.3)
+    place = SftpDestination(connection_to(openssh_server, str(root)), session_for(openssh_server), sleep=lambda _: None)
+    place.claim_owner(LINEAGE)
+    sshd = subprocess.run(["pgrep", "-f", "sshd: nobody|sshd: " + openssh_server.user], capture_output=True, text=True)
+    assert sshd.stdout
+    fifo = root / "stuck"
+    os.mkfifo(fifo)
+    openssh_server.own(fifo)
+    with pytest.raises(DestinationError) as caught:
+        list(place.read("stuck"))  # opening a pipe that nobody writes to takes for ever
+    assert (caught.value.code, "no answer in time" in caught.value.detail) == ("D105", True)
+
+
+def test_a_fork_makes_a_connection_of_its_own(place: SftpDestination, proxy: WireProxy, root: Path) -> None:
+    place.publish(staged(place, NAME))
+    before = proxy.connections
+    child = os.fork()
+    if child == 0:
+        try:
+            ok = [found.name for found in place.list()] == [NAME]
+        finally:
+            os._exit(0 if ok else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [found.name for found in place.list()] == [NAME]
+    assert proxy.connections == before + 1
+
+
+# refusals
+
+
+def test_permissions_are_named(openssh_server: SshServer, root: Path) -> None:
+    place = SftpDestination(connection_to(openssh_server, str(root)), session_for(openssh_server))
+    place.claim_owner(LINEAGE)
+    token = staged(place, NAME)
+    for mode, call, needed in (
+        (0o555, place.probe, "rename .reconciler-staging/"),
+        (0o555, lambda: place.publish(token), "create the folder us"),
+        (0o333, place.probe, "list the folder"),
+        (0o333, lambda: list(place.list()), "list the folder"),
+    ):
+        root.chmod(mode)
+        try:
+            with pytest.raises(DestinationError) as caught:
+                call()
+        finally:
+            root.chmod(0o755)
+        assert caught.value.code == "D104", (needed, caught.value)
+        assert f"doesn't permit to {needed}" in caught.value.detail
+    assert place.publish(token) is Published.DONE
+
+
+def test_a_folder_that_cant_be_created_is_named(openssh_server: SshServer) -> None:
+    if os.getuid() != 0:
+        pytest.skip("whoever runs this owns all folders")
+    place = SftpDestination(
+        connection_to(openssh_server, str(openssh_server.base / "roots-own")), session_for(openssh_server)
+    )
+    with pytest.raises(DestinationError) as caught:
+        place.probe()
+    assert caught.value.code == "D104"
+    assert f"create the folder {openssh_server.base}/roots-own" in caught.value.detail
+
+
+def test_a_folder_that_vanished_isnt_created_again(place: SftpDestination, root: Path) -> None:
+    (root / OWNER_MARKER).unlink()
+    root.rmdir()
+    for call in (lambda: place.stage(RUN, NAME), lambda: list(place.list()), lambda: place.discard(RUN)):
+        with pytest.raises(DestinationError) as caught:
+            call()
+        assert caught.value.code == "D102"
+    assert not root.exists()
+
+
+def test_a_full_disk_is_told(openssh_server: SshServer) -> None:
+    root = openssh_server.folder("full")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "tmpfs", str(root)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system isn't allowed here")
+    try:
+        place = SftpDestination(connection_to(openssh_server, str(root)), session_for(openssh_server))
+        place.claim_owner(LINEAGE)
+        sink = place.stage(RUN, NAME)
+        with pytest.raises(DestinationError) as caught:
+            sink.write(content(4 << 20))
+            sink.finish(1)
+        sink.abort()
+        assert (caught.value.code, caught.value.permanent) == ("D106", False)
+        assert [path.name for path in root.glob(".*")] == [OWNER_MARKER], "nothing of it is left"
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+def test_links_and_pipes_arent_listed(place: SftpDestination, root: Path) -> None:
+    place.publish(staged(place, NAME))
+    (root / "link.csv").symlink_to(root / NAME)
+    (root / "folder").symlink_to(root / "us")
+    os.mkfifo(root / "pipe")
+    assert [found.name for found in place.list()] == [NAME]
+
+
+def test_a_server_whose_rename_overwrites_isnt_used(tmp_path: Path) -> None:
+    with SshStub(tmp_path, password="hunter2", overwrites=True) as stub:
+        place = SftpDestination(stub_connection(stub), session(env={"PW": "hunter2"}, password={"fromEnv": "PW"}))
+        with pytest.raises(DestinationError) as caught:
+            place.probe()
+        assert caught.value.code == "D150"
+        assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_replacing_needs_a_server_that_can(tmp_path: Path) -> None:
+    with SshStub(tmp_path, password="hunter2") as stub:
+        place = SftpDestination(stub_connection(stub), session(env={"PW": "hunter2"}, password={"fromEnv": "PW"}))
+        place.claim_owner(LINEAGE)
+        with pytest.raises(DestinationError) as caught:
+            place.stage(RUN, "newest.csv", ())
+        assert caught.value.code == "D151"
+
+
+@pytest.mark.parametrize("access", ["read-write", "write-only"])
+def test_a_probe_removes_what_killed_ones_left(
+    openssh_server: SshServer, root: Path, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = SftpDestination(connection_to(openssh_server, str(root), access=access), session_for(openssh_server))
+    place.claim_owner(LINEAGE)
+    sink = place.stage("probe-dead", "x.csv")
+    sink.write(b"probe\n")
+    sink.finish(0)
+    (root / ".reconciler-probe-dead").write_bytes(b"probe\n")
+    (root / f"{OWNER_MARKER}.dead").write_bytes(b"{}")
+    place.probe()
+    assert len([path for path in root.rglob("*") if "dead" in path.name]) == 3, "they may still be at work"
+    monkeypatch.setattr(sftp_probe, "STALE", -1)
+    place.probe()
+    left = {path.name for path in root.rglob("*") if "dead" in path.name}
+    assert left == (set() if access == "read-write" else {f"{OWNER_MARKER}.dead", ".reconciler-probe-dead"})
+
+
+def test_files_and_folders_arent_everybodys(place: SftpDestination, root: Path) -> None:
+    place.publish(staged(place, NAME))
+    other = place.stage(RUN, "x.csv")
+    assert (root / NAME).stat().st_mode & 0o007 == 0
+    assert (root / "us").stat().st_mode & 0o007 == 0
+    assert (root / ".reconciler-staging").stat().st_mode & 0o077 == 0
+    other.abort()
+
+
+def test_a_path_below_where_the_user_arrives(openssh_server: SshServer) -> None:
+    place = SftpDestination(connection_to(openssh_server, "incoming/weekly"), session_for(openssh_server))
+    place.probe()
+    place.claim_owner(LINEAGE)
+    place.publish(staged(place, NAME))
+    assert (openssh_server.home / "incoming/weekly" / NAME).read_bytes() == b"data"
+    assert place.location(NAME) == f"sftp://127.0.0.1:{openssh_server.port}/~/incoming/weekly/{NAME}"
