@@ -93,7 +93,10 @@ def find(name: str) -> DestinationType | None:
 def _search_path() -> list[str]:
     """Where packages are installed: not the current folder, which Python searches first when it runs a module, and which may be a
     stranger's."""
-    here = os.path.realpath(os.getcwd())
+    try:
+        here = os.path.realpath(os.getcwd())
+    except FileNotFoundError:  # it was removed
+        here = ""
     return [each for each in sys.path if each and os.path.realpath(each) != here]
 
 

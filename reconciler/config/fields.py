@@ -104,8 +104,17 @@ def _field(schema: Schema, path: str, required: bool, when: str) -> Field:
         _about(schema),
         schema.get("default") if not isinstance(schema.get("default"), dict | list) else None,
         str(schema.get("pattern", "")),
-        schema.get("$comment") == SECRET,
+        _secret(schema),
         when,
+    )
+
+
+def _secret(schema: object) -> bool:
+    """Whether it is a secret, or a list or a map of them."""
+    if not isinstance(schema, dict):
+        return False
+    return (
+        schema.get("$comment") == SECRET or _secret(schema.get("items")) or _secret(schema.get("additionalProperties"))
     )
 
 

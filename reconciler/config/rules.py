@@ -109,18 +109,26 @@ def _account(index: Index, entry: Entry, account: AccountSpec) -> None:
     _secret_files(index, entry, account, ("spec",))
 
 
-def _secret_files(index: Index, entry: Entry, of: Value, path: Path) -> None:
+def _secret_files(index: Index, entry: Entry, of: object, path: Path) -> None:
     """Relative paths of secrets' files stay in the project."""
-    for name, field in type(of).model_fields.items():
-        value = getattr(of, name)
-        inner: Path = (*path, field.alias or name)
-        if isinstance(value, FromFile) and not value.from_file.startswith("/"):
+    match of:
+        case FromFile(from_file=file):
             try:
-                resolve(value.from_file, None)
+                if not file.startswith("/"):
+                    resolve(file, None)
             except ValueError as error:
-                index.report("P101", entry, (*inner, "fromFile"), str(error))
-        elif isinstance(value, Value):
-            _secret_files(index, entry, value, inner)
+                index.report("P101", entry, (*path, "fromFile"), str(error))
+        case Value():
+            for name, field in type(of).model_fields.items():
+                _secret_files(index, entry, getattr(of, name), (*path, field.alias or name))
+        case dict():
+            for key, each in of.items():
+                _secret_files(index, entry, each, (*path, str(key)))
+        case tuple() | list():
+            for at, each in enumerate(of):
+                _secret_files(index, entry, each, (*path, at))
+        case _:
+            pass
 
 
 def _kept(index: Index, entry: Entry, files: Files, destination: Destination) -> None:

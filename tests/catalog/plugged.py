@@ -21,6 +21,8 @@ class ParcelConnection(Connection):
 
     locker: int
     code: SecretRef | None = None
+    keys: tuple[SecretRef, ...] = ()
+    by_hour: dict[str, SecretRef] = {}
 
     def url(self):
         return f"parcel:{self.locker}"

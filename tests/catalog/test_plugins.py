@@ -65,7 +65,7 @@ def test_configuration_takes_its_type_and_judges_its_connection(parcel: Path, tm
         (code, detail) for code, _, _, detail in found_in(tmp_path / "q", document("Destination", "locker", wrong))
     ] == [
         ("C103", "This must be an integer, not text."),
-        ("C101", 'There is no key "colour" here. Keys here: locker, code.'),
+        ("C101", 'There is no key "colour" here. Keys here: locker, code, keys, byHour.'),
     ]
 
 
@@ -76,6 +76,10 @@ def test_a_secret_in_its_connection_is_a_reference_and_is_never_repeated(parcel:
     assert "hunter2" not in detail
     outside = LOCKER.replace("{fromEnv: CODE}", "{fromFile: ../../code}")
     assert [each[0] for each in found_in(tmp_path / "q", document("Destination", "locker", outside))] == ["P101"]
+    within = LOCKER.replace(
+        "code: {fromEnv: CODE}", "keys: [{fromEnv: A}, {fromFile: ../b}], byHour: {noon: {fromFile: ../c}}"
+    )
+    assert [each[0] for each in found_in(tmp_path / "r", document("Destination", "locker", within))] == ["P101", "P101"]
 
 
 def test_two_destinations_in_one_of_its_places(parcel: Path, tmp_path: Path) -> None:

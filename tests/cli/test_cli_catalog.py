@@ -196,7 +196,7 @@ def test_plug_ins_are_shown_and_those_that_cannot_be_used_are_named(tmp_path: Pa
         (parcel,) = json.loads(reconcile("catalog", "parcel", "--format", "json").out)["types"]
         assert (parcel["package"], [each["secret"] for each in parcel["connection"]]) == (
             "acme-parcel 1.0",
-            [False, True],
+            [False, True, True, True],
         )
         assert "parcel" not in reconcile("catalog", "--data-type", "customers").out
         schema = json.loads(reconcile("schema", "Destination").out)

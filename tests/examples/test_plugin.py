@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import sqlite3
@@ -13,8 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
+from reconciler.config.schemas import published
 from reconciler.destinations.base import DESTINATION_EFFECTS, Destination
 from reconciler.errors import DestinationError
 from tests.catalog.plugged import environment
@@ -191,6 +194,9 @@ def test_from_its_readme_to_an_export(site: Path, tmp_path: Path) -> None:
 
     assert reconcile("validate").startswith("Valid:")
     assert "out/agency.sqlar" in reconcile("plan")
+    told = json.loads(reconcile("plan", "--format", "json"))
+    jsonschema_rs.Draft202012Validator(published("plan")).validate(told)
+    assert '"sqlar"' in json.dumps(told)
     reconcile("plan", "--at", "2026-12-01T00:30Z", "--out", "plan.json")
     reconcile("apply", "plan.json", "--yes", "--at", "2026-12-01T00:30Z")
     reconcile("run", "--at", "2026-12-01T01:05Z")
