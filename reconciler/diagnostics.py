@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from reconciler.codes.accounts import ACCOUNT_CODES
+from reconciler.codes.alerts import ALERT_CODES
 from reconciler.codes.base import Code
 from reconciler.codes.datasets import DATASET_CODES
 from reconciler.codes.destinations import DESTINATION_CODES
@@ -49,6 +50,7 @@ _ALL = (
     *TYPE_CODES,
     *SFTP_CODES,
     *GOVERNANCE_CODES,
+    *ALERT_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

@@ -51,3 +51,8 @@ def made(ledger: Ledger) -> Actual:
         detail = f"Nothing is applied at {ledger.store.url}; only an apply makes a ledger. Next: reconcile apply"
         raise Conflict("L151", "there is no ledger yet", detail)
     return actual
+
+
+def lineage_of(actual: Actual) -> str:
+    """What tells the ledger from others; empty before it is made."""
+    return actual.project.lineage if actual.project else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,16 +10,20 @@ from reconciler.api.hooks import Hooks
 from reconciler.api.purges import PurgeEvent
 from reconciler.api.retaining import RetainEvent
 from reconciler.api.wiring import Wiring, new_lineage
-from reconciler.apply.changes import Apply, Result
+from reconciler.apply.changes import Apply, Done, Result
 from reconciler.apply.initialise import open_for_apply
 from reconciler.config.desired import Desired
 from reconciler.config.project import LedgerPlace
 from reconciler.errors import Conflict
 from reconciler.ledger.records import Actual, ProjectRecord
 from reconciler.plan.bind import VALID_FOR, SavedPlan, check_saved, refuse
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import AddFlow, Export, MoveFlow, Plan, RemoveFlow, ResumeFlow, SuspendFlow, UpdateFlow
+from reconciler.resources.alert import EffectiveAlert
 from reconciler.stores.ledger import Ledger
+from reconciler.values.identity import FlowId
 from reconciler.version import __version__
+
+_TELLING = AddFlow | UpdateFlow | MoveFlow | SuspendFlow | ResumeFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +77,32 @@ def perform(
         lineage=new_lineage,
         seen=seen,
     )
-    results = Apply(context, opened.record.lineage, applied, now).perform(plan, hooks.told, exports=exports)
+    lineage = opened.record.lineage
+    with wiring.alerts(ledger, lineage, hooks, now) as alerts:
+        context = alerts.watching(context, (each.spec for each in plan.changes if isinstance(each, _TELLING)))
+        alerts.watch(each.subject for each in plan.changes if isinstance(each, Export))
+        results = Apply(context, lineage, applied, now).perform(plan, hooks.told, exports=exports)
+        alerts.forget(_silent(results))
     return Performed(results, made=opened.made)
+
+
+def alerts_declared(plan: Plan) -> Iterator[EffectiveAlert]:
+    """Whom the flows that a plan adds or changes tell of what."""
+    for each in plan.changes:
+        if isinstance(each, _TELLING):
+            yield from each.spec.alerts
+
+
+def _silent(results: tuple[Result, ...]) -> Iterator[FlowId]:
+    """Flows that tell nobody of anything any more, so that what they told is forgotten."""
+    for each in results:
+        match each:
+            case Done(change=RemoveFlow(subject=flow, spec=spec)) if spec.alerts:
+                yield FlowId.parse(flow)
+            case Done(change=MoveFlow(moved_from=flow)):
+                yield FlowId.parse(flow)
+            case Done(change=UpdateFlow(subject=flow, fields=fields, spec=spec)) if not spec.alerts:
+                if any(field.path.startswith("alerts") for field in fields):
+                    yield FlowId.parse(flow)
+            case _:
+                pass

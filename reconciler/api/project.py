@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.api.acting import acting_at, made, of_environment, time_of
+from reconciler.api.acting import acting_at, lineage_of, made, of_environment, time_of
 from reconciler.api.hooks import QUIET, Hooks
 from reconciler.config.files import require_project
 from reconciler.config.project import find_ledger
@@ -149,10 +149,13 @@ class Project:
         from reconciler.api.choose import Choice, applied_flow, chosen
         from reconciler.present.status import by_urgency, flow_status
 
-        actual = made(ledger or self.ledger())
+        ledger = ledger or self.ledger()
+        actual = made(ledger)
         now = time_of(at)
         heads = [applied_flow(actual, flow)] if flow else chosen(actual, Choice(None, destinations, select))
-        return tuple(by_urgency(flow_status(head, now) for head in heads))
+        tells = any(head.spec.alerts for head in heads)
+        books = ledger.alert_books() if tells else {}
+        return tuple(by_urgency(flow_status(head, now, books.get(head.flow)) for head in heads))
 
     def history(
         self,
@@ -208,7 +211,10 @@ class Project:
         actual, now = self._at_work(ledger, at)
         mine = Shard(*shard)
         heads = [head for head in chosen(actual, Choice(select=select), gone=True) if mine.holds(head.flow)]
-        events = run_due(wiring.context(ledger, hooks), actual, heads, now, hooks.told, parallel)
+        with wiring.alerts(ledger, lineage_of(actual), hooks, now) as alerts:
+            alerts.begin(heads)
+            context = alerts.watching(wiring.context(ledger, hooks), (head.spec for head in heads))
+            events = run_due(context, actual, heads, now, hooks.told, parallel)
         free(sweep, actual, hooks.told)
         return events
 
@@ -243,7 +249,10 @@ class Project:
         actual, now = self._at_work(ledger, at)
         head = applied_flow(actual, flow)
         wanted = Wanted(now, on_demand=True, full=full) if again is None else Wanted.again(find(head, again))
-        record = run_flow(wiring.context(ledger, hooks), head.flow_id, wanted, now)
+        with wiring.alerts(ledger, lineage_of(actual), hooks, now) as alerts:
+            context = alerts.watching(wiring.context(ledger, hooks), [head.spec])
+            record = run_flow(context, head.flow_id, wanted, now)
+            context.ended(head.flow_id, None)
         if record is None:
             detail = (
                 f"{head.flow} has an open run. Try again when it is done; how it is doing: reconcile status {head.flow}"
@@ -265,9 +274,11 @@ class Project:
         apply left unfinished are gone on with.
 
         A saved plan is also bound to the configuration as it is here (`desired`, if it is at hand). Raises `Refused` for a plan with
-        refusals, `Conflict` for a stale one, `OutcomeUnknown`, `Interrupted`; a change that fails is a result.
+        refusals, `Conflict` for a stale one, `MissingExtra` for an alert channel that can't be used here, `OutcomeUnknown`,
+        `Interrupted`; a change that fails is a result.
         """
-        from reconciler.api.applying import Performed, check, perform
+        from reconciler.alerts.open import require
+        from reconciler.api.applying import Performed, alerts_declared, check, perform
         from reconciler.api.freeing import free
         from reconciler.api.purges import complete, owed
         from reconciler.apply.horizon import not_behind
@@ -285,6 +296,7 @@ class Project:
         done = Performed(())
         if checked.changes:
             not_behind(actual, now, asked=at is not None)
+            require(alerts_declared(checked))
             done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports)
         unfinished = owed(actual, checked.project)
         if unfinished:

@@ -154,14 +154,22 @@ def _elsewhere(context: Context, head: FlowHead) -> Elsewhere | None:
 
 def _one(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:
     try:
-        if wanted is not None:
-            run = run_flow(context, head.flow_id, wanted, now)
-            return Exported(head.flow, run) if run else None
-        settle(context, head.flow_id, now, insist=True)
-        return None
+        event = _exported(context, head, wanted, now)
     except ReconcilerError as error:
-        return NotExported(head.flow, error)
+        event = NotExported(head.flow, error)
     except Interrupted:
         raise
     except Exception as error:
-        return NotExported(head.flow, unexpected(error))
+        event = NotExported(head.flow, unexpected(error))
+    # Leftovers that can't be discarded yet are no failure of the flow.
+    failed = event.error if isinstance(event, NotExported) and wanted is not None else None
+    context.ended(head.flow_id, failed)
+    return event
+
+
+def _exported(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Exported | NotExported | None:
+    if wanted is not None:
+        run = run_flow(context, head.flow_id, wanted, now)
+        return Exported(head.flow, run) if run else None
+    settle(context, head.flow_id, now, insist=True)
+    return None

@@ -19,6 +19,7 @@ from reconciler.api.hooks import Hooks
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
+    from reconciler.api.alerting import Alerts
     from reconciler.apply.context import Context
     from reconciler.config.project import LedgerPlace
     from reconciler.datasets.base import Files
@@ -99,6 +100,24 @@ class Wiring:
             tool=__version__,
             stop=hooks.stop,
             progress=hooks.progress,
+        )
+
+    def alerts(self, ledger: Ledger, lineage: str, hooks: Hooks, now: datetime) -> Alerts:
+        """Who tells people of what happens at `now`."""
+        from reconciler.accounts.secrets import SecretSource
+        from reconciler.alerts.open import open_channel
+        from reconciler.api.alerting import Alerts
+
+        resolve = SecretSource(self.root, os.environ).resolve
+        return Alerts(
+            ledger,
+            lineage=lineage,
+            environment=self.place.environment,
+            open_channel=lambda spec: open_channel(spec, root=self.root, resolve=resolve),
+            holder=secrets.token_hex(8),
+            wall=clock,
+            now=now,
+            tell=hooks.told,
         )
 
     def applied(self, at: datetime) -> Applied:

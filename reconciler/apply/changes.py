@@ -252,6 +252,15 @@ class Apply:
 
     def _export(self, change: Export) -> Done:
         flow_id = FlowId.parse(change.subject)
+        try:
+            done = self._exported(change, flow_id)
+        except ReconcilerError as error:
+            self.context.ended(flow_id, error)
+            raise
+        self.context.ended(flow_id, None)
+        return done
+
+    def _exported(self, change: Export, flow_id: FlowId) -> Done:
         if change.on_demand:
             # Its slot is the minute at which somebody asked, not one of the schedule's: never to be repeated as one.
             head = settle(self.context, flow_id, self.now)

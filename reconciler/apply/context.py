@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from reconciler.datasets.base import Files
 from reconciler.destinations.base import Destination
+from reconciler.errors import ReconcilerError
 from reconciler.export.job import Engine, Progress
-from reconciler.ledger.records import Lease
+from reconciler.ledger.records import Lease, OpenRun
 from reconciler.resources.effective import EffectiveDestination, EffectiveSource
 from reconciler.resources.exclusions import EffectiveSuppression
 from reconciler.stores.ledger import Ledger
@@ -23,6 +24,7 @@ class Context:
     """`clock`: the real time, aware UTC: leases use it whatever time a run acts at. `run_id`: a fresh one. `holder`: this runner.
 
     `stop`: true once a person asked to stop. `progress` hears of a flow's rows while a run of it stages.
+    `opened` hears of each run that was claimed, `ended` of each flow that was dealt with, and what went wrong with it. Neither raises.
     """
 
     ledger: Ledger
@@ -36,6 +38,8 @@ class Context:
     lease: timedelta = LEASE
     stop: Callable[[], bool] = field(default=lambda: False)
     progress: Callable[[FlowId, Progress], None] = field(default=lambda _flow, _progress: None)
+    opened: Callable[[OpenRun], None] = field(default=lambda _run: None)
+    ended: Callable[[FlowId, ReconcilerError | None], None] = field(default=lambda _flow, _error: None)
 
     def new_lease(self) -> Lease:
         """A lease from now on."""

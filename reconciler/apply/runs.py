@@ -51,6 +51,7 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
         if wanted.repeats is None:
             not_begun(context, head, wanted.slot, error, now)
         raise
+    context.opened(claimed.run)
     heart = Heartbeat(context, claimed.run)
     try:
         with of_flow(flow_id.short):

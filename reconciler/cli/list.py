@@ -25,6 +25,7 @@ KINDS = (
     "labels",
     "marketingactions",
     "policies",
+    "alertchannels",
     "flows",
 )
 Row = dict[str, object]
@@ -39,8 +40,9 @@ Row = dict[str, object]
 def command(here: Here, kind: str, destination: str | None, environment: str | None, form: str) -> None:
     """The resources of a project.
 
-    KIND is accounts, destinations, datasets, audiences, schedules, activations, suppressions, labels, marketingactions, policies or
-    flows; the singular is fine, and so is a kind's name. Labels, marketing actions and policies are listed with the core ones.
+    KIND is accounts, destinations, datasets, audiences, schedules, activations, suppressions, labels, marketingactions, policies,
+    alertchannels or flows; the singular is fine, and so is a kind's name. Labels, marketing actions and policies are listed with the
+    core ones.
     --for shows the audiences or datasets whose data type the destination accepts, or its activations or flows.
     """
     wanted = next((each for each in KINDS if kind.lower() in (each, _singular(each))), None)
@@ -162,6 +164,10 @@ def _policies(desired: Desired) -> list[Row]:
     ]
 
 
+def _alert_channels(desired: Desired) -> list[Row]:
+    return [{"name": name, "type": each.spec.type} for name, each in desired.alert_channels.items()]
+
+
 def _flows(desired: Desired) -> list[Row]:
     return [
         {
@@ -185,6 +191,7 @@ _ROWS: dict[str, Callable[[Desired], list[Row]]] = {
     "labels": _labels,
     "marketingactions": _marketing_actions,
     "policies": _policies,
+    "alertchannels": _alert_channels,
     "flows": _flows,
 }
 

@@ -104,7 +104,7 @@ def _watch(
             console.error(error)
         else:
             # Ages change all the time; that alone is nothing to tell where lines add up.
-            what = [(each.head.nonce, each.state, each.next_slot, each.missed, each.note) for each in found]
+            what = [(each.head.nonce, each.state, each.next_slot, each.missed, each.note, each.book) for each in found]
             if redrawn:
                 console.out(f"{_CLEAR}{view.text(found, now)}\n{now:%Y-%m-%d %H:%M:%S} UTC · Ctrl-C ends")
             elif what != seen:

@@ -51,12 +51,14 @@ def _flow(event: object) -> FlowId | None:
 
 
 def _tell(console: Console, event: object, width: int) -> None:
+    from reconciler.api.alerting import Alerted, NotAlerted
     from reconciler.api.freeing import NotFreed
     from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Elsewhere, Exported, NotExported
     from reconciler.apply.changes import Done, Failed
     from reconciler.present.results import (
+        alert_line,
         elsewhere_line,
         export_line,
         failure_line,
@@ -85,6 +87,11 @@ def _tell(console: Console, event: object, width: int) -> None:
             console.event("removed", flow=flow, exports=exports, files=files)
         case NotRemoved(flow, error):
             console.say(failure_line("retain", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case Alerted(flow, channel, alert, number):
+            console.event("alerted", flow=flow, channel=channel, alert=alert, id=number)
+        case NotAlerted(flow, channel, error):
+            fields = {"flow": flow, "channel": channel, **error_fields(error)}
+            console.say(alert_line(channel, error), "not-alerted", "warning", **fields)
         case NotFreed(error):
             said = f"What no flow needs any more is still on the ledger ({error.code} {error.summary}); the next run tries again."
             console.say(said, "not-freed", "warning", **error_fields(error))

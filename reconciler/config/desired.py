@@ -12,6 +12,7 @@ from reconciler.resources.effective import EffectiveDestination, FlowSpec, finge
 from reconciler.resources.resource import (
     Account,
     Activation,
+    AlertChannel,
     AnyResource,
     Audience,
     Dataset,
@@ -61,6 +62,7 @@ class Desired:
     labels: Mapping[str, Label]
     marketing_actions: Mapping[str, MarketingAction]
     policies: Mapping[str, Policy]
+    alert_channels: Mapping[str, AlertChannel]
     destination_specs: Mapping[str, EffectiveDestination]
     flows: Mapping[FlowId, DesiredFlow]
     places: Mapping[tuple[str, str], Source] = field(repr=False)
@@ -85,6 +87,7 @@ class Desired:
             ("Label", self.labels),
             ("MarketingAction", self.marketing_actions),
             ("Policy", self.policies),
+            ("AlertChannel", self.alert_channels),
         )
         for kind, resources in kinds:
             for name in sorted(resources):

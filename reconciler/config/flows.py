@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from reconciler.catalog.base import FormatName
 from reconciler.config.accounts import account_of
+from reconciler.config.alerts import effective_alerts
 from reconciler.config.changes import check_limit, check_told
 from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
@@ -74,7 +75,9 @@ class Flows:
                 self.index.report("R104", entry, ("spec", "accepts", at), detail)
         self._format(entry, spec, spec.format.type, ("spec", "format"))
         account = account_of(self.index, entry, spec.account_name, about.accounts, f"A destination of type {spec.type}")
-        self.destinations[entry.name] = EffectiveDestination(name=entry.name, spec=spec, account=account)
+        # Alerts are the flows' own: to tell somebody else is no change of the connection.
+        quiet = spec.model_copy(update={"alerts": ()})
+        self.destinations[entry.name] = EffectiveDestination(name=entry.name, spec=quiet, account=account)
 
     def _format(self, entry: Entry, to: DestinationSpec, wanted: FormatName, path: Path) -> None:
         if wanted not in to.about.formats:
@@ -200,6 +203,7 @@ class Flows:
             suppressions=held_back,
             guards=spec.guards,
             override=activation.metadata.override,
+            alerts=effective_alerts(self.index, activation, destination),
             on_remove=spec.on_remove,
             suspend=spec.suspend,
             protect=any(each.protect for each in metadata),

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from reconciler.config.accounts import account_of
+from reconciler.config.alerts import check_alerts
 from reconciler.config.columns import check_columns
 from reconciler.config.desired import Desired
 from reconciler.config.exclusions import check_exclusions
@@ -24,6 +25,7 @@ from reconciler.resources.resource import (
     API_VERSION,
     Account,
     Activation,
+    AlertChannel,
     Audience,
     Dataset,
     Destination,
@@ -60,6 +62,7 @@ def link(
     check_overrides(index)
     check_exclusions(index)
     check_increments(index)
+    check_alerts(index)
     check_ledger_account(index)
     flows = Flows(index)
     flows.build()
@@ -77,6 +80,7 @@ def link(
         labels=MappingProxyType(index.named(Label)),
         marketing_actions=MappingProxyType(index.named(MarketingAction)),
         policies=MappingProxyType(index.named(Policy)),
+        alert_channels=MappingProxyType(index.named(AlertChannel)),
         destination_specs=MappingProxyType(flows.destinations),
         flows=MappingProxyType({flow_id: flows.flows[flow_id] for flow_id in sorted(flows.flows)}),
         places=MappingProxyType({key: entry.document.top for key, entry in sorted(index.entries.items())}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.ledger import keys
+from reconciler.ledger.alerts import AlertBook
 from reconciler.ledger.codec import decode, digest, torn
 from reconciler.ledger.records import (
     DestinationRecord,
@@ -26,6 +27,9 @@ def checked(key: str, body: bytes) -> Document:
             return decode(DestinationRecord, key, body)
         case keys.FLOWS:
             return decode(FlowHead, key, body)
+        case keys.ALERTS:
+            book = decode(AlertBook, key, body)
+            return _if(book.flow == name, key, book)
         case keys.PINS:
             pin = decode(PinRecord, key, body)
             return _if(pin.pin.digest() == name, key, pin)

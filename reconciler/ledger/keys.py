@@ -13,6 +13,7 @@ FLOWS = "flows/"
 PINS = "pins/"
 STAGED = "staged/"
 RUNS = "runs/"
+ALERTS = "alerts/"
 SNAPSHOTS = "snapshots/"
 """Blobs."""
 
@@ -25,6 +26,11 @@ def destination(name: str) -> str:
 def flow(flow_id: FlowId) -> str:
     """A flow's head."""
     return f"{FLOWS}{flow_id}"
+
+
+def alerts(flow_id: FlowId) -> str:
+    """What was told of a flow, and what is still to be told."""
+    return f"{ALERTS}{flow_id}"
 
 
 def pin(digest: str) -> str:

@@ -149,7 +149,8 @@ class Resendable(Value):
 
 
 class LastRun(Value):
-    """What status shows without reading the run's document."""
+    """What status and metrics show without reading the run's document. `read`, `matched`, `claimed_at`: None where an older version of
+    this tool recorded it."""
 
     run_id: str
     slot: Slot
@@ -157,6 +158,9 @@ class LastRun(Value):
     rows: int
     files: int
     size: int
+    read: int | None = None
+    matched: int | None = None
+    claimed_at: Instant | None = None
     finished_at: Instant
     location: str
     excluded: dict[Excluded, int] = {}

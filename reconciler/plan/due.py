@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import assert_never
 
+from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import Schedule, count_slots, latest_slot, slots
 from reconciler.values.slot import to_utc
 
@@ -51,3 +52,20 @@ def due(schedule: Schedule, since: dt.datetime, last_slot: dt.datetime | None, n
             assert_never(schedule.catch_up)
     others = count_slots(schedule, start, now, MISSED_LIMIT + 2) - (slot is not None)
     return Due(slot, min(others, MISSED_LIMIT), others > MISSED_LIMIT)
+
+
+def waiting_since(head: FlowHead, now: dt.datetime) -> dt.datetime | None:
+    """The oldest slot that a flow should have exported by `now` (aware) and hasn't; None where it is up to date or suspended.
+
+    A decided run's slot counts as exported. Under `catchUp: skip` a slot is given up after an hour.
+    """
+    if head.state != "active":
+        return None
+    last = head.last_slot
+    if head.open is not None and head.open.phase == "publishing" and not head.open.on_demand:
+        last = max(last, head.open.slot) if last else head.open.slot
+    found = due(head.spec.schedule, head.since, last, now)
+    if found.slot is None or head.spec.schedule.catch_up == "skip":
+        return found.slot
+    start = to_utc(head.since) - _INSTANT
+    return next(slots(head.spec.schedule, max(start, to_utc(last)) if last else start, found.slot))

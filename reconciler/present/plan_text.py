@@ -26,6 +26,7 @@ from reconciler.plan.reasons import AGREEMENT_ENDED
 from reconciler.present.plan_policies import policies_text
 from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.words import (
+    alerts,
     backfill,
     columns,
     cut,
@@ -232,6 +233,8 @@ def details(
             yield "held back", cut(inert(kept_back), 300)
         if limits := guards(change.spec):
             yield "guards", inert(limits)
+        if told := alerts(change.spec):
+            yield "alerts", cut(inert(told), 300)
         return
     for each in change.fields:
         if isinstance(change, SuspendFlow | ResumeFlow) and each.path == "suspend":

@@ -80,6 +80,13 @@ def retain_line(flow: str, exports: int, files: int) -> str:
     )
 
 
+def alert_line(channel: str, error: ReconcilerError) -> str:
+    """A channel that didn't take an alert: what wasn't sent waits, and nothing else comes of it."""
+    said = f"{error.code} {error.summary} · reconcile explain {error.code}"
+    detail = f"{error.detail} What there is to tell waits for the next run."
+    return f"  ! {'alert':<12} {inert(channel or 'ledger')}  {said}\n{_INDENT}{inert(detail)}"
+
+
 def result_line(result: Result, width: int = 0) -> str:
     """One change that was performed, or wasn't."""
     change = result.change

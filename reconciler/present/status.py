@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
+from reconciler.ledger.alerts import AlertBook
 from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
 from reconciler.present.commands import HERE, Shell
 from reconciler.present.words import (
+    alerts,
     changes,
     cut,
     days_left,
@@ -44,7 +47,8 @@ class FlowStatus:
 
     `age`: since the last export. `lifted`: each override and the days it has left; below 0 once it has ended.
 
-    `note`: why, in words. `next_commands`: what a person would do next, each as arguments of `reconcile`.
+    `note`: why, in words. `next_commands`: what a person would do next, each as arguments of `reconcile`. `book`: what was told of it
+    to its alert channels.
     """
 
     head: FlowHead
@@ -55,14 +59,15 @@ class FlowStatus:
     lifted: tuple[tuple[Override, int], ...]
     note: str
     next_commands: tuple[tuple[str, ...], ...]
+    book: AlertBook | None = None
 
     def commands(self, shell: Shell = HERE) -> list[str]:
         """`reconcile …`, to be pasted into a shell; empty where there is nothing to do."""
         return [shell.command(*each) for each in self.next_commands]
 
 
-def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
-    """What a flow is doing at `now` (aware). The flow is active or suspended."""
+def flow_status(head: FlowHead, now: datetime, book: AlertBook | None = None) -> FlowStatus:
+    """What a flow is doing at `now` (aware). The flow is active or suspended. `book`: of its alerts, if there is one."""
     last = head.last_slot
     if head.open is not None and head.open.phase == "publishing" and not head.open.on_demand:
         last = max(last, head.open.slot) if last else head.open.slot
@@ -78,6 +83,7 @@ def flow_status(head: FlowHead, now: datetime) -> FlowStatus:
         lifted=tuple((each, each.days_left(now)) for each in head.spec.overrides),
         note=note,
         next_commands=_next_commands(head, state, waiting),
+        book=book,
     )
 
 
@@ -142,6 +148,7 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
                 lines.append(f"{'':11}{inert(override(lifted))} ({days_left(days)})")
         if (kept := each.head.retained) and kept.problem:
             lines.append(f"{'':11}{inert(kept.problem)}")
+        lines += [f"{'':11}{inert(trouble)}" for trouble in _troubles(each)]
         if each.note:
             lines.append(f"{'':11}{inert(each.note)}")
         if detail := _detail(each):
@@ -158,6 +165,18 @@ def _detail(status: FlowStatus) -> str:
     return condition.detail if condition and status.state in ("failed", "held") else ""
 
 
+def _troubles(status: FlowStatus) -> list[str]:
+    """Alert channels that don't take what there is to tell."""
+    if status.book is None:
+        return []
+    waiting = Counter(each.channel for each in status.book.waiting)
+    return [
+        f"{plural(waiting[each.channel], 'alert')} to {each.channel} waiting since {_moment(each.since)}: {each.code} {each.sentence}"
+        for each in status.book.troubles
+        if waiting[each.channel]
+    ]
+
+
 def details(status: FlowStatus) -> str:
     """What is known of one flow beyond its line, with line ends."""
     head = status.head
@@ -170,6 +189,7 @@ def details(status: FlowStatus) -> str:
         "schedule": schedule(head.spec.schedule) + (" (suspended)" if head.state == "suspended" else ""),
         "cursor": _cursor_text(head),
         "guards": guards(head.spec),
+        "alerts": alerts(head.spec),
         "goes to": folder,
         "kept": _kept_text(head),
         "last run": f"{head.last_run.run_id} · {head.last_run.kind} · {head.last_run.location}"
@@ -265,8 +285,27 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
         "override": lifted[0] if lifted else None,
         "overrides": lifted,
         "retain": _retain_data(head),
+        "alerts": _alert_data(status),
         "nextCommand": commands[0] if commands else None,
         "nextCommands": commands,
+    }
+
+
+def _alert_data(status: FlowStatus) -> dict[str, object] | None:
+    """`told`: states that a channel was told of and that aren't over; `waiting`: alerts still to be sent; `dropped`: given up."""
+    if not status.head.spec.alerts:
+        return None
+    book = status.book
+    raised = book.raised if book else ()
+    return {
+        "channels": [each.name for each in status.head.spec.alerts],
+        "told": [
+            {"channel": each.channel, "event": each.event, "since": f"{each.since:%Y-%m-%dT%H:%M:%SZ}"}
+            for each in raised
+        ],
+        "waiting": len(book.waiting) if book else 0,
+        "dropped": book.dropped if book else 0,
+        "troubles": [each.to_json() for each in book.troubles] if book else [],
     }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from reconciler.catalog.base import AlertEvent
 from reconciler.config.text import displayed
+from reconciler.resources.alert import EffectiveAlert
 from reconciler.resources.dataset import TABLE_FORMATS, Changes
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
 from reconciler.resources.override import Override
@@ -164,6 +166,20 @@ def guards(spec: FlowSpec) -> str:
     said = [f"{name} {', '.join(found)}" for name, found in groups if found]
     said += map(override, spec.overrides)
     return " · ".join(said)
+
+
+def alerts(spec: FlowSpec) -> str:
+    """`on-call: run-failed, run-delayed (150m) · audit: run-succeeded`, or nothing."""
+    return " · ".join(f"{each.name}: {', '.join(_event(each, event) for event in each.events)}" for each in spec.alerts)
+
+
+def _event(alert: EffectiveAlert, event: AlertEvent) -> str:
+    limits = {
+        "run-delayed": alert.delayed_after,
+        "excluded-rate-exceeded": alert.max_excluded,
+        "row-count-unusual": alert.max_change,
+    }
+    return f"{event} ({limit})" if (limit := limits.get(event)) else event
 
 
 def override(lifted: Override) -> str:

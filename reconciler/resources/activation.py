@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from reconciler.resources.alert import ActivationAlert
 from reconciler.resources.dataset import ColumnName, Incremental
 from reconciler.resources.formats import Files, Format
 from reconciler.resources.metadata import LabelKey, LabelValue, Name
@@ -95,7 +96,7 @@ class ActivationSpec(Value):
     """At least one of `audiences`, `datasets`, `audienceSelector`, `datasetSelector`.
 
     `feed` makes further flows of the same sources to the same destination. `format` replaces the destination's; of `files`, what is
-    written here takes the place of what is written there.
+    written here takes the place of what is written there; so it is with `alerts` of the same channel.
     """
 
     destination: Name
@@ -109,6 +110,7 @@ class ActivationSpec(Value):
     incremental: Incremental | None = None
     columns: Annotated[tuple[ColumnName | MappedColumn, ...], Field(min_length=1)] | None = None
     guards: Guards = Guards()
+    alerts: tuple[ActivationAlert, ...] = ()
     feed: Name | None = None
     format: Format | None = None
     files: Files | None = None

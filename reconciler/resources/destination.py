@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from reconciler.catalog.base import Connection, DataType, DestinationType, Folder
 from reconciler.catalog.plugins import PluginError, find
 from reconciler.catalog.types import TYPES
+from reconciler.resources.alert import DestinationAlert
 from reconciler.resources.formats import Files, Format, ParquetFormat
 from reconciler.resources.metadata import Name
 from reconciler.resources.schedule import Day
@@ -47,6 +48,7 @@ class DestinationSpec(Value):
     format: Format = ParquetFormat(type="parquet")
     files: Files = Files()
     marketing_actions: tuple[Name, ...] = ()
+    alerts: tuple[DestinationAlert, ...] = ()
     type: str
     connection: Connection
 

@@ -12,6 +12,7 @@ from typing import Literal
 from reconciler.catalog.base import Folder
 from reconciler.resources.account import AnyAccount
 from reconciler.resources.activation import Backfill, Guards
+from reconciler.resources.alert import EffectiveAlert
 from reconciler.resources.dataset import Changes, DatasetSpec
 from reconciler.resources.destination import AnyDestination
 from reconciler.resources.exclusions import ConsentRule, EffectiveSuppression
@@ -83,6 +84,7 @@ class FlowSpec(Value):
     suppressions: tuple[EffectiveSuppression, ...] = ()
     guards: Guards
     override: Overrides | None = None
+    alerts: tuple[EffectiveAlert, ...] = ()
     on_remove: Literal["keep", "purge"]
     suspend: bool
     protect: bool

@@ -6,6 +6,7 @@ from typing import Literal
 
 from reconciler.resources.account import AnyAccount
 from reconciler.resources.activation import ActivationSpec
+from reconciler.resources.alert import AlertChannelSpec
 from reconciler.resources.audience import AudienceSpec
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import AnyDestination
@@ -111,6 +112,14 @@ class Policy(_Envelope):
     spec: PolicySpec
 
 
+class AlertChannel(_Envelope):
+    """Who hears of it."""
+
+    kind: Literal["AlertChannel"]
+    metadata: Metadata
+    spec: AlertChannelSpec
+
+
 AnyResource = (
     Project
     | Account
@@ -123,6 +132,7 @@ AnyResource = (
     | Label
     | MarketingAction
     | Policy
+    | AlertChannel
 )
 KINDS: dict[str, type[_Envelope]] = {
     "Project": Project,
@@ -136,4 +146,5 @@ KINDS: dict[str, type[_Envelope]] = {
     "Label": Label,
     "MarketingAction": MarketingAction,
     "Policy": Policy,
+    "AlertChannel": AlertChannel,
 }

@@ -27,7 +27,7 @@ from reconciler.values.cursor import DiffCursor
 FILE_FORMAT: Final = 1
 _KIND: Final = "reconciler-ledger"
 _SHOWN: Final = 20
-_ORDER: Final = (keys.PROJECT, keys.FLOWS, keys.DESTINATIONS, keys.PINS, keys.STAGED, keys.RUNS)
+_ORDER: Final = (keys.PROJECT, keys.FLOWS, keys.DESTINATIONS, keys.PINS, keys.STAGED, keys.RUNS, keys.ALERTS)
 """As documents are read: heads before what they name, so that whatever a runner does meanwhile, what they name was there."""
 
 _NO_SNAPSHOT: Final = (

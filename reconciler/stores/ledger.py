@@ -11,6 +11,7 @@ from reconciler.cache.folder import NO_CACHE, Cache
 from reconciler.collecting import paused
 from reconciler.errors import Conflict, StoreError
 from reconciler.ledger import keys
+from reconciler.ledger.alerts import AlertBook
 from reconciler.ledger.codec import decode, encode
 from reconciler.ledger.records import (
     Actual,
@@ -140,6 +141,11 @@ class Ledger:
             )
         look.save()
         return Actual(project=project.document if project else None, destinations=destinations, flows=flows)
+
+    def alert_books(self) -> dict[str, AlertBook]:
+        """What was told of flows, by flow id; not of all flows is there one."""
+        found = self.store.fetch(keys.ALERTS, {})
+        return {key.removeprefix(keys.ALERTS): decode(AlertBook, key, stored.body) for key, stored in found}
 
     def _all(self, kind: type[D], prefix: str, look: Recalled) -> dict[str, D]:
         found = look.fetch(self.store, prefix)

@@ -1,0 +1,163 @@
+"""Who is told of what: alerts of destinations and activations against channels, types and each other."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reconciler.catalog.base import ALERT_EVENTS, AlertEvent
+from reconciler.config.index import Entry, Index
+from reconciler.config.locations import resolve
+from reconciler.config.parse import Path
+from reconciler.resources.alert import (
+    DELAYED_AFTER,
+    MAX_CHANGE,
+    MAX_EXCLUDED,
+    ActivationAlert,
+    AppriseChannelSpec,
+    CloudEventsChannelSpec,
+    DestinationAlert,
+    EffectiveAlert,
+    FileChannelSpec,
+)
+from reconciler.resources.resource import Activation, AlertChannel, Destination
+from reconciler.resources.secrets import FromFile, SecretRef
+
+_NEEDS: Final[tuple[tuple[str, str, AlertEvent, str], ...]] = (
+    ("delayed_after", "delayedAfter", "run-delayed", DELAYED_AFTER),
+    ("max_excluded", "maxExcluded", "excluded-rate-exceeded", MAX_EXCLUDED),
+    ("max_change", "maxChange", "row-count-unusual", MAX_CHANGE),
+)
+"""Thresholds: field, as it is written, the event that it is for, default."""
+_MOMENTS: Final = frozenset({"run-started", "run-succeeded", "recovered"})
+"""What isn't a state that something recovers from."""
+
+
+def check_alerts(index: Index) -> None:
+    """Reports channels that aren't there (R101) or are named twice (R181), events that the type can't tell of (R180), thresholds without
+    their event (R182), recoveries of nothing (R184), and paths that lead out of the project (P101)."""
+    for entry, channel in index.all(AlertChannel):
+        _paths(index, entry, channel)
+    for entry, destination in index.all(Destination):
+        about = destination.spec.about
+        _named_once(index, entry, destination.spec.alerts)
+        for at, alert in enumerate(destination.spec.alerts):
+            path: Path = ("spec", "alerts", at)
+            index.resolve(AlertChannel, alert.channel, entry, (*path, "channel"))
+            _supported(index, entry, path, alert.events, about.name, about.alerts)
+            _coherent(index, entry, path, alert, alert.events)
+    for entry, activation in index.all(Activation):
+        _named_once(index, entry, activation.spec.alerts)
+        to = index.get(Destination, activation.spec.destination)
+        for at, own in enumerate(activation.spec.alerts):
+            path = ("spec", "alerts", at)
+            index.resolve(AlertChannel, own.channel, entry, (*path, "channel"))
+            if to is not None:
+                about = to.spec.about
+                _supported(index, entry, path, own.events or (), about.name, about.alerts)
+                _complete(index, entry, path, own, to)
+
+
+def effective_alerts(index: Index, activation: Activation, destination: Destination) -> tuple[EffectiveAlert, ...]:
+    """What each channel hears of an activation's flows, by the channel's name. What is wrong was reported by `check_alerts`."""
+    found: dict[str, EffectiveAlert] = {}
+    declared: tuple[DestinationAlert | ActivationAlert, ...] = (*destination.spec.alerts, *activation.spec.alerts)
+    for alert in declared:
+        channel = index.get(AlertChannel, alert.channel)
+        base = found.get(alert.channel)
+        events = alert.events if alert.events is not None else base.events if base else ()
+        if channel is None:
+            continue
+        thresholds = {
+            field: (getattr(alert, field) or getattr(base, field, None) or default) if event in events else None
+            for field, _, event, default in _NEEDS
+        }
+        found[alert.channel] = EffectiveAlert(
+            name=alert.channel,
+            channel=channel.spec,
+            events=tuple(each for each in ALERT_EVENTS if each in events),
+            **thresholds,
+        )
+    return tuple(found[name] for name in sorted(found) if found[name].events)
+
+
+def _named_once(index: Index, entry: Entry, alerts: tuple[DestinationAlert, ...] | tuple[ActivationAlert, ...]) -> None:
+    seen: set[str] = set()
+    for at, alert in enumerate(alerts):
+        if alert.channel in seen:
+            detail = (
+                f"Channel {alert.channel} is already named in this list. Write its events and thresholds in one place."
+            )
+            index.report("R181", entry, ("spec", "alerts", at, "channel"), detail)
+        seen.add(alert.channel)
+
+
+def _supported(
+    index: Index,
+    entry: Entry,
+    path: Path,
+    events: tuple[AlertEvent, ...],
+    type_name: str,
+    known: tuple[AlertEvent, ...],
+) -> None:
+    for at, event in enumerate(events):
+        if event not in known:
+            detail = f"Destinations of type {type_name} tell of {', '.join(known) or 'nothing'}. Leave {event} out."
+            index.report("R180", entry, (*path, "events", at), detail)
+
+
+def _complete(index: Index, entry: Entry, path: Path, own: ActivationAlert, destination: Destination) -> None:
+    base = next((each for each in destination.spec.alerts if each.channel == own.channel), None)
+    if own.events is None and base is None:
+        detail = (
+            f"Destination {destination.metadata.name} tells channel {own.channel} nothing, so that there is nothing to change. "
+            "Write events."
+        )
+        index.report("R183", entry, path, detail)
+        return
+    _coherent(index, entry, path, own, own.events if own.events is not None or base is None else base.events)
+
+
+def _coherent(
+    index: Index,
+    entry: Entry,
+    path: Path,
+    alert: DestinationAlert | ActivationAlert,
+    events: tuple[AlertEvent, ...] | None,
+) -> None:
+    asked = events or ()
+    for field, key, event, _ in _NEEDS:
+        if getattr(alert, field) is not None and event not in asked:
+            index.report(
+                "R182",
+                entry,
+                (*path, key),
+                f"{key} is for {event}, which isn't among the events here. Add it, or remove {key}.",
+            )
+    if "recovered" in asked and not set(asked) - _MOMENTS:
+        detail = "recovered tells that something which this channel was told of is over. Add what it is to be told of, such as run-failed."
+        index.report("R184", entry, (*path, "events"), detail)
+
+
+def _paths(index: Index, entry: Entry, channel: AlertChannel) -> None:
+    """Reports relative paths that lead out of the project."""
+    match channel.spec:
+        case FileChannelSpec(path=path):
+            _inside(index, entry, ("spec", "path"), path)
+        case AppriseChannelSpec(url=url):
+            _secret(index, entry, ("spec", "url"), url)
+        case CloudEventsChannelSpec(bearer=bearer, hmac=hmac):
+            _secret(index, entry, ("spec", "bearer"), bearer)
+            _secret(index, entry, ("spec", "hmac"), hmac)
+
+
+def _secret(index: Index, entry: Entry, path: Path, ref: SecretRef | None) -> None:
+    if isinstance(ref, FromFile):
+        _inside(index, entry, (*path, "fromFile"), ref.from_file)
+
+
+def _inside(index: Index, entry: Entry, path: Path, written: str) -> None:
+    if not written.startswith("/"):
+        try:
+            resolve(written, None)
+        except ValueError as error:
+            index.report("P101", entry, path, str(error))

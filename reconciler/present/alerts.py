@@ -1,0 +1,136 @@
+"""What an alert says: a title, one line of what is the case, and what to do next. Names of flows, numbers, times and codes alone."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from reconciler.alerts.base import Message, Mood
+from reconciler.catalog.base import AlertEvent
+from reconciler.ledger.alerts import Facts, Notice
+from reconciler.ledger.records import FlowHead
+from reconciler.present.commands import HERE, Shell
+from reconciler.present.results import size
+from reconciler.present.words import excluded, plural
+from reconciler.values.slot import slot_text
+
+_MOODS: Final[dict[AlertEvent, Mood]] = {
+    "run-started": "info",
+    "run-succeeded": "success",
+    "run-failed": "failure",
+    "run-delayed": "warning",
+    "run-held": "failure",
+    "excluded-rate-exceeded": "warning",
+    "row-count-unusual": "warning",
+    "destination-unreachable": "failure",
+    "suppression-stale": "failure",
+    "recovered": "success",
+}
+_OVER: Final[dict[AlertEvent, str]] = {
+    "run-failed": "failed",
+    "run-delayed": "late",
+    "run-held": "held",
+    "excluded-rate-exceeded": "too many rows excluded",
+    "row-count-unusual": "unusual row count",
+    "destination-unreachable": "destination unreachable",
+    "suppression-stale": "suppression stale",
+}
+
+
+def message(notice: Notice, head: FlowHead, project: str, shell: Shell = HERE) -> Message:
+    """One alert in words. `project`: the name of the one that the flow belongs to; `shell`: how commands are to be pasted."""
+    flow = head.flow_id.short
+    title, said = _words(notice.event, notice.facts, head)
+    commands = [shell.command(*each) for each in _next(notice, head)]
+    lines = [said, *([f"Next: {commands[0]}", *(f"      {each}" for each in commands[1:])] if commands else [])]
+    environment = f"/{shell.environment}" if shell.environment else ""
+    return Message(
+        id=notice.id,
+        source=f"/reconciler/{project}{environment}",
+        event=notice.event,
+        subject=head.flow,
+        at=notice.at,
+        mood=_MOODS[notice.event],
+        title=f"{flow}: {title}",
+        body="\n".join(lines),
+        data=_data(notice, head, commands),
+    )
+
+
+def _words(event: AlertEvent, facts: Facts, head: FlowHead) -> tuple[str, str]:
+    """Title and line."""
+    why = f"{facts.code} {facts.sentence}"
+    slot = f"Slot {_moment(facts)}" if facts.slot else "The flow"
+    match event:
+        case "run-started":
+            return "run started", f"{slot}, {facts.kind}, run {facts.run_id}."
+        case "run-succeeded":
+            return f"exported {plural(facts.rows or 0, 'row')}", _exported(facts)
+        case "run-failed":
+            return f"run failed: {why}", f"{slot} wasn't exported. The next run tries again."
+        case "run-held":
+            return f"export held: {why}", f"{slot} waits for a person, who sees why with the first command."
+        case "destination-unreachable":
+            return (
+                f"destination unreachable: {why}",
+                f"{slot} didn't reach {head.flow_id.destination}. The next run tries again.",
+            )
+        case "suppression-stale":
+            return f"nothing may leave: {why}", f"{slot} waits until the suppression list is whole and recent."
+        case "run-delayed":
+            return f"late: slot {_moment(facts)} isn't exported", f"It is due for more than {facts.limit}."
+        case "excluded-rate-exceeded":
+            return f"more than {facts.limit} of the rows stayed behind", _exported(facts)
+        case "row-count-unusual":
+            usual = f"The median of {facts.runs} earlier exports is {plural(facts.usual or 0, 'row')}; {facts.limit} off is the limit."
+            return f"{plural(facts.rows or 0, 'row')} exported, which is unusual", f"{usual} {_exported(facts)}"
+        case "recovered":
+            return "recovered", f"Over: {', '.join(_OVER.get(each, each) for each in facts.over)}. {_exported(facts)}"
+        case _:
+            assert_never(event)
+
+
+def _exported(facts: Facts) -> str:
+    what = f"{plural(facts.rows or 0, 'row')} · {plural(facts.files or 0, 'file')} · {size(facts.size or 0)}"
+    return f"Slot {_moment(facts)}: {what}{excluded(facts.excluded)} · run {facts.run_id}."
+
+
+def _moment(facts: Facts) -> str:
+    return f"{facts.slot:%Y-%m-%d %H:%M} UTC" if facts.slot else ""
+
+
+def _next(notice: Notice, head: FlowHead) -> list[tuple[str, ...]]:
+    match notice.event:
+        case "run-started" | "run-succeeded" | "recovered":
+            return []
+        case "run-failed" | "run-held" | "destination-unreachable" | "suppression-stale":
+            return [("status", head.flow), ("explain", notice.facts.code or ""), ("run", "--select", head.flow)]
+        case "run-delayed":
+            return [("status", head.flow), ("run", "--select", head.flow)]
+        case "excluded-rate-exceeded" | "row-count-unusual":
+            return [("history", head.flow)]
+        case _:
+            assert_never(notice.event)
+
+
+def _data(notice: Notice, head: FlowHead, commands: list[str]) -> dict[str, object]:
+    facts = notice.facts
+    found: dict[str, object] = {
+        "event": notice.event,
+        "flow": head.flow,
+        "destination": head.flow_id.destination,
+        "code": facts.code,
+        "summary": facts.sentence,
+        "slot": slot_text(facts.slot) if facts.slot else None,
+        "runId": facts.run_id,
+        "kind": facts.kind,
+        "rows": facts.rows,
+        "files": facts.files,
+        "bytes": facts.size,
+        "excluded": dict(facts.excluded) or None,
+        "usual": facts.usual,
+        "usualOf": facts.runs,
+        "limit": facts.limit,
+        "over": list(facts.over) or None,
+        "commands": commands or None,
+    }
+    return {key: value for key, value in found.items() if value is not None}

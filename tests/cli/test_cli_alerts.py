@@ -1,0 +1,215 @@
+"""Alerts of nights that are lived through: what a real endpoint is told, once, and what becomes of it where the endpoint is down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+
+from tests.cli.support import Outcome, Reconcile, simulated_shop
+from tests.servers.listener import Listener, listening
+from tests.servers.mailbox import mailbox
+
+FLOW = "outbox/audience/us-high-intent"
+STATES = "run-failed, run-delayed, run-held, destination-unreachable, recovered"
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with listening() as found:
+        yield found
+
+
+def shop(tmp_path: Path, reconcile: Reconcile, url: str, events: str = STATES, more: str = "") -> Path:
+    """What `init` makes, whose one flow tells a CloudEvents channel."""
+    folder = simulated_shop(tmp_path / "shop", reconcile)
+    channel = f"kind: AlertChannel\nmetadata: {{name: on-call}}\nspec: {{type: cloudevents, url: '{url}/alerts'}}\n"
+    (folder / "on-call.yaml").write_text(f"apiVersion: reconciler/v1\n{channel}")
+    with (folder / "destinations" / "outbox.yaml").open("a") as file:
+        file.write(f"  alerts: [{{channel: on-call, events: [{events}]{more}}}]\n")
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    return folder
+
+
+def night(reconcile: Reconcile, folder: Path, day: int, hour: int = 2, *arguments: str) -> Outcome:
+    return reconcile("-C", folder, "run", "--at", f"2026-12-{day:02}T{hour:02}:00Z", *arguments)
+
+
+def heard(listener: Listener) -> list[str]:
+    """`event` of each alert, as the CloudEvents library reads it."""
+    found = [from_http_event(HTTPMessage(each.headers, each.body)) for each in listener.received]
+    assert all(each.get_specversion() == "1.0" and each.get_subject() == FLOW for each in found)
+    return [each.get_type().removeprefix("reconciler.alert.") for each in found]
+
+
+def data(listener: Listener, at: int = -1) -> dict[str, object]:
+    return dict(json.loads(listener.received[at].body)["data"])
+
+
+def take_data_away(folder: Path) -> None:
+    """Exports fail."""
+    (folder / "data").rename(folder / "away")
+
+
+def bring_data_back(folder: Path) -> None:
+    (folder / "away").rename(folder / "data")
+
+
+def test_a_failure_is_told_once_and_its_end_once(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url)
+    take_data_away(folder)
+    assert [night(reconcile, folder, 1, hour).code for hour in (2, 2, 3)] == [1, 1, 1]
+    assert heard(listener) == ["run-failed"]
+    assert data(listener)["code"] == "F101"
+    assert data(listener)["commands"][2] == f"reconcile run --select {FLOW}"  # type: ignore[index]
+    bring_data_back(folder)
+    assert night(reconcile, folder, 1, 4).code == 0
+    assert heard(listener)[1:] == ["recovered"]
+    assert data(listener)["over"] == ["run-failed"]
+    assert night(reconcile, folder, 2).code == 0
+    assert len(listener.received) == 2
+
+
+def test_a_run_that_waits_for_a_person_is_held(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url)
+    (folder / "out").mkdir(exist_ok=True)
+    wall = folder / "out" / "us-high-intent"
+    wall.write_text("in the way of its folder")
+    night(reconcile, folder, 1)
+    assert (heard(listener), data(listener)["code"]) == (["run-held"], "D109")
+    wall.unlink()
+    assert night(reconcile, folder, 1, 3).code == 0
+    assert heard(listener)[1:] == ["recovered"]
+
+
+def test_started_and_succeeded_are_told_of_every_run(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-started, run-succeeded")
+    assert [night(reconcile, folder, day).code for day in (1, 2)] == [0, 0]
+    assert heard(listener) == ["run-started", "run-succeeded"] * 2
+    assert data(listener, 1)["rows"] == 90
+    assert reconcile("-C", folder, "export", "outbox/us-high-intent", "--at", "2026-12-02T03:00Z").code == 0
+    assert heard(listener)[4:] == ["run-started", "run-succeeded"]
+
+
+def test_a_late_slot_is_told_by_whoever_runs(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url)
+    take_data_away(folder)
+    night(reconcile, folder, 1, 4)
+    assert heard(listener) == ["run-failed"]
+    night(reconcile, folder, 1, 5)
+    night(reconcile, folder, 1, 6)
+    assert heard(listener)[1:] == ["run-delayed"]
+    assert data(listener)["slot"] == "2026-12-01T02:00Z"
+    assert data(listener)["limit"] == "150m"
+
+
+def test_a_channel_that_is_down_fails_no_export_and_gets_it_later(
+    tmp_path: Path, reconcile: Reconcile, listener: Listener
+) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-succeeded")
+    listener.answers = [500]
+    found = night(reconcile, folder, 1)
+    assert (found.code, "exported" in found.out or "export" in found.out) == (0, True)
+    assert "! alert        on-call  N101 an alert couldn't be sent" in found.err
+    assert "answered 500" in found.err
+    shown = reconcile("-C", folder, "status", "--at", "2026-12-01T02:10Z").out
+    assert "1 alert to on-call waiting since 2026-12-01 02:00 UTC: N101" in shown
+    first = listener.received[-1]
+    listener.answers = [200]
+    assert night(reconcile, folder, 1, 3).out == "Nothing due.\n"
+    again = listener.received[-1]
+    assert json.loads(first.body) == json.loads(
+        again.body
+    )  # the same id, so that it can be told apart from a second alert
+    assert "waiting" not in reconcile("-C", folder, "status", "--at", "2026-12-01T03:10Z").out
+    assert night(reconcile, folder, 1, 4).code == 0
+    assert len(listener.received) == 2
+
+
+def test_it_is_not_redirected(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-succeeded")
+    with listening() as internal:
+        listener.answers, listener.location = [307], internal.url
+        found = night(reconcile, folder, 1)
+        assert (found.code, internal.received) == (0, [])
+    assert "N103 an alert was redirected" in found.err
+
+
+def test_no_value_of_a_row_is_told(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-started, run-succeeded, run-failed, recovered")
+    night(reconcile, folder, 1)
+    people = polars.read_parquet(folder / "data" / "**" / "*.parquet")["email"].drop_nulls().to_list()
+    told = b"".join(each.body for each in listener.received).decode()
+    assert (len(people) > 90, [each for each in people if each in told]) == (True, [])
+
+
+def test_an_apply_that_takes_alerts_away_forgets_what_was_told(
+    tmp_path: Path, reconcile: Reconcile, listener: Listener
+) -> None:
+    folder = shop(tmp_path, reconcile, listener.url)
+    take_data_away(folder)
+    night(reconcile, folder, 1)
+    book = folder / ".reconcile" / "ledger" / "alerts"
+    assert [each for each in book.rglob("*") if each.is_file()]
+    destination = folder / "destinations" / "outbox.yaml"
+    destination.write_text("\n".join(line for line in destination.read_text().splitlines() if "alerts:" not in line))
+    assert reconcile("-C", folder, "apply", "--yes", "--no-exports", "--at", "2026-12-01T02:30Z").code == 0
+    assert [each for each in book.rglob("*") if each.is_file() and "lock" not in each.name] == []
+    night(reconcile, folder, 1, 6)
+    assert heard(listener) == ["run-failed"]
+
+
+def test_a_plan_shows_who_is_told(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-failed, run-delayed", ", delayedAfter: 2h")
+    destination = folder / "destinations" / "outbox.yaml"
+    destination.write_text(destination.read_text().replace("delayedAfter: 2h", "delayedAfter: 3h"))
+    shown = reconcile("-C", folder, "plan", "--at", "2026-12-01T01:00Z").out
+    assert "alerts.on-call.delayedAfter 2h  →  3h" in shown
+    assert "Its alerts changed." in shown
+    assert "destination" not in shown.split("Its alerts changed.")[1].split("flow")[0]
+
+
+def test_without_the_extra_an_apply_refuses_and_a_run_goes_on(
+    tmp_path: Path, reconcile: Reconcile, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-succeeded")
+    monkeypatch.setitem(__import__("sys").modules, "cloudevents.core.v1.event", None)
+    found = night(reconcile, folder, 1)
+    assert (found.code, "pip install 'reconciler[alerts]'" in found.err) == (0, True)
+    monkeypatch.setattr("reconciler.alerts.open.find_spec", lambda _: None)
+    (folder / "on-call.yaml").write_text((folder / "on-call.yaml").read_text().replace("/alerts", "/other"))
+    refused = reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T03:00Z")
+    assert (refused.code, "pip install 'reconciler[alerts]'" in refused.err) == (1, True)
+
+
+def test_the_example_tells_three_channels_what_each_asked_for(
+    tmp_path: Path, reconcile: Reconcile, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = (Path(__file__).parents[2] / "examples" / "alerts" / "reconcile.yaml").read_text()
+    example = example.replace("https://events.example.com", listener.url)
+    simulated = "metadata: {name: alerted}\nspec: {ledger: {url: 'file://.reconcile/ledger', simulated: true}}"
+    (tmp_path / "reconcile.yaml").write_text(example.replace("metadata: {name: alerted}", simulated))
+    (tmp_path / "data" / "prospects").mkdir(parents=True)
+    rows = "".join(f"{number},p{number}@example.com,{('US', 'IE')[number % 2]}\n" for number in range(20))
+    (tmp_path / "data" / "prospects" / "a.csv").write_text(f"prospect_id,email,country\n{rows}")
+    monkeypatch.setenv("EVENTS_SECRET", "a secret to sign with")
+    with mailbox() as box:
+        server = f"127.0.0.1:{box.port}"
+        monkeypatch.setenv("ON_CALL_URL", f"mailto://{server}?from=night@example.com&to=team@example.com&mode=insecure")
+        assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-11-30T23:30Z").code == 0
+        assert night(reconcile, tmp_path, 1).code == 0
+        (tmp_path / "data").rename(tmp_path / "away")
+        night(reconcile, tmp_path, 1, 3)
+    late, over, failed = (str(each["Subject"]) for each in box.mails)
+    assert late == "outbox/ireland: late: slot 2026-12-01 00:00 UTC isn't exported"
+    assert over == "outbox/ireland: recovered"
+    assert failed.startswith("outbox/ireland: run failed: F101 ")
+    journal = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    assert [(each["subject"], each["data"]["rows"]) for each in journal] == [("outbox/audience/us", 10)]
+    told = [from_http_event(HTTPMessage(each.headers, each.body)) for each in listener.received]
+    events = [each.get_type().rpartition(".")[2] for each in told]
+    assert events == ["run-started", "run-succeeded"] * 2 + ["run-failed"]
