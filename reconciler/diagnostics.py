@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Literal
 
+from reconciler.codes.access import ACCESS_CODES
 from reconciler.codes.accounts import ACCOUNT_CODES
 from reconciler.codes.alerts import ALERT_CODES
 from reconciler.codes.base import Code
@@ -51,6 +52,7 @@ _ALL = (
     *SFTP_CODES,
     *GOVERNANCE_CODES,
     *ALERT_CODES,
+    *ACCESS_CODES,
 )
 CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in _ALL})
 

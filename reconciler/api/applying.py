@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from reconciler.api.hooks import Hooks
+from reconciler.api.principal import require_principal
 from reconciler.api.purges import PurgeEvent
 from reconciler.api.retaining import RetainEvent
 from reconciler.api.wiring import Wiring, new_lineage
@@ -14,9 +16,11 @@ from reconciler.apply.changes import Apply, Done, Result
 from reconciler.apply.initialise import open_for_apply
 from reconciler.config.desired import Desired
 from reconciler.config.project import LedgerPlace
-from reconciler.errors import Conflict
+from reconciler.errors import Conflict, Refused
 from reconciler.ledger.records import Actual, ProjectRecord
+from reconciler.plan.access import Access
 from reconciler.plan.bind import VALID_FOR, SavedPlan, check_saved, refuse
+from reconciler.plan.permitted import Principal
 from reconciler.plan.plan import AddFlow, Export, MoveFlow, Plan, RemoveFlow, ResumeFlow, SuspendFlow, UpdateFlow
 from reconciler.resources.alert import EffectiveAlert
 from reconciler.stores.ledger import Ledger
@@ -52,6 +56,21 @@ def check(
     return saved.plan
 
 
+def permitted(plan: Plan, actual: Actual, desired: Callable[[], Desired | None], root: Path) -> Principal | None:
+    """Who applies, by the roles that are applied; None where there are none. `desired`: asked only then.
+
+    Raises `Refused` G150, G151, G152."""
+    if Access.of(plan.project, actual) is None:
+        return None
+    access = Access.of(plan.project, actual, desired())
+    assert access is not None
+    who = require_principal(access, root)
+    refusals = access.refusals(plan.changes, who)
+    if refusals:
+        raise Refused(refusals[0].code, "not permitted", " ".join(each.sentence for each in refusals[:5]))
+    return who
+
+
 def perform(
     wiring: Wiring,
     ledger: Ledger,
@@ -61,13 +80,18 @@ def perform(
     hooks: Hooks,
     *,
     exports: bool = True,
+    who: Principal | None = None,
 ) -> Performed:
-    """Every change of a plan that was checked against `seen` and its ledger. Makes the ledger where there is none.
+    """Every change of a plan that was checked against `seen` and its ledger, by `who` if that was proven.
+
+    Makes the ledger where there is none.
 
     Raises as `Apply.perform` does, and `Refused` L150, `Conflict` where another apply was faster.
     """
     context = wiring.context(ledger, hooks)
     applied = wiring.applied(now)
+    if who is not None:
+        applied = applied.model_copy(update={"by": who.name})
     opened = open_for_apply(
         ledger,
         project=plan.project,

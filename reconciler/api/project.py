@@ -87,14 +87,18 @@ class Project:
         which writes and removes a probe there; what isn't as recorded is the plan's `drift`. `desired`: what `validate` gave, if it is at
         hand. Raises `NotValid` with every finding, `StoreError`.
         """
+        from reconciler.api.principal import principal_of
         from reconciler.config.revision import commit_time, head
+        from reconciler.plan.access import Access
         from reconciler.plan.planner import plan
 
         wanted = desired or self.validate().require()
         now = time_of(at)
+        actual = self._assumed(base, now) if base is not None else self._actual(wanted, select if refresh else None)
+        access = Access.of(wanted.project.metadata.name, actual, wanted)
         return plan(
             wanted,
-            self._assumed(base, now) if base is not None else self._actual(wanted, select if refresh else None),
+            actual,
             now,
             select=select or None,
             allow_removals=allow_removals,
@@ -102,6 +106,7 @@ class Project:
             committed_at=commit_time(self.root),
             allow_rewind=allow_rewind,
             base=base,
+            principal=principal_of(access, self.root, offline=base is not None) if access is not None else None,
         )
 
     def look_at_data(self, plan: Plan, *, hooks: Hooks = QUIET) -> PlanData:
@@ -233,6 +238,7 @@ class Project:
         another runner is at this flow, `UsageError` U109 to U111, `Refused` H110, H111, and whatever stopped the export.
         """
         from reconciler.api.choose import applied_flow
+        from reconciler.api.principal import require_permitted
         from reconciler.api.runs import Exported
         from reconciler.apply.resend import find
         from reconciler.apply.runs import Wanted, run_flow
@@ -248,6 +254,7 @@ class Project:
         ledger = wiring.ledger()
         actual, now = self._at_work(ledger, at)
         head = applied_flow(actual, flow)
+        require_permitted(actual, head.owner, head.flow, self.root)
         wanted = Wanted(now, on_demand=True, full=full) if again is None else Wanted.again(find(head, again))
         with wiring.alerts(ledger, lineage_of(actual), hooks, now) as alerts:
             context = alerts.watching(wiring.context(ledger, hooks), [head.spec])
@@ -278,7 +285,7 @@ class Project:
         `Interrupted`; a change that fails is a result.
         """
         from reconciler.alerts.open import require
-        from reconciler.api.applying import Performed, alerts_declared, check, perform
+        from reconciler.api.applying import Performed, alerts_declared, check, perform, permitted
         from reconciler.api.freeing import free
         from reconciler.api.purges import complete, owed
         from reconciler.apply.horizon import not_behind
@@ -293,11 +300,12 @@ class Project:
         if isinstance(plan, SavedPlan):
             desired = desired or self.validate().require()
         checked = check(plan, wiring.place, actual, now, desired if isinstance(plan, SavedPlan) else None)
+        who = permitted(checked, actual, lambda: desired or self.validate().desired, self.root)
         done = Performed(())
         if checked.changes:
             not_behind(actual, now, asked=at is not None)
             require(alerts_declared(checked))
-            done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports)
+            done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports, who=who)
         unfinished = owed(actual, checked.project)
         if unfinished:
             done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))

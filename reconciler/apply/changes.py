@@ -18,7 +18,7 @@ from reconciler.apply.units import together, units
 from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import Applied, DestinationRecord, FlowHead, RunRecord
+from reconciler.ledger.records import Applied, DestinationRecord, FlowHead, ProjectRecord, RunRecord
 from reconciler.plan.plan import (
     AddFlow,
     Change,
@@ -30,6 +30,7 @@ from reconciler.plan.plan import (
     RemoveFlow,
     ResumeFlow,
     SuspendFlow,
+    UpdateAccess,
     UpdateDestination,
     UpdateFlow,
 )
@@ -142,6 +143,8 @@ class Apply:
                 return self._remove(change)
             case MoveFlow():
                 return self._move(change)
+            case UpdateAccess():
+                return self._access(change)
             case Export():
                 return self._export(change)
             case _:
@@ -169,6 +172,18 @@ class Apply:
         else:
             self.context.ledger.replace(key, record, found.version)
         return Done(change, note=", ".join(report.steps))
+
+    def _access(self, change: UpdateAccess) -> Done:
+        """What permissions are judged by from now on, in the project's document."""
+        found = self.context.ledger.read(ProjectRecord, keys.PROJECT)
+        if found is None:
+            raise _stale(change)
+        governing = {name: each for name, each in (found.document.governing or {}).items() if name != change.owner}
+        if change.spec is not None:
+            governing[change.owner] = change.spec
+        update = {"nonce": self.context.ledger.nonce(), "governing": governing or None}
+        self.context.ledger.replace(keys.PROJECT, found.document.model_copy(update=update), found.version)
+        return Done(change)
 
     def _remove_destination(self, change: RemoveDestination) -> Done:
         key = keys.destination(change.subject)
@@ -289,6 +304,8 @@ class Apply:
 
 def _stands_on(change: Change, broken: set[str]) -> bool:
     """Whether a change needs one that failed: a flow its destination, an export its flow, a removed destination that its flows left."""
+    if isinstance(change, UpdateAccess):
+        return False
     if isinstance(change, RemoveDestination):
         return any(each == change.subject or each.startswith(f"{change.subject}/") for each in broken)
     return bool(broken & {change.subject.partition("/")[0], change.subject})

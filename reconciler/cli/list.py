@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.config.desired import Desired
+    from reconciler.resources.role import RoleSpec
 
 KINDS = (
     "accounts",
@@ -26,6 +27,7 @@ KINDS = (
     "marketingactions",
     "policies",
     "alertchannels",
+    "roles",
     "flows",
 )
 Row = dict[str, object]
@@ -41,8 +43,8 @@ def command(here: Here, kind: str, destination: str | None, environment: str | N
     """The resources of a project.
 
     KIND is accounts, destinations, datasets, audiences, schedules, activations, suppressions, labels, marketingactions, policies,
-    alertchannels or flows; the singular is fine, and so is a kind's name. Labels, marketing actions and policies are listed with the
-    core ones.
+    alertchannels, roles or flows; the singular is fine, and so is a kind's name. Labels, marketing actions and policies are listed with
+    the core ones.
     --for shows the audiences or datasets whose data type the destination accepts, or its activations or flows.
     """
     wanted = next((each for each in KINDS if kind.lower() in (each, _singular(each))), None)
@@ -168,6 +170,25 @@ def _alert_channels(desired: Desired) -> list[Row]:
     return [{"name": name, "type": each.spec.type} for name, each in desired.alert_channels.items()]
 
 
+def _roles(desired: Desired) -> list[Row]:
+    return [
+        {
+            "name": name,
+            "subjects": [subject.said for subject in each.spec.subjects],
+            "grants": list(each.spec.grants),
+            "destinations": _scope(each.spec),
+        }
+        for name, each in desired.roles.items()
+    ]
+
+
+def _scope(role: RoleSpec) -> list[str]:
+    """Which destinations a role is about, by name and by label."""
+    selected = role.destination_selector.match_labels if role.destination_selector else {}
+    found = [*(role.destinations or ()), *(f"{key}: {value}" for key, value in selected.items())]
+    return found if role.scoped else ["(all)"]
+
+
 def _flows(desired: Desired) -> list[Row]:
     return [
         {
@@ -192,6 +213,7 @@ _ROWS: dict[str, Callable[[Desired], list[Row]]] = {
     "marketingactions": _marketing_actions,
     "policies": _policies,
     "alertchannels": _alert_channels,
+    "roles": _roles,
     "flows": _flows,
 }
 

@@ -21,6 +21,7 @@ from reconciler.resources.resource import (
     MarketingAction,
     Policy,
     Project,
+    Role,
     Schedule,
     Suppression,
 )
@@ -63,6 +64,7 @@ class Desired:
     marketing_actions: Mapping[str, MarketingAction]
     policies: Mapping[str, Policy]
     alert_channels: Mapping[str, AlertChannel]
+    roles: Mapping[str, Role]
     destination_specs: Mapping[str, EffectiveDestination]
     flows: Mapping[FlowId, DesiredFlow]
     places: Mapping[tuple[str, str], Source] = field(repr=False)
@@ -88,6 +90,7 @@ class Desired:
             ("MarketingAction", self.marketing_actions),
             ("Policy", self.policies),
             ("AlertChannel", self.alert_channels),
+            ("Role", self.roles),
         )
         for kind, resources in kinds:
             for name in sorted(resources):

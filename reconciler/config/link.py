@@ -19,6 +19,7 @@ from reconciler.config.locations import check_locations
 from reconciler.config.overrides import check_overrides
 from reconciler.config.parse import Document
 from reconciler.config.remembered import Remembered
+from reconciler.config.roles import check_roles
 from reconciler.config.rules import check_rules
 from reconciler.diagnostics import Diagnostic
 from reconciler.resources.resource import (
@@ -33,6 +34,7 @@ from reconciler.resources.resource import (
     MarketingAction,
     Policy,
     Project,
+    Role,
     Schedule,
     Suppression,
 )
@@ -60,6 +62,7 @@ def link(
     check_columns(index, remembered)
     check_governance(index)
     check_overrides(index)
+    check_roles(index)
     check_exclusions(index)
     check_increments(index)
     check_alerts(index)
@@ -81,6 +84,7 @@ def link(
         marketing_actions=MappingProxyType(index.named(MarketingAction)),
         policies=MappingProxyType(index.named(Policy)),
         alert_channels=MappingProxyType(index.named(AlertChannel)),
+        roles=MappingProxyType(index.named(Role)),
         destination_specs=MappingProxyType(flows.destinations),
         flows=MappingProxyType({flow_id: flows.flows[flow_id] for flow_id in sorted(flows.flows)}),
         places=MappingProxyType({key: entry.document.top for key, entry in sorted(index.entries.items())}),

@@ -7,6 +7,7 @@ from typing import Literal
 from reconciler.ledger import keys
 from reconciler.ledger.observed import Observed
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.resources.governing import Governing
 from reconciler.values.base import Value
 from reconciler.values.changed import ChangeCounts
 from reconciler.values.cursor import Cursor, DiffCursor
@@ -38,7 +39,8 @@ class Applied(Value):
 
 
 class ProjectRecord(Document):
-    """The ledger itself. `serial` is bumped by applies only; `owners`: last apply of each project that it serves."""
+    """The ledger itself. `serial` is bumped by applies only; `owners`: last apply of each project that it serves; `governing`: what the
+    permissions of those that have roles are judged by."""
 
     format_version: int
     lineage: str
@@ -47,6 +49,7 @@ class ProjectRecord(Document):
     serial: int
     created_at: Instant
     owners: dict[str, Applied] = {}
+    governing: dict[str, Governing] | None = None
 
 
 class DestinationRecord(Document):
@@ -316,9 +319,16 @@ class RunRecord(Document):
 
 class Actual(Value):
     """The ledger as one value, for the plan. `project` is None where no ledger has been made yet, `observed` where nobody
-    looked at the destinations."""
+    looked at the destinations. `assumed`: what permissions are judged by where there is no project record."""
 
     project: ProjectRecord | None = None
+    assumed: Governing | None = None
     destinations: dict[str, DestinationRecord] = {}
     flows: dict[str, FlowHead] = {}
     observed: Observed | None = None
+
+    def governing(self, owner: str) -> Governing | None:
+        """What a project's permissions are judged by, as applied; None where everybody may do everything."""
+        if self.project is None:
+            return self.assumed
+        return (self.project.governing or {}).get(owner)

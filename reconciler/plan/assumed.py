@@ -6,6 +6,7 @@ from datetime import datetime
 
 from reconciler.config.desired import Desired, DesiredFlow
 from reconciler.ledger.records import Actual, Applied, DestinationRecord, FlowHead
+from reconciler.plan.access import governing_of
 from reconciler.resources.effective import fingerprint
 from reconciler.values.cursor import FilesCursor
 
@@ -14,7 +15,7 @@ _NONCE = "assumed"
 
 def as_applied(base: Desired, now: datetime) -> Actual:
     """Every declared destination and flow applied at `now`, each flow with a cursor: a change that would need a rebuild
-    says so. There is no project record: which ledger it is stays open."""
+    says so. Permissions are judged by the base's roles. There is no project record: which ledger it is stays open."""
     applied = Applied(at=now, by=_NONCE)
     owner = base.project.metadata.name
     destinations = {
@@ -31,7 +32,7 @@ def as_applied(base: Desired, now: datetime) -> Actual:
         for name, spec in base.destination_specs.items()
     }
     flows = {str(flow_id): _head(flow, owner, applied) for flow_id, flow in base.flows.items()}
-    return Actual(destinations=destinations, flows=flows)
+    return Actual(assumed=governing_of(base), destinations=destinations, flows=flows)
 
 
 def _head(flow: DesiredFlow, owner: str, applied: Applied) -> FlowHead:

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from reconciler.plan.drift import Drift
 from reconciler.plan.governed import Governance
+from reconciler.plan.permitted import Permissions
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.resources.governing import Governing
 from reconciler.values.base import Value
 from reconciler.values.manifest import RunKind
 from reconciler.values.slot import Instant, Slot
@@ -134,9 +136,17 @@ class Export(_Common):
     missed: int = 0
 
 
+class UpdateAccess(_Common):
+    """What permissions are judged by is declared otherwise than applied: roles, identity, policies, labels. `subject`: the project; `spec`:
+    None where there are no roles any more."""
+
+    change: Literal["update-access"] = "update-access"
+    spec: Governing | None = None
+
+
 DestinationChange = CreateDestination | UpdateDestination | RemoveDestination
 FlowChange = AddFlow | UpdateFlow | RemoveFlow | MoveFlow | SuspendFlow | ResumeFlow
-AnyChange = DestinationChange | FlowChange | Export
+AnyChange = DestinationChange | FlowChange | Export | UpdateAccess
 Change = Annotated[AnyChange, Field(discriminator="change")]
 
 # The order in which changes are performed and shown: what others stand on comes first.
@@ -150,6 +160,7 @@ _ORDER = (
     "suspend-flow",
     "resume-flow",
     "remove-destination",
+    "update-access",
     "export",
 )
 
@@ -173,6 +184,7 @@ class Plan(Value):
     those among them that export nothing. `base`: the revision it is compared with instead of a ledger; such a plan is
     for reading, holds no exports and can't be applied. `drift`: what isn't as recorded at the destinations, where `refreshed`
     says that they were looked at; nothing is done about it. `governance`: what the policies say of all that is declared.
+    `permissions`: who plans and what it takes, where roles are applied.
     """
 
     project: str
@@ -194,6 +206,7 @@ class Plan(Value):
     refreshed: bool = False
     drift: tuple[Drift, ...] = ()
     governance: Governance = Governance()
+    permissions: Permissions | None = None
 
     @property
     def is_empty(self) -> bool:

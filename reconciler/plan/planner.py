@@ -8,9 +8,10 @@ from datetime import datetime
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
-from reconciler.plan import exports, governance, guards, reasons, verdicts
+from reconciler.plan import access, exports, governance, guards, reasons, verdicts
 from reconciler.plan.diff import differences
 from reconciler.plan.drift import drift
+from reconciler.plan.permitted import Principal
 from reconciler.plan.plan import (
     AddFlow,
     CreateDestination,
@@ -26,6 +27,7 @@ from reconciler.plan.plan import (
     RemoveFlow,
     ResumeFlow,
     SuspendFlow,
+    UpdateAccess,
     UpdateDestination,
     UpdateFlow,
     order,
@@ -50,12 +52,14 @@ def plan(
     committed_at: datetime | None = None,
     allow_rewind: bool = False,
     base: str | None = None,
+    principal: Principal | None = None,
 ) -> Plan:
     """Compares what is declared with what is applied; nothing is read or written.
 
     `now`: aware. `select`: patterns (`*`, `?`, `[…]`) on flow ids, their short forms and destination names; what none
     matches is left alone. `allow_removals`: how many flows may go, or `all`. `revision`, `committed_at`: the
     commit that `desired` is of, and its time. `base`: the revision that `actual` stands for (`assumed.as_applied`).
+    `principal`: who plans; None: not known, so that permissions are shown and none is refused.
     A plan with refusals shows its changes but must not be performed.
     """
     now = to_utc(now)
@@ -63,6 +67,7 @@ def plan(
     work = _Planner(desired, actual, now, Selection(select))
     judged = governance.review(desired, actual, now)
     refusals = list(guards.wrong_ledger(desired, actual))
+    roles = access.Access.of(work.owner, actual, desired)
     if not refusals:
         work.run()
         refusals += work.refusals
@@ -73,6 +78,8 @@ def plan(
         removed = [FlowId.parse(each.subject).short for each in work.changes if isinstance(each, RemoveFlow)]
         share = desired.project.spec.removals.max_share
         refusals += guards.removals(sorted(removed), len(work.applied), share, allow_removals)
+        if roles is not None and principal is not None:
+            refusals += roles.refusals([*work.changes, *work.governs], principal)
     due = exports.exports(work.settled, work.changes, actual.flows, now) if base is None else []
     return Plan(
         project=work.owner,
@@ -86,7 +93,7 @@ def plan(
         at=now,
         tool=__version__,
         selected=tuple(select or ()),
-        changes=tuple(sorted([*work.changes, *due], key=order)),
+        changes=tuple(sorted([*work.changes, *work.governs, *due], key=order)),
         refusals=tuple(sorted(set(refusals), key=lambda each: (each.code, each.sentence))),
         unchanged=len(work.settled),
         suspended=sum(1 for head in work.settled if head.state == "suspended"),
@@ -94,6 +101,7 @@ def plan(
         refreshed=actual.observed is not None,
         drift=drift(actual.observed, record.lineage, work.selection) if actual.observed and record else (),
         governance=judged,
+        permissions=roles.review([*work.changes, *work.governs], principal) if roles is not None else None,
     )
 
 
@@ -106,6 +114,7 @@ class _Planner:
     now: datetime
     selection: Selection
     changes: list[DestinationChange | FlowChange] = field(default_factory=list)
+    governs: list[UpdateAccess] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     settled: list[FlowHead] = field(default_factory=list)
     applied: dict[str, FlowHead] = field(default_factory=dict)
@@ -139,6 +148,8 @@ class _Planner:
             if name in self._needed or self.selection.named(name):
                 self._destination(name, self.desired.destination_specs[name])
         self._gone_destinations()
+        if self.selection.patterns is None and (found := access.update(self.desired, self.actual)) is not None:
+            self.governs.append(found)
         if self.selection.patterns is not None and not self._matches_any():
             patterns = ", ".join(self.selection.patterns)
             self.refusals.append(

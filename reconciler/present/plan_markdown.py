@@ -12,6 +12,7 @@ from reconciler.plan.data import PlanData
 from reconciler.plan.plan import AnyChange, Export, Plan
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.plan_data import as_markdown as data_table
+from reconciler.present.plan_permissions import permissions_markdown
 from reconciler.present.plan_policies import policies_markdown
 from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.plan_summary import Group, by_destination, summary
@@ -44,6 +45,7 @@ def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "", 
         *_refusals(plan),
         *_drift(plan),
         *policies_markdown(plan.governance),
+        *permissions_markdown(plan),
     ]
     footer = _footer(plan, saved, apply)
     budget = MAX_LENGTH - _RESERVE - length(lines) - length(footer)

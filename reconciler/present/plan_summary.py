@@ -21,6 +21,7 @@ from reconciler.plan.plan import (
     RemoveFlow,
     ResumeFlow,
     SuspendFlow,
+    UpdateAccess,
     UpdateDestination,
     UpdateFlow,
 )
@@ -31,6 +32,8 @@ from reconciler.values.identity import FlowId
 
 _DESTINATIONS = 5
 _COLUMNS = 5
+_ACCESS = "roles and policies"
+"""No destination has a space in its name."""
 _Changed = UpdateFlow | MoveFlow
 _INCREMENTAL = "source.datasetSpec.incremental"
 
@@ -50,12 +53,20 @@ class Group:
 
 
 def by_destination(plan: Plan) -> list[Group]:
-    """Groups by what a reader must see first: third parties, then removals, then by name."""
+    """Groups by what a reader must see first: who may do what, third parties, then removals, then by name."""
     found: dict[str, list[AnyChange]] = {}
     for each in plan.changes:
-        found.setdefault(each.subject.partition("/")[0], []).append(each)
+        found.setdefault(_ACCESS if isinstance(each, UpdateAccess) else each.subject.partition("/")[0], []).append(each)
     groups = [Group(name, _who(changes), tuple(changes)) for name, changes in found.items()]
-    return sorted(groups, key=lambda each: (not each.who, not any(map(_removes, each.changes)), each.destination))
+    return sorted(
+        groups,
+        key=lambda each: (
+            each.destination != _ACCESS,
+            not each.who,
+            not any(map(_removes, each.changes)),
+            each.destination,
+        ),
+    )
 
 
 def summary(groups: Sequence[Group]) -> str:
@@ -73,7 +84,7 @@ def _who(changes: Sequence[AnyChange]) -> str:
         match each:
             case CreateDestination() | UpdateDestination() | RemoveDestination():
                 found = each.spec.spec.recipient
-            case Export():
+            case Export() | UpdateAccess():
                 continue
             case _:
                 found = each.spec.destination.spec.recipient
@@ -96,6 +107,8 @@ def _renamed(change: AnyChange) -> bool:
 
 
 def _said(changes: Sequence[AnyChange]) -> Iterator[str]:
+    if any(isinstance(each, UpdateAccess) for each in changes):
+        yield "what permissions are judged by changed"
     yield from _of_destinations(changes)
     yield from _added([each for each in changes if isinstance(each, AddFlow)])
     yield from _columns(changes)

@@ -19,10 +19,12 @@ from reconciler.plan.plan import (
     RemoveFlow,
     ResumeFlow,
     SuspendFlow,
+    UpdateAccess,
     UpdateDestination,
     UpdateFlow,
 )
 from reconciler.plan.reasons import AGREEMENT_ENDED
+from reconciler.present.plan_permissions import permissions_text
 from reconciler.present.plan_policies import policies_text
 from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.words import (
@@ -66,6 +68,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     lines += ["", counts(plan)] if plan.changes else []
     lines += _drift(plan, style)
     lines += policies_text(plan.governance, style)
+    lines += permissions_text(plan)
     lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
     if plan.refusals:
         lines.append(f"Nothing of this can be applied · reconcile explain {plan.refusals[0].code}")
@@ -149,6 +152,8 @@ def mark(change: AnyChange) -> tuple[str, str, str]:
             return "→", "move", "flow"
         case RemoveFlow():
             return "-", "remove", "flow"
+        case UpdateAccess():
+            return "~", "change", "access"
         case Export():
             return "▶", "export", "export"
         case _:
@@ -174,6 +179,8 @@ def headline(change: AnyChange) -> str:
             return f"{_why(change)} · {_cursor(change)}{paused}"
         case RemoveFlow() | SuspendFlow() | ResumeFlow():
             return change.reason.sentence
+        case UpdateAccess():
+            return "what permissions are judged by: roles, identity, policies, labels"
         case Export():
             return _export(change)
         case _:
@@ -264,11 +271,12 @@ def counts(plan: Plan) -> str:
         verb = each.change.split("-")[0]
         if isinstance(each, CreateDestination | UpdateDestination | RemoveDestination):
             destinations[verb] += 1
-        elif not isinstance(each, Export):
+        elif not isinstance(each, Export | UpdateAccess):
             rebuilt = each.cursor == "rebuild" and isinstance(each, UpdateFlow | MoveFlow)
             flows["rebuild" if rebuilt else verb] += 1
     exports = sum(1 for each in plan.changes if isinstance(each, Export))
     parts = [_tally(destinations, "destination"), _tally(flows, "flow")]
+    parts.append("permissions to record" if any(isinstance(each, UpdateAccess) for each in plan.changes) else "")
     parts.append(f"{plural(exports, 'export')} due" if exports else "")
     parts.append(f"{plural(plan.unchanged, 'flow')} unchanged" if plan.unchanged else "")
     return " · ".join(part for part in parts if part)

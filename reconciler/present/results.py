@@ -21,6 +21,7 @@ _VERBS = {
     "move-flow": "moved",
     "suspend-flow": "suspended",
     "resume-flow": "resumed",
+    "update-access": "recorded",
     "export": "exported",
 }
 _INDENT = " " * 17

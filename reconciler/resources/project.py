@@ -9,6 +9,7 @@ from pydantic import Field
 from reconciler.catalog.s3 import BucketOwner, Region, S3Encryption
 from reconciler.resources.accounts.aws import AwsAccountSpec, Url
 from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.identity import IdentitySpec
 from reconciler.resources.metadata import Name
 from reconciler.values.base import Value
 
@@ -90,3 +91,6 @@ class ProjectSpec(Value):
     include: tuple[Glob, ...] | None = None
     exclude: tuple[Glob, ...] = ()
     removals: RemovalGuard = RemovalGuard()
+    identity: Annotated[IdentitySpec | None, Field(description="Else the operating system's user is who applies.")] = (
+        None
+    )

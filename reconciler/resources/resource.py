@@ -13,6 +13,7 @@ from reconciler.resources.destination import AnyDestination
 from reconciler.resources.metadata import ActivationMetadata, Metadata, RenamableMetadata, SourceMetadata
 from reconciler.resources.policy import LabelSpec, MarketingActionSpec, PolicySpec
 from reconciler.resources.project import ProjectSpec
+from reconciler.resources.role import RoleSpec
 from reconciler.resources.schedule import ScheduleSpec
 from reconciler.resources.suppression import SuppressionSpec
 from reconciler.values.base import Value
@@ -120,6 +121,14 @@ class AlertChannel(_Envelope):
     spec: AlertChannelSpec
 
 
+class Role(_Envelope):
+    """Who may do what."""
+
+    kind: Literal["Role"]
+    metadata: Metadata
+    spec: RoleSpec
+
+
 AnyResource = (
     Project
     | Account
@@ -133,6 +142,7 @@ AnyResource = (
     | MarketingAction
     | Policy
     | AlertChannel
+    | Role
 )
 KINDS: dict[str, type[_Envelope]] = {
     "Project": Project,
@@ -147,4 +157,5 @@ KINDS: dict[str, type[_Envelope]] = {
     "MarketingAction": MarketingAction,
     "Policy": Policy,
     "AlertChannel": AlertChannel,
+    "Role": Role,
 }

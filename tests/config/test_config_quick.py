@@ -194,7 +194,7 @@ def test_findings_are_the_same_without_the_short_ways(tmp_path: Path, monkeypatc
     quick = findings(tmp_path)
     assert len({each.code for each in quick}) > 20
     monkeypatch.setattr(parsing, "quick_documents", lambda text: None)
-    monkeypatch.setattr(checking, "predicate_for", lambda kind: None)
+    monkeypatch.setattr(checking, "predicate_for", lambda kind, plug_in=None: None)
     monkeypatch.setattr("reconciler.where.quick.quick_tree", lambda text, columns: None)
     assert findings(tmp_path) == quick
 
@@ -202,7 +202,7 @@ def test_findings_are_the_same_without_the_short_ways(tmp_path: Path, monkeypatc
 def test_jsonschema_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
     """A predicate that says no too often costs time only."""
     (document, *_), _ = parse(SAMPLE.encode(), "x")
-    monkeypatch.setattr(checking, "predicate_for", lambda kind: lambda data: False)
+    monkeypatch.setattr(checking, "predicate_for", lambda kind, plug_in=None: lambda data: False)
     assert check(document)[1] == []
 
 

@@ -22,6 +22,10 @@ DATASET = """{apiVersion: reconciler/v1, kind: Dataset, metadata: {name: prospec
   spec: {location: lake, format: parquet, columns: {id: {type: string}, email: {type: string}, country: {type: string}}}}"""
 
 
+ROLE = """{apiVersion: reconciler/v1, kind: Role, metadata: {name: privacy},
+  spec: {subjects: [{group: privacy-office}], grants: [manage-policies]}}"""
+
+
 def local(name: str, path: str, more: str = "", meta: str = "") -> str:
     about = f", {meta}" if meta else ""
     extra = f", {more}" if more else ""
@@ -69,6 +73,7 @@ def every_kind(folder: Path) -> Plan:
         NEW_SCHEDULE,
         DATASET,
         AGENCY,
+        ROLE,
         s3("agency-s3"),
         local("outbox", "out", "format: {type: csv}", "protect: true"),
         local("side", "side"),

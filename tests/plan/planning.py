@@ -29,6 +29,7 @@ from reconciler.plan.plan import (
     RemoveFlow,
     ResumeFlow,
     SuspendFlow,
+    UpdateAccess,
     UpdateDestination,
     UpdateFlow,
 )
@@ -146,6 +147,10 @@ def apply(plan: Plan, actual: Actual, *, export: bool = True, protect: Mapping[s
                     applied=applied,
                     nonce="n",
                 )
+            case UpdateAccess():
+                kept = {owner: each for owner, each in (record.governing or {}).items() if owner != change.owner}
+                governing = kept | ({change.owner: change.spec} if change.spec else {})
+                record = record.model_copy(update={"governing": governing or None})
             case Export():
                 assert head
                 flows[name] = exported(head, change) if export else head
