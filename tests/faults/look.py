@@ -99,19 +99,34 @@ def run_of(name: str) -> str:
     return str(found)
 
 
+def strangers(seen: Seen, documents: dict[str, Any]) -> set[str]:
+    """Files of no decided run. A name that is the same for all runs tells none: what it holds does."""
+    runs = decided(documents)
+    contents = {
+        (each.get("name") or each["path"], each["sha256"])
+        for key, document in documents.items()
+        if key.startswith(("runs/", "staged/")) and document["runId"] in runs
+        for each in document["files"]
+    }
+
+    def strange(name: str, body: bytes) -> bool:
+        ids = set(RUN_ID.findall(name))
+        return not ids <= runs if ids else (name, hashlib.sha256(body).hexdigest()) not in contents
+
+    return {name for name, body in seen.files.items() if strange(name, body)}
+
+
 def check_instant(place: Place, where: object) -> None:
-    """What must hold at every instant: no file of an undecided run, no manifest whose files aren't there.
+    """What must hold at every instant: no file of an undecided run, no manifest whose files aren't there, as it says.
 
     Looking takes its time, and others go on meanwhile. So what seems wrong is looked at again: what is decided stays
-    decided, a file that a manifest lists comes before it and goes after it.
+    decided, a file that a manifest lists comes before it and goes after it, and a manifest goes before what it lists gives way.
     """
     seen = destination(place)
-    allowed = decided(ledger(place))
-    strangers = {name for name in seen.files if run_of(name) not in allowed}
-    if strangers:
-        allowed = decided(ledger(place))
-        strangers = {name for name in strangers if run_of(name) not in allowed}
-    assert strangers == set(), (where, "of undecided runs", strangers)
+    found = strangers(seen, ledger(place))
+    if found:
+        found &= strangers(seen, ledger(place))
+    assert found == set(), (where, "of undecided runs", found)
     torn = [name for name, missing in _missing(seen).items() if missing]
     if torn:
         again = destination(place)
@@ -123,12 +138,20 @@ def check_instant(place: Place, where: object) -> None:
 
 
 def _missing(seen: Seen) -> dict[str, list[str]]:
+    """What manifests list and isn't there so."""
     return {
         name: [
-            each["path"] for each in _listed(manifest) if f"{name.rpartition('/')[0]}/{each['path']}" not in seen.files
+            each["path"]
+            for each in _listed(manifest)
+            if not _there(seen, f"{name.rpartition('/')[0]}/{each['path']}", each)
         ]
         for name, manifest in seen.manifests.items()
     }
+
+
+def _there(seen: Seen, path: str, listed: dict[str, Any]) -> bool:
+    body = seen.files.get(path)
+    return body is not None and hashlib.sha256(body).hexdigest() == listed["sha256"]
 
 
 def _listed(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def environment(server: S3Server) -> dict[str, str]:
 @dataclass(frozen=True)
 class Declared:
     """What a project says. `flow`: whether the audience is activated; `was`: the former names of audience and destination. `diff`:
-    whether exports tell who left, in files of their own."""
+    whether exports tell who left, in files of their own. `files`: how the flow's are named and kept."""
 
     audience: str = "us"
     destination: str = "box"
@@ -99,6 +99,8 @@ class Declared:
     audience_was: str = ""
     destination_was: str = ""
     diff: bool = False
+    mode: str = "incremental"
+    files: str = "{}"
 
 
 def declare(place: Place, declared: Declared = Declared()) -> None:
@@ -119,7 +121,11 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
     text += _AUDIENCE.format(audience=declared.audience, audience_was=_was(declared.audience_was), where=declared.where)
     if declared.flow:
         text += _ACTIVATION.format(
-            destination=declared.destination, audience=declared.audience, on_remove=declared.on_remove
+            destination=declared.destination,
+            audience=declared.audience,
+            on_remove=declared.on_remove,
+            mode=declared.mode,
+            files=declared.files,
         )
     Path(place.root).mkdir(parents=True, exist_ok=True)
     place.project.write_text(text)
@@ -130,7 +136,9 @@ def declare_more(place: Place, more: Mapping[str, str]) -> None:
     with place.project.open("a") as file:
         for name, where in more.items():
             file.write(_AUDIENCE.format(audience=name, audience_was="", where=where))
-            activation = _ACTIVATION.format(destination="box", audience=name, on_remove="keep")
+            activation = _ACTIVATION.format(
+                destination="box", audience=name, on_remove="keep", mode="incremental", files="{}"
+            )
             file.write(activation.replace("name: nightly", f"name: nightly-{name}", 1))
 
 
@@ -207,6 +215,8 @@ spec:
   destination: {destination}
   schedule: nightly
   audiences: [{audience}]
+  mode: {mode}
+  files: {files}
   backfill: full
   columns: [{{column: prospect_id, as: id}}]
   onRemove: {on_remove}

@@ -146,6 +146,32 @@ def _compared_undecided(place: Place, driver: Driver) -> None:
     _die(place, driver, (*RUN, SLOTS[1]), "write_blob", 1)
 
 
+# A fixed name, and what is kept --------------------------------------------------------------------------------------------
+
+
+def _two_nights(files: str, mode: str) -> Callable[[Place, Driver], None]:
+    """The first night, and data for the second."""
+
+    def prepare(place: Place, driver: Driver) -> None:
+        declare(place, Declared(files=files, mode=mode))
+        put(place, "a.csv", FIRST)
+        done(place, *APPLY, APPLIED)
+        done(place, *RUN, SLOTS[0])
+        put(place, "b.csv", SECOND)
+
+    return prepare
+
+
+_replacing = _two_nights('{replace: true, folder: "{source_id}", name: "newest.{ext}"}', "full")
+_retaining = _two_nights("{retain: 1}", "incremental")
+
+
+def _replacing_decided(place: Place, driver: Driver) -> None:
+    """A runner died while the earlier file gave way."""
+    _replacing(place, driver)
+    _die(place, driver, (*RUN, SLOTS[1]), "publish", 1)
+
+
 # Applies --------------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +248,10 @@ def _each_once(place: Place) -> Counter[str]:
     return look.matching(place) + look.matching(place, "country = 'DE'") + look.matching(place, "country <> 'FR'")
 
 
+def _last_night(place: Place) -> Counter[str]:
+    return look.matching(place, files="z.csv")
+
+
 def _nothing(place: Place) -> Counter[str]:
     return Counter()
 
@@ -239,6 +269,11 @@ DIFF = Scenario("diff", _compared, (*RUN, SLOTS[1]), _once, received=look.told)
 DIFF_DECIDED = Scenario("diff-decided", _compared_decided, (*RUN, SLOTS[1]), _once, received=look.told)
 DIFF_UNDECIDED = Scenario("diff-undecided", _compared_undecided, (*RUN, SLOTS[1]), _once, received=look.told)
 COMPARISONS = (DIFF, DIFF_DECIDED, DIFF_UNDECIDED)
+
+REPLACE = Scenario("replace", _replacing, (*RUN, SLOTS[1]), _once)
+REPLACE_DECIDED = Scenario("replace-decided", _replacing_decided, (*RUN, SLOTS[1]), _once)
+RETAIN = Scenario("retain", _retaining, (*RUN, SLOTS[1]), _last_night)
+KEPT = (REPLACE, REPLACE_DECIDED, RETAIN)
 
 CREATE = Scenario("create", _furnished, (*APPLY, APPLIED), _once)
 REBUILD = Scenario("rebuild", _widened, (*APPLY, SLOTS[1]), _once_and_all_again)

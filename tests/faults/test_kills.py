@@ -9,7 +9,7 @@ from tests.faults.conftest import Build
 from tests.faults.driver import Driver, kill
 from tests.faults.place import Kind
 from tests.faults.points import Point, both_sides, covering, sampled
-from tests.faults.scenarios import APPLIES, BACKFILL, RENAME, RUNS, Scenario, effects, finish
+from tests.faults.scenarios import APPLIES, BACKFILL, KEPT, RENAME, RUNS, Scenario, effects, finish
 
 OTHERS = [*RUNS[1:], *APPLIES]
 
@@ -31,6 +31,18 @@ def test_any_command_killed_at_an_effect_is_completed_by_the_next(
     names = effects(driver, build(), scenario)
     every = 4 if kind == "local" else 16
     for point in covering(kind, names, sampled(len(names), every, OTHERS.index(scenario))):
+        killed(driver, build, scenario, names, point)
+
+
+@pytest.mark.parametrize("scenario", KEPT, ids=lambda each: each.name)
+def test_what_gives_way_or_goes_does_so_whole(driver: Driver, build: Build, scenario: Scenario, kind: Kind) -> None:
+    """Killed around each deletion and each publication: the order of these is what a reader relies on."""
+    names = effects(driver, build(), scenario)
+    telling = [at for at, name in enumerate(names, 1) if name in ("delete", "publish")]
+    assert len(telling) > 3
+    for at in telling[:: 1 if kind == "local" else 3]:
+        killed(driver, build, scenario, names, Point(at, False))
+    for point in sampled(len(names), 6 if kind == "local" else 20, KEPT.index(scenario)):
         killed(driver, build, scenario, names, point)
 
 
