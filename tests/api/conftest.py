@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place")
+pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests.api.shops")
 
 from tests.cli.support import Reconcile  # noqa: E402
 

@@ -35,6 +35,28 @@ class Rules:
     latest: bool = False
     lag: int = 0
     """Hours."""
+    form: Literal["json", "parquet"] = "json"
+    contract: Literal["evolve", "freeze"] = "evolve"
+    several: bool = False
+    """Whether a second flow, of another audience to another destination, is due and read together with the first."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What is applied of one flow. `wide`: the score leaves; `extra`: so does a column that was declared later; `long`: the score's type
+    was widened. `declared`: columns of the dataset."""
+
+    where: str
+    wide: bool = True
+    extra: bool = False
+    long: bool = False
+    suspended: bool = False
+    declared: frozenset[str] = frozenset()
+
+    @property
+    def leaves(self) -> tuple[object, ...]:
+        """What strategy `diff` compares by."""
+        return (self.wide, self.extra, self.wide and self.long)
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,8 @@ class Export:
 
 @dataclass
 class State:
-    """Where the flow stands. `pinned`: serials by name; `mark`: cursor's; `has`: what a reader under `diff` holds."""
+    """Where the flow stands. `pinned`: serials by name; `mark`: cursor's; `has`: what a reader under `diff` holds. `agreed`: columns that
+    were met, under `contract: freeze`."""
 
     last_slot: datetime | None = None
     begun: bool = False
@@ -75,6 +98,7 @@ class State:
     pinned: dict[str, int] = field(default_factory=dict)
     mark: datetime | None = None
     has: dict[str, str] = field(default_factory=dict)
+    agreed: frozenset[str] | None = None
 
 
 Refusals = frozenset[str]
@@ -86,31 +110,30 @@ def canonical(row: Row) -> str:
 
 
 class Model:
-    """One flow's future, told by the definition of its strategy. `where`, `wide` (a third column leaves) and `suspended` as applied."""
+    """One flow's future, told by the definition of its strategy. `modified`: when each serial was written; whoever writes says so."""
 
-    def __init__(self, rules: Rules, since: datetime, where: str) -> None:
-        self.rules, self.since, self.where = rules, since, where
-        self.modified: dict[int, datetime] = {}
-        """When each serial was written; whoever writes says so."""
-        self.wide, self.suspended = True, False
+    def __init__(self, rules: Rules, since: datetime, applied: Applied, modified: dict[int, datetime]) -> None:
+        self.rules, self.since, self.is_, self.modified = rules, since, applied, modified
         self.state = State()
 
     # What was applied ------------------------------------------------------------------------------------------------------
 
-    def applied(self, where: str, wide: bool, suspended: bool) -> None:
+    def applied(self, new: Applied) -> None:
         """A changed filter makes `files` and `cursor` begin anew, changed columns make `diff` do so."""
-        anew = (where != self.where and self.rules.strategy in ("files", "cursor")) or (
-            wide != self.wide and self.rules.strategy == "diff"
+        anew = (new.where != self.is_.where and self.rules.strategy in ("files", "cursor")) or (
+            new.leaves != self.is_.leaves and self.rules.strategy == "diff"
         )
         if anew and (self.state.begun or self.state.rebuild):
             self.state = State(self.state.last_slot, rebuild=True)
-        self.where, self.wide, self.suspended = where, wide, suspended
+        if new.where != self.is_.where and self.rules.strategy == "full":
+            self.state.agreed = None
+        self.is_ = new
 
     # What is due -----------------------------------------------------------------------------------------------------------
 
     def due(self, slots: Iterable[datetime], now: datetime) -> list[datetime]:
         """The slots that a call exports."""
-        if self.suspended:
+        if self.is_.suspended:
             return []
         last = self.state.last_slot
         passed = [slot for slot in slots if self.since <= slot <= now and (last is None or slot > last)]
@@ -133,6 +156,8 @@ class Model:
         if found:
             return found
         done, state = self._exported(world, world.opted_out, slot, now, demand == "full")
+        if self.rules.contract == "freeze":
+            state.agreed = (self.state.agreed or frozenset()) | self._met(_listed(world, now), demand == "full")
         state.begun, state.rebuild = True, False
         state.last_slot = self.state.last_slot if demand else slot
         return done, state
@@ -153,7 +178,15 @@ class Model:
                         codes.add("F119")
                 elif name in world.files or self.modified[serial] + EXPIRES > slot:
                     codes |= {"F118", "F119"}
+        if self.state.agreed is not None and self._met(listed, full) - self.state.agreed - self.is_.declared:
+            codes.add("F136")
         return frozenset(codes)
+
+    def _met(self, listed: dict[str, File], full: bool) -> frozenset[str]:
+        """The columns of what is read; at the very beginning, of what there is."""
+        read = self._new(listed, full) if self.rules.strategy == "files" else list(listed)
+        read = read or ([] if self.state.begun else list(listed))
+        return frozenset(column for name in read for row in listed[name].rows for column in row)
 
     def _exported(
         self, world: World, opted_out: set[str], slot: datetime, now: datetime, full: bool
@@ -240,13 +273,14 @@ class Model:
 
     def _out(self, row: Row) -> Row:
         out = {"id": row["prospect_id"], "land": row["country"].lower()}
-        return out | {"score": row["score"]} if self.wide else out
+        out |= {"score": row["score"]} if self.is_.wide else {}
+        return out | ({"extra": row.get("extra")} if self.is_.extra else {})
 
     # Who must not leave ----------------------------------------------------------------------------------------------------
 
     def _leaving(self, rows: list[Row], opted_out: set[str], slot: datetime) -> tuple[list[Row], list[tuple[Row, str]]]:
         """The rows that leave, and the matching ones that don't with the first reason that counts."""
-        matches = FILTERS[self.where]
+        matches = FILTERS[self.is_.where]
         best: dict[str, int] = {}
         for at, row in enumerate(rows):
             key = row["prospect_id"]

@@ -53,7 +53,7 @@ def destination(place: Place) -> Seen:
     else:
         files, hidden = _folder(Path(place.root) / "out"), []
     reserved = {name for name in files if any(part.startswith(".") for part in name.split("/"))}
-    hidden += sorted(reserved - {MARKER})
+    hidden += sorted(name for name in reserved if os.path.basename(name) != MARKER)
     return Seen({name: body for name, body in files.items() if name not in reserved}, hidden)
 
 
