@@ -176,7 +176,7 @@ class Model:
                 if name in listed:
                     if listed[name].serial != serial:
                         codes.add("F119")
-                elif name in world.files or self.modified[serial] + EXPIRES > slot:
+                elif self.modified[serial] + EXPIRES > slot:  # gone, or written anew and too young to be looked at
                     codes |= {"F118", "F119"}
         if self.state.agreed is not None and self._met(listed, full) - self.state.agreed - self.is_.declared:
             codes.add("F136")

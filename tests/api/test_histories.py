@@ -8,6 +8,7 @@ is compared with the model's, row by row, whenever nothing is left half done; wh
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.api.drawn import FIRST, NIGHTS, RULES, Edit, Night, OptOut, Person, V
 from tests.api.nights import Rules
 from tests.api.shops import SLOTS, Shop
 from tests.faults import look
-from tests.faults.place import DIFF_KEY
+from tests.faults.place import DIFF_KEY, MEMORY
 from tests.faults.points import ALL
 
 
@@ -102,14 +103,14 @@ def _evening(shop: Shop, night: Night, slot: datetime) -> None:
 @pytest.mark.parametrize("strategy", RULES)
 def test_any_history_gives_what_the_definition_says(strategy: str) -> None:
     @settings(
-        max_examples=300 if ALL else 8,
+        max_examples=300 if ALL else 10,
         derandomize=not ALL,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if ALL else [])),
         suppress_health_check=list(HealthCheck),
     )
     @given(rules=RULES[strategy], first=FIRST, nights=NIGHTS)
     def lived(rules: Rules, first: list[list[Person]], nights: list[Night]) -> None:
-        root = Path(tempfile.mkdtemp(prefix="histories-"))
+        root = Path(tempfile.mkdtemp(prefix="histories-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
         try:
             live(Shop(root, rules, first), nights)
         finally:

@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests
 
 from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
-from tests.faults.place import DIFF_KEY, Kind, Place, environment, furnished  # noqa: E402
+from tests.faults.place import DIFF_KEY, MEMORY, Kind, Place, environment, furnished  # noqa: E402
 from tests.faults.points import tried  # noqa: E402
 from tests.servers.s3 import S3Server  # noqa: E402
 
@@ -24,9 +24,6 @@ Build = Callable[[], Place]
 """Gives an empty place of its own."""
 
 _TALLY = "faults"
-
-MEMORY = Path("/dev/shm")
-"""Killing a process loses nothing that it wrote, on a disk or not: so places are in memory where that can be."""
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ SLOTS = tuple(f"2026-12-{day:02d}T02:00Z" for day in range(1, 9))
 FIRST = (("1", "US"), ("2", "DE"), ("3", "US"), ("4", "US"))
 LONG_AGO = 1_750_000_000
 """The time of all data files, in seconds since 1970: before every slot, whatever the clock says."""
+MEMORY = Path("/dev/shm")
+"""Killing a process loses nothing that it wrote, on a disk or not: so places are in memory where that can be."""
 
 
 @dataclass(frozen=True)
