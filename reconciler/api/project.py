@@ -17,7 +17,6 @@ from reconciler.errors import ConfigInvalid, Conflict, UsageError
 if TYPE_CHECKING:
     from reconciler.api.applying import Performed
     from reconciler.api.history import History
-    from reconciler.api.retaining import RetainEvent
     from reconciler.api.runs import Event
     from reconciler.api.tending import Ended
     from reconciler.api.verifying import Report
@@ -152,15 +151,12 @@ class Project:
     ) -> tuple[FlowStatus, ...]:
         """How the applied flows are doing, those that need a person first. `ledger`: what `ledger` gave, to look at it again."""
         from reconciler.api.choose import Choice, applied_flow, chosen
-        from reconciler.present.status import by_urgency, flow_status
+        from reconciler.api.looking import statuses
 
         ledger = ledger or self.ledger()
         actual = made(ledger)
-        now = time_of(at)
         heads = [applied_flow(actual, flow)] if flow else chosen(actual, Choice(None, destinations, select))
-        tells = any(head.spec.alerts for head in heads)
-        books = ledger.alert_books() if tells else {}
-        return tuple(by_urgency(flow_status(head, now, books.get(head.flow)) for head in heads))
+        return statuses(ledger, heads, time_of(at))
 
     def history(
         self,
@@ -207,6 +203,7 @@ class Project:
         """
         from reconciler.api.choose import Choice, chosen
         from reconciler.api.freeing import free
+        from reconciler.api.measuring import measure
         from reconciler.api.runs import Shard, run_due
         from reconciler.apply.sweep import Sweep
 
@@ -221,6 +218,7 @@ class Project:
             context = alerts.watching(wiring.context(ledger, hooks), (head.spec for head in heads))
             events = run_due(context, actual, heads, now, hooks.told, parallel)
         free(sweep, actual, hooks.told)
+        measure(wiring, ledger, now, hooks)
         return events
 
     def export(
@@ -238,6 +236,7 @@ class Project:
         another runner is at this flow, `UsageError` U109 to U111, `Refused` H110, H111, and whatever stopped the export.
         """
         from reconciler.api.choose import applied_flow
+        from reconciler.api.measuring import measure
         from reconciler.api.principal import require_permitted
         from reconciler.api.runs import Exported
         from reconciler.apply.resend import find
@@ -260,6 +259,7 @@ class Project:
             context = alerts.watching(wiring.context(ledger, hooks), [head.spec])
             record = run_flow(context, head.flow_id, wanted, now)
             context.ended(head.flow_id, None)
+        measure(wiring, ledger, now, hooks)
         if record is None:
             detail = (
                 f"{head.flow} has an open run. Try again when it is done; how it is doing: reconcile status {head.flow}"
@@ -287,7 +287,9 @@ class Project:
         from reconciler.alerts.open import require
         from reconciler.api.applying import Performed, alerts_declared, check, perform, permitted
         from reconciler.api.freeing import free
+        from reconciler.api.measuring import measure
         from reconciler.api.purges import complete, owed
+        from reconciler.api.retaining import retain_after
         from reconciler.apply.horizon import not_behind
         from reconciler.apply.sweep import Sweep
         from reconciler.plan.bind import SavedPlan
@@ -309,22 +311,12 @@ class Project:
         unfinished = owed(actual, checked.project)
         if unfinished:
             done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
-        done = replace(done, retained=self._thinned(wiring, ledger, actual, checked, done, now, hooks))
+        mine = [head for head in actual.flows.values() if head.owner == checked.project]
+        thinned = retain_after(lambda: wiring.context(ledger, hooks), mine, done.results, now, hooks.told)
+        done = replace(done, retained=thinned)
         free(sweep, actual, hooks.told)
+        measure(wiring, ledger, now, hooks)
         return done
-
-    def _thinned(
-        self, wiring: Wiring, ledger: Ledger, actual: Actual, plan: Plan, done: Performed, now: datetime, hooks: Hooks
-    ) -> tuple[RetainEvent, ...]:
-        """What is past `files.retain`, of the plan's project."""
-        from reconciler.api.retaining import retain, touched_by
-        from reconciler.apply.retain import wanted
-
-        mine = [head for head in actual.flows.values() if head.owner == plan.project]
-        touched = touched_by(done.results)
-        if not touched and not any(wanted(head, now) for head in mine):
-            return ()
-        return retain(wiring.context(ledger, hooks), mine, touched, now, hooks.told)
 
     # Tending the ledger by hand --------------------------------------------------------------------------------------------
 

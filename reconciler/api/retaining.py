@@ -78,3 +78,17 @@ def retain(
             events.append(NotRemoved(flow, error))
         told(events[-1])
     return tuple(events)
+
+
+def retain_after(
+    context: Callable[[], Context],
+    heads: list[FlowHead],
+    results: Iterable[Result],
+    now: datetime,
+    told: Callable[[Any], None],
+) -> tuple[RetainEvent, ...]:
+    """The same after an apply over its project's `heads`; `context` is made only where there is something to do."""
+    touched = touched_by(results)
+    if not touched and not any(wanted(head, now) for head in heads):
+        return ()
+    return retain(context(), heads, touched, now, told)

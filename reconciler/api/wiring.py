@@ -98,6 +98,7 @@ class Wiring:
             run_id=new_run_id,
             holder=secrets.token_hex(8),
             tool=__version__,
+            began=clock(),
             stop=hooks.stop,
             progress=hooks.progress,
         )

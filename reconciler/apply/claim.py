@@ -67,6 +67,8 @@ def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: date
     document = head.document
     choice, pin, before = reading(context, document, wanted, context.open_files(document.spec.source), now)
     run = opened(context, document, wanted, choice, pin, before)
+    if wanted.repeats is None:
+        run = run.model_copy(update={"delay_seconds": context.delay(run.slot, now)})
     claimed = context.ledger.swap(head, transitions.claim(document, run, nonce=context.ledger.nonce()))
     now_open = claimed.document.open
     if now_open is None or now_open.run_id != run.run_id:

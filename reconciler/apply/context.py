@@ -23,8 +23,9 @@ LEASE = timedelta(minutes=15)
 class Context:
     """`clock`: the real time, aware UTC: leases use it whatever time a run acts at. `run_id`: a fresh one. `holder`: this runner.
 
-    `stop`: true once a person asked to stop. `progress` hears of a flow's rows while a run of it stages.
-    `opened` hears of each run that was claimed, `ended` of each flow that was dealt with, and what went wrong with it. Neither raises.
+    `stop`: true once a person asked to stop. `progress` hears of a flow's rows while a run of it stages. `began`: when this call began,
+    by the clock. `opened` hears of each run that was claimed, `ended` of each flow that was dealt with, and what went wrong with it;
+    neither raises.
     """
 
     ledger: Ledger
@@ -36,6 +37,7 @@ class Context:
     holder: str
     tool: str
     lease: timedelta = LEASE
+    began: datetime | None = None
     stop: Callable[[], bool] = field(default=lambda: False)
     progress: Callable[[FlowId, Progress], None] = field(default=lambda _flow, _progress: None)
     opened: Callable[[OpenRun], None] = field(default=lambda _run: None)
@@ -44,3 +46,8 @@ class Context:
     def new_lease(self) -> Lease:
         """A lease from now on."""
         return Lease(holder=self.holder, until=self.clock() + self.lease)
+
+    def delay(self, slot: datetime, now: datetime) -> int:
+        """Seconds from a slot to the present of a call that acts at `now`, whatever the clock says; never below zero."""
+        since = self.clock() - self.began if self.began is not None else timedelta(0)
+        return max(int((now - slot + since).total_seconds()), 0)

@@ -207,8 +207,11 @@ def _stage_manifest(
         removed_files=removed or None,
         rows=sum(each.rows for each in files),
         size=sum(each.size for each in files),
+        read=result.read,
         matched=result.matched,
         excluded=dict(result.excluded),
+        delay_seconds=run.delay_seconds,
+        duration_seconds=max((context.clock() - run.claimed_at).total_seconds(), 0.0),
         changes=changes,
     )
     sink = destination.stage(run.run_id, place.manifest)

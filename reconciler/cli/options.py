@@ -21,12 +21,12 @@ SELECT = click.option(
 AT = click.option("--at", metavar="TIME", help="Act as if it were TIME; ahead of the clock on a simulated ledger only.")
 
 
-def flow_options(command: _Command) -> _Command:
-    """FLOW, --destination, --select, --env and --format: the same for every command that looks at flows."""
+def flow_options(command: _Command, form: Callable[[_Command], _Command] = FORMAT) -> _Command:
+    """FLOW, --destination, --select, --env and --format: the same for every command that looks at flows. `form`: another --format."""
     destination = click.option(
         "--destination", "destinations", multiple=True, metavar="NAME", help="Only flows to it; may be repeated."
     )
-    for each in (FORMAT, ENVIRONMENT, SELECT, destination, click.argument("flow", required=False)):
+    for each in (form, ENVIRONMENT, SELECT, destination, click.argument("flow", required=False)):
         command = each(command)
     return command
 

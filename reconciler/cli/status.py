@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -24,8 +25,18 @@ EVERY = 5.0
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "openmetrics"]),
+    default="text",
+    show_default=True,
+    help="openmetrics: what Project.spec.metrics.openMetrics writes.",
+)
+
+
 @click.command("status")
-@flow_options
+@partial(flow_options, form=_FORMAT)
 @click.option("--at", metavar="TIME", help="As if it were TIME (ISO 8601 with a zone).")
 @click.option("--watch", is_flag=True, help="Look again every few seconds, until Ctrl-C.")
 @click.pass_obj
@@ -49,6 +60,8 @@ def command(
 
     if watch and at is not None:
         raise click.UsageError("--watch looks at the clock; --at is for a single look.")
+    if watch and form == "openmetrics":
+        raise click.UsageError("--watch shows text or JSON; metrics are looked at once.")
     now = moment(at) or clock()
     project = here.project(environment)
     ledger = project.ledger()
@@ -77,6 +90,10 @@ class _View:
         from reconciler.present.json_text import versioned
         from reconciler.present.status import as_data, as_text, details
 
+        if self.form == "openmetrics":
+            from reconciler.present.metrics import as_openmetrics
+
+            return as_openmetrics(found, now)
         shell = self.here.shell(self.environment)
         if self.form == "json":
             items = [as_data(each, shell=shell) for each in found]

@@ -53,6 +53,7 @@ def _flow(event: object) -> FlowId | None:
 def _tell(console: Console, event: object, width: int) -> None:
     from reconciler.api.alerting import Alerted, NotAlerted
     from reconciler.api.freeing import NotFreed
+    from reconciler.api.measuring import NotMeasured
     from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Elsewhere, Exported, NotExported
@@ -92,6 +93,11 @@ def _tell(console: Console, event: object, width: int) -> None:
         case NotAlerted(flow, channel, error):
             fields = {"flow": flow, "channel": channel, **error_fields(error)}
             console.say(alert_line(channel, error), "not-alerted", "warning", **fields)
+        case NotMeasured(what, error):
+            said = (
+                f"{what} couldn't be written ({error.code} {error.summary}); nothing else comes of it. {error.detail}"
+            )
+            console.say(said, "not-measured", "warning", **error_fields(error))
         case NotFreed(error):
             said = f"What no flow needs any more is still on the ledger ({error.code} {error.summary}); the next run tries again."
             console.say(said, "not-freed", "warning", **error_fields(error))

@@ -1,4 +1,4 @@
-"""R18x: alerts that are declared wrongly. N1xx: alerts that couldn't be sent."""
+"""R18x: alerts that are declared wrongly. N10x: alerts that couldn't be sent. N11x: metrics and spans that couldn't."""
 
 from __future__ import annotations
 
@@ -57,5 +57,11 @@ ALERT_CODES = (
         "The channel's endpoint answered with a redirection. Those aren't followed: they could lead anywhere, inside the network too, "
         "with the token that was meant for the endpoint.",
         "Write the URL that it redirects to into the AlertChannel, if that is yours, and apply.",
+    ),
+    Code(
+        "N110",
+        "metrics can't be written",
+        "The file of `Project.spec.metrics.openMetrics` can't be made or replaced. Exports don't depend on it.",
+        "Correct the path, or give whoever runs the right to write there; the next run writes it.",
     ),
 )

@@ -16,6 +16,7 @@ from reconciler.config.governance import check_governance
 from reconciler.config.increments import check_increments
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
+from reconciler.config.metrics import check_metrics
 from reconciler.config.overrides import check_overrides
 from reconciler.config.parse import Document
 from reconciler.config.remembered import Remembered
@@ -66,6 +67,7 @@ def link(
     check_exclusions(index)
     check_increments(index)
     check_alerts(index)
+    check_metrics(index)
     check_ledger_account(index)
     flows = Flows(index)
     flows.build()

@@ -19,13 +19,14 @@ from reconciler.config.index import Entry, Index
 from reconciler.config.invalid import NotValid
 from reconciler.config.link import DEFAULT_PROJECT, check_ledger_account
 from reconciler.config.locations import check_locations
+from reconciler.config.metrics import check_metrics
 from reconciler.config.parse import Document
 from reconciler.config.reading import Texts, overlays, redacted, selection
 from reconciler.config.rules import check_rules
 from reconciler.diagnostics import Diagnostic, diagnose
 from reconciler.errors import ConfigInvalid
 from reconciler.resources.accounts.base import AccountSpec
-from reconciler.resources.project import EngineSpec, LedgerSpec
+from reconciler.resources.project import EngineSpec, LedgerSpec, MetricsSpec
 from reconciler.resources.resource import Account, AnyResource, Project
 
 # A kind is written plainly, or with escapes in double quotes: files with neither can't hold what is looked for.
@@ -36,7 +37,7 @@ _MAY_HOLD = {kind: re.compile(rb"\b" + kind.encode() + rb"\b|" + _ESCAPED) for k
 @dataclass(frozen=True, slots=True)
 class LedgerPlace:
     """Where a project's ledger is. `project`: the project's name; `account`: what signs in there, None for ambient or a folder.
-    `engine`: what exports may take here.
+    `engine`: what exports may take here. `metrics`: where those go.
     """
 
     project: str
@@ -44,6 +45,7 @@ class LedgerPlace:
     spec: LedgerSpec
     account: AccountSpec | None
     engine: EngineSpec
+    metrics: MetricsSpec = field(default_factory=MetricsSpec)
 
 
 def find_ledger(root: Path, environment: str | None = None) -> LedgerPlace:
@@ -70,11 +72,14 @@ def find_ledger(root: Path, environment: str | None = None) -> LedgerPlace:
     check_rules(index)
     check_locations(index, root)
     check_ledger_account(index)
+    check_metrics(index)
     if index.findings:
         search.refuse(index.findings)
     account = index.get(Account, name) if name is not None else None
     spec = project.spec
-    return LedgerPlace(project.metadata.name, environment, spec.ledger, account.spec if account else None, spec.engine)
+    return LedgerPlace(
+        project.metadata.name, environment, spec.ledger, account.spec if account else None, spec.engine, spec.metrics
+    )
 
 
 @dataclass

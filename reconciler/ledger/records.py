@@ -107,6 +107,7 @@ class OpenRun(Value):
 
     It reads the files of `pin` that aren't in `pin_before`: those exported before, or before a backfill's limit.
     `standing`: what it may replace, where its name is a fixed one; more than one where it can't be told which of them is there.
+    `delay_seconds`: from the slot to the claim; None for what is sent again.
     """
 
     run_id: str
@@ -130,6 +131,7 @@ class OpenRun(Value):
     staged_digest: str | None = None
     lease: Lease
     claimed_at: Instant
+    delay_seconds: int | None = None
 
 
 class AbandonedRun(Value):
@@ -152,8 +154,8 @@ class Resendable(Value):
 
 
 class LastRun(Value):
-    """What status and metrics show without reading the run's document. `read`, `matched`, `claimed_at`: None where an older version of
-    this tool recorded it."""
+    """What status and metrics show without reading the run's document. `read`, `matched`, `duration_seconds` (from the claim until
+    it was recorded), `delay_seconds` (from the slot to the claim): None where an older version of this tool recorded it."""
 
     run_id: str
     slot: Slot
@@ -163,7 +165,8 @@ class LastRun(Value):
     size: int
     read: int | None = None
     matched: int | None = None
-    claimed_at: Instant | None = None
+    duration_seconds: float | None = None
+    delay_seconds: int | None = None
     finished_at: Instant
     location: str
     excluded: dict[Excluded, int] = {}
@@ -280,7 +283,7 @@ class RunRecord(Document):
     `rows` and `size` are without files of those who left.
 
     `replaced`: runs whose file gave way to this one's (`files.replace`), and whose manifests were deleted. `removed_at`: when its own files
-    were deleted (`files.retain`).
+    were deleted (`files.retain`). `delay_seconds`: from the slot to the claim; None for what was sent again.
     """
 
     flow: str
@@ -312,6 +315,7 @@ class RunRecord(Document):
     replaced: tuple[str, ...] | None = None
     removed_at: Instant | None = None
     claimed_at: Instant
+    delay_seconds: int | None = None
     staged_at: Instant | None = None
     finished_at: Instant
     tool: str

@@ -83,11 +83,32 @@ class EngineSpec(Value):
         return number * (2**30 if unit == "GiB" else 2**20)
 
 
+class OpenMetricsSpec(Value):
+    """A text file of all flows' metrics, replaced after every run, apply and export: for the textfile collector of a node exporter."""
+
+    path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=1024,
+            pattern=r"\.prom$",
+            description="File: absolute, or inside the project. Its name ends in .prom.",
+        ),
+    ]
+
+
+class MetricsSpec(Value):
+    """Where metrics go, besides the history and `reconcile status`."""
+
+    open_metrics: OpenMetricsSpec | None = None
+
+
 class ProjectSpec(Value):
     """`include`/`exclude`: globs relative to the project; by default every YAML file outside dot-folders and `environments/`."""
 
     ledger: LedgerSpec = LedgerSpec()
     engine: EngineSpec = EngineSpec()
+    metrics: MetricsSpec = MetricsSpec()
     include: tuple[Glob, ...] | None = None
     exclude: tuple[Glob, ...] = ()
     removals: RemovalGuard = RemovalGuard()

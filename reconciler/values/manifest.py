@@ -30,8 +30,9 @@ class Column(Value):
 
 
 class Manifest(Value):
-    """`files` is empty when no row matched. `matched`: rows that the filter kept; `excluded`: of these, those
-    that did not leave, by reason.
+    """`files` is empty when no row matched. `read`: rows that were read; `matched`: of these, those that the filter kept; `excluded`: of
+    these, those that did not leave, by reason. `delay_seconds`: from the slot until the run began; `duration_seconds`: from then until
+    everything was written, before it was published.
 
     Strategy `diff`: `changes` counts them. `removed_files` hold the keys of those who left, and why; `rows` and `size` are without them.
     """
@@ -52,6 +53,9 @@ class Manifest(Value):
     removed_files: tuple[ManifestFile, ...] | None = None
     rows: int
     size: int
+    read: int | None = None
     matched: int
     excluded: dict[Excluded, int] = {}
+    delay_seconds: int | None = None
+    duration_seconds: float | None = None
     changes: ChangeCounts | None = None
