@@ -13,6 +13,7 @@ from reconciler.cli.options import ENVIRONMENT, FORMAT
 if TYPE_CHECKING:
     from reconciler.api.catalog import Connection
     from reconciler.catalog.base import DestinationType
+    from reconciler.catalog.control import May
     from reconciler.present.catalog import ListedType
 
 
@@ -85,10 +86,10 @@ def _print_policy(here: Here, type_name: str | None, name: str, environment: str
 
 def _listed(here: Here, types: list[DestinationType], environment: str | None, applied: bool) -> list[ListedType]:
     """The types with the project's connections. Where there is no project, there are none; where it isn't valid, that is said."""
-    from reconciler.catalog.control import control, control_of, unrestricted
+    from reconciler.catalog.control import control, control_of
     from reconciler.present.catalog import ListedConnection, listed
 
-    found, may = _connections(here, environment, applied), unrestricted
+    found, may = _connections(here, environment, applied)
     shown: list[ListedType] = []
     for of in types:
         if found is None:
@@ -109,9 +110,10 @@ def _listed(here: Here, types: list[DestinationType], environment: str | None, a
     return shown
 
 
-def _connections(here: Here, environment: str | None, applied: bool) -> tuple[Connection, ...] | None:
-    """The project's destinations; none where there is no project, None where it isn't valid, which is said."""
-    from reconciler.api.catalog import connections
+def _connections(here: Here, environment: str | None, applied: bool) -> tuple[tuple[Connection, ...] | None, May]:
+    """The project's destinations, none where there is no project, None where it isn't valid, which is said; and what somebody may do."""
+    from reconciler.api.catalog import allowed, connections
+    from reconciler.catalog.control import unrestricted
     from reconciler.errors import ConfigInvalid
 
     try:
@@ -119,7 +121,7 @@ def _connections(here: Here, environment: str | None, applied: bool) -> tuple[Co
     except ConfigInvalid:
         if applied:
             raise
-        return ()
+        return (), unrestricted
     desired = project.validate().desired
     if desired is None:
         here.console.say(
@@ -127,5 +129,10 @@ def _connections(here: Here, environment: str | None, applied: bool) -> tuple[Co
             "catalog-without-project",
             "warning",
         )
-        return None
-    return connections(desired, project.ledger().actual() if applied else None)
+        return None, unrestricted
+    actual = project.ledger().actual() if applied else None
+    may = allowed(desired, actual, project.root)
+    if not may.known:
+        said = "There are roles, and no ID token says who this is: control is shown as if all were allowed."
+        here.console.say(said, "catalog-for-nobody", "warning")
+    return connections(desired, actual), may.may

@@ -169,6 +169,10 @@ class Access:
         roles = [role for role in self.governing.roles.values() if _is(principal, role)]
         return all(any(_grants(role, need, labels) for role in roles) for labels in self._labels(need[1]))
 
+    def somewhere(self, principal: Principal, permission: Permission) -> bool:
+        """Whether somebody has a permission on any destination, be it one that isn't there yet."""
+        return any(permission in role.grants for role in self.governing.roles.values() if _is(principal, role))
+
     def _labels(self, destination: str | None) -> list[Mapping[str, str]]:
         """What a destination is selected by: nobody gets at it by a label that isn't applied yet, nor takes it along under a new one."""
         if destination is None:

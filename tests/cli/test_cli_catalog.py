@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from itertools import product
 from pathlib import Path
 
@@ -206,3 +207,47 @@ def test_plug_ins_are_shown_and_those_that_cannot_be_used_are_named(tmp_path: Pa
         assert jsonschema_rs.Draft202012Validator(schema).is_valid(whole)
         declared["connection"] = {"locker": "seven"}
         assert not jsonschema_rs.Draft202012Validator(schema).is_valid(whole)
+
+
+def test_roles_decide_for_who_asks(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Declared ones, or with --applied those of the ledger; by the operating system's user, whatever its environment says."""
+    monkeypatch.setenv("USER", "ana")
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    boxes = [
+        document("Destination", name, f"{{type: local, connection: {{path: {name}}}}}") for name in ("mine", "theirs")
+    ]
+    manages = "manage-policies, manage-destinations, manage-dataset-destinations, view-destinations"
+    privacy = document("Role", "privacy", f"{{subjects: [{{user: {me}}}], grants: [{manages}]}}")
+    mine = document(
+        "Role",
+        "mine",
+        f"{{subjects: [{{user: {me}}}], grants: [view-destinations, activate-datasets], destinations: [mine]}}",
+    )
+    hers = document("Role", "hers", "{subjects: [{user: ana}], grants: [view-destinations, activate-destinations]}")
+    project = write(tmp_path / "p", {"a.yaml": "---\n".join((*boxes, privacy, mine, hers))})
+
+    def controls(*arguments: str) -> list[object]:
+        found = json.loads(reconcile("-C", project, "catalog", "local", *arguments, "--format", "json").out)["types"][0]
+        return [found["control"], *(each["control"] for each in found["connections"])]
+
+    assert controls() == ["export-datasets", "export-datasets", "none"]
+    assert controls("--applied") == ["activate", "activate", "activate"]
+    assert reconcile("-C", project, "apply", "--yes").code == 0
+    write(project, {"a.yaml": "---\n".join((*boxes, privacy, hers))})
+    assert controls("--applied") == ["export-datasets", "export-datasets", "none"]
+    assert controls() == ["set-up", "none", "none"]
+    write(project, {"a.yaml": "---\n".join(boxes)})
+    assert controls() == ["activate", "activate", "activate"]
+
+
+def test_without_a_token_it_says_that_nobody_is_known(
+    tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RECONCILER_ID_TOKEN", raising=False)
+    identity = "{identity: {issuer: x, audience: y, keys: {file: /nowhere/keys.json}}}"
+    role = document("Role", "privacy", "{subjects: [{user: ana}], grants: [manage-policies]}")
+    project = write(tmp_path / "p", {"a.yaml": document("Project", "p", identity) + "---\n" + role})
+    found = reconcile("-C", project, "catalog", "local")
+    assert found.code == 0
+    assert "no ID token says who this is" in found.err
+    assert "  control      set-up" in found.out

@@ -27,7 +27,9 @@ NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "s3", "multi-team", "lakehouse", "opt-outs", "alerts"} <= {path.name for path in EXAMPLES}
+    assert {"quickstart", "s3", "multi-team", "lakehouse", "opt-outs", "alerts", "governed"} <= {
+        path.name for path in EXAMPLES
+    }
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
