@@ -18,6 +18,7 @@ from reconciler.codes.alerts import ALERT_CODES
 from reconciler.codes.base import Code
 from reconciler.codes.datasets import DATASET_CODES
 from reconciler.codes.destinations import DESTINATION_CODES
+from reconciler.codes.encryption import ENCRYPTION_CODES
 from reconciler.codes.general import GENERAL_CODES
 from reconciler.codes.governance import GOVERNANCE_CODES
 from reconciler.codes.ledger import STORE_CODES
@@ -50,6 +51,7 @@ _ALL = (
     *PLAN_CODES,
     *TYPE_CODES,
     *SFTP_CODES,
+    *ENCRYPTION_CODES,
     *GOVERNANCE_CODES,
     *ALERT_CODES,
     *ACCESS_CODES,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.servers.faultproxy import FaultProxy
+from tests.servers.gnupg import Gpg, gnupg
 from tests.servers.moto import moto
 from tests.servers.openssh import SshServer, openssh
 from tests.servers.s3 import S3Server
@@ -52,6 +53,13 @@ def openssh_server() -> Iterator[SshServer]:
     """A running sshd; use a folder of your own (`server.folder()`)."""
     with openssh() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def gpg() -> Iterator[Gpg]:
+    """GnuPG with a keyring of its own."""
+    with gnupg() as (found, _):
+        yield found
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.config.project import LedgerPlace
     from reconciler.datasets.base import Files
     from reconciler.destinations.base import Destination
+    from reconciler.destinations.sealing import Sealing
     from reconciler.export.job import Engine
     from reconciler.ledger.records import Applied
     from reconciler.resources.effective import EffectiveDestination, EffectiveSource
@@ -94,6 +95,7 @@ class Wiring:
             open_destination=self.destination,
             open_files=self.files,
             engine=self._engine(),
+            open_sealing=self._sealing,
             clock=clock,
             run_id=new_run_id,
             holder=secrets.token_hex(8),
@@ -137,6 +139,11 @@ class Wiring:
         """Says how many threads Polars is to make. It asks once, when it is loaded: before that, or in vain."""
         if self.place.engine.threads != "auto":
             os.environ["POLARS_MAX_THREADS"] = str(self.place.engine.threads)
+
+    def _sealing(self, destination: EffectiveDestination) -> Sealing | None:
+        from reconciler.encryption.sealing import open_sealing
+
+        return open_sealing(destination, root=self.root, resolve=self.sessions.secret, now=clock())
 
     def _engine(self) -> Engine:
         from reconciler.accounts.secrets import SecretSource

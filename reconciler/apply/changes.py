@@ -12,6 +12,7 @@ from typing import assert_never
 from reconciler.apply.context import Context
 from reconciler.apply.purge import purge
 from reconciler.apply.runs import Wanted, run_flow, settle
+from reconciler.apply.sealing import sealing_for
 from reconciler.apply.snapshots import free_snapshots, snapshot_of
 from reconciler.apply.together import origin
 from reconciler.apply.units import together, units
@@ -151,6 +152,7 @@ class Apply:
                 assert_never(change)
 
     def _destination(self, change: CreateDestination | UpdateDestination) -> Done:
+        sealing_for(self.context, change.spec)
         destination = self.context.open_destination(change.spec)
         report = destination.probe()
         destination.claim_owner(self.lineage)

@@ -11,6 +11,7 @@ from reconciler.apply.compared import all_or_nothing
 from reconciler.apply.context import Context
 from reconciler.apply.contract import agreed
 from reconciler.apply.marks import by_mark
+from reconciler.apply.sealing import sealing_for
 from reconciler.apply.stage import names
 from reconciler.apply.versions import by_version
 from reconciler.datasets.base import Files, Listing
@@ -63,8 +64,10 @@ class Claimed:
 
 
 def claim(context: Context, head: Versioned[FlowHead], wanted: Wanted, now: datetime) -> Claimed:
-    """Raises `Conflict` where another runner was faster, `Refused` H110 to H113, `SourceError`, `StoreError`: then nothing was claimed."""
+    """Raises `Conflict` where another runner was faster, `Refused` H110 to H113, `SourceError`, `StoreError`, `AccountError` for keys: then
+    nothing was claimed."""
     document = head.document
+    sealing_for(context, document.spec.destination)
     choice, pin, before = reading(context, document, wanted, context.open_files(document.spec.source), now)
     run = opened(context, document, wanted, choice, pin, before)
     if wanted.repeats is None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from reconciler.apply.choose import Choice
 from reconciler.apply.context import Context
+from reconciler.apply.sealing import opening
 from reconciler.apply.suppress import HeldBack
 from reconciler.datasets.base import Access
 from reconciler.datasets.problems import problem
 from reconciler.destinations.base import Destination, FileSink
 from reconciler.destinations.layout import Layout
+from reconciler.destinations.sealing import Sealing
 from reconciler.export.changes.job import ChangesJob, ChangesResult, Compared, Surroundings
 from reconciler.export.job import ExportJob
 from reconciler.ledger import keys
@@ -59,6 +61,7 @@ def compare(
     excluded: HeldBack,
     destination: Destination,
     place: Layout,
+    sealing: Sealing | None,
 ) -> Comparison:
     """Stages what differs, and keeps the snapshot.
 
@@ -71,8 +74,8 @@ def compare(
         compared = _Comparing(context, run, choice, pin, job, access, excluded, folder)
         result = compared.result(
             salt,
-            lambda part: destination.stage(run.run_id, place.path(part)),
-            lambda part: destination.stage(run.run_id, place.removed(part)),
+            opening(sealing, lambda part: destination.stage(run.run_id, place.path(part))),
+            opening(sealing, lambda part: destination.stage(run.run_id, place.removed(part))),
         )
         key = keys.snapshot(run.run_id)
         digest = context.ledger.keep_blob(key, folder / "after")

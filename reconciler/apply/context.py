@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from reconciler.datasets.base import Files
 from reconciler.destinations.base import Destination
+from reconciler.destinations.sealing import Sealing
 from reconciler.errors import ReconcilerError
 from reconciler.export.job import Engine, Progress
 from reconciler.ledger.records import Lease, OpenRun
@@ -17,6 +18,10 @@ from reconciler.stores.ledger import Ledger
 from reconciler.values.identity import FlowId
 
 LEASE = timedelta(minutes=15)
+
+
+def _nothing_encrypts(destination: EffectiveDestination) -> Sealing | None:
+    raise NotImplementedError(f"files of {destination.name} are to be encrypted, and nothing here can")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Context:
     lease: timedelta = LEASE
     began: datetime | None = None
     stop: Callable[[], bool] = field(default=lambda: False)
+    open_sealing: Callable[[EffectiveDestination], Sealing | None] = field(default=_nothing_encrypts)
     progress: Callable[[FlowId, Progress], None] = field(default=lambda _flow, _progress: None)
     opened: Callable[[OpenRun], None] = field(default=lambda _run: None)
     ended: Callable[[FlowId, ReconcilerError | None], None] = field(default=lambda _flow, _error: None)

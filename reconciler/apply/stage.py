@@ -10,12 +10,14 @@ from reconciler.apply.choose import Choice
 from reconciler.apply.compared import compare
 from reconciler.apply.context import Context
 from reconciler.apply.judge import Counts, needs_audience
+from reconciler.apply.sealing import opening, sealing_for
 from reconciler.apply.standing import replaceable
 from reconciler.apply.suppress import HeldBack, held_back
 from reconciler.datasets.base import Access, Files
 from reconciler.datasets.problems import changed_meanwhile, too_small
 from reconciler.destinations.base import Destination, FileSink
 from reconciler.destinations.layout import REMOVED, Layout, layout
+from reconciler.destinations.sealing import Sealing
 from reconciler.export.job import ExportJob, ExportResult
 from reconciler.ledger.records import OpenRun, StagedRecord
 from reconciler.resources.dataset import duration
@@ -40,6 +42,7 @@ def names(run: OpenRun) -> Layout:
         run_id=run.run_id,
         feed=spec.feed or "",
         on_demand=run.on_demand,
+        encrypted=encryption.extension if (encryption := spec.destination.spec.encryption) else "",
     )
 
 
@@ -53,15 +56,18 @@ def stage(
     access = files.access()
     inspect(context, run, choice, access)
     place = names(run)
+    sealing = sealing_for(context, run.spec.destination)
     excluded = held_back(context, run.spec.suppressions, now)
     job = job_of(run, choice, excluded, now)
 
-    def open_file(part: int) -> FileSink:
+    def plain(part: int) -> FileSink:
         return destination.stage(run.run_id, place.path(part), replaceable(run, place.path(part)))
+
+    open_file = opening(sealing, plain)
 
     result, comparison = ExportResult(0, 0, ()), None
     if run.spec.changes is not None:
-        comparison = compare(context, run, choice, pin, job, access, excluded, destination, place)
+        comparison = compare(context, run, choice, pin, job, access, excluded, destination, place, sealing)
         result = comparison.result.export
     elif choice.files:
         flow_id = run.spec.flow_id
@@ -82,7 +88,7 @@ def stage(
     changes = comparison.result.changes if comparison else None
     manifest = None
     if staged or job.output.when_empty != "skip":
-        manifest = _stage_manifest(context, run, staged, result, changes, place, destination, now)
+        manifest = _stage_manifest(context, run, staged, result, changes, place, destination, sealing, now)
     after = None if choice.kind == "resend" else comparison.cursor if comparison else _cursor(run, pin, audience)
     if after is not None and choice.columns is not None:
         after = after.model_copy(update={"columns": choice.columns})
@@ -185,6 +191,7 @@ def _stage_manifest(
     changes: ChangeCounts | None,
     place: Layout,
     destination: Destination,
+    sealing: Sealing | None,
     now: datetime,
 ) -> StagedFile:
     files = tuple(_listed(place.file(part), each) for part, each in enumerate(staged) if not each.removed)
@@ -202,6 +209,7 @@ def _stage_manifest(
         source=spec.source.name,
         format=spec.destination.spec.format.type,
         compression=spec.destination.spec.format.compression,
+        encryption=sealing.sealed if sealing else None,
         columns=tuple(Column(name=each.name, type=each.type) for each in spec.leaving),
         files=files,
         removed_files=removed or None,

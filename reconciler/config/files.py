@@ -40,6 +40,10 @@ class Origin(Protocol):
         """The overlay files, `environments/<name>.yaml`, sorted."""
         ...
 
+    def attached(self, name: str) -> bytes | Diagnostic:
+        """A file that isn't configuration and that configuration names by a plain relative path, if it is really in the project."""
+        ...
+
     @property
     def root(self) -> Path | None:
         """The project directory, if there is one on this machine."""
@@ -99,6 +103,12 @@ class Directory:
         entries = _entries(folder, ENVIRONMENTS, [])
         files = [each for each in entries if each.name.endswith(SUFFIXES) and each.is_file(follow_symlinks=False)]
         return [f"{ENVIRONMENTS}/{each.name}" for each in files if displayed(each.name) == each.name]
+
+    def attached(self, name: str) -> bytes | Diagnostic:
+        """See `Origin`."""
+        if not os.path.realpath(f"{self._real}/{name}").startswith(self._real.rstrip(os.sep) + os.sep):
+            return diagnose("P105", Source(displayed(name)), "The path leads out of the project. Put the file here.")
+        return self._content(name)
 
     def read(self, names: Iterable[str]) -> Iterator[Read]:
         """See `Origin`."""

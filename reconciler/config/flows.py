@@ -11,6 +11,7 @@ from reconciler.config.alerts import effective_alerts
 from reconciler.config.changes import check_limit, check_told
 from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
+from reconciler.config.encryption import Keys
 from reconciler.config.exclusions import consent_rule, suppressions
 from reconciler.config.increments import flow_dataset
 from reconciler.config.index import Entry, Index
@@ -49,6 +50,7 @@ class Flows:
     """Builds the flows of a project, activation by activation, reporting into the index."""
 
     index: Index
+    keys: Keys
     flows: dict[FlowId, DesiredFlow] = field(default_factory=dict)
     destinations: dict[str, EffectiveDestination] = field(default_factory=dict)
     _declared: dict[FlowId, tuple[Entry, Path]] = field(default_factory=dict)
@@ -77,7 +79,9 @@ class Flows:
         account = account_of(self.index, entry, spec.account_name, about.accounts, f"A destination of type {spec.type}")
         # Alerts are the flows' own: to tell somebody else is no change of the connection.
         quiet = spec.model_copy(update={"alerts": ()})
-        self.destinations[entry.name] = EffectiveDestination(name=entry.name, spec=quiet, account=account)
+        self.destinations[entry.name] = EffectiveDestination(
+            name=entry.name, spec=quiet, account=account, recipient_keys=self.keys.get(entry.name)
+        )
 
     def _format(self, entry: Entry, to: DestinationSpec, wanted: FormatName, path: Path) -> None:
         if wanted not in to.about.formats:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from types import MappingProxyType
 
 from reconciler.config.accounts import account_of
 from reconciler.config.alerts import check_alerts
 from reconciler.config.columns import check_columns
 from reconciler.config.desired import Desired
+from reconciler.config.encryption import recipient_keys
 from reconciler.config.exclusions import check_exclusions
+from reconciler.config.files import Origin
 from reconciler.config.flows import Flows
 from reconciler.config.governance import check_governance
 from reconciler.config.increments import check_increments
@@ -49,17 +50,17 @@ def link(
     entries: Iterable[Entry],
     broken: Iterable[Document],
     *,
-    root: Path | None,
+    origin: Origin | None,
     environment: str | None,
     remembered: Remembered | None = None,
 ) -> tuple[Desired, list[Diagnostic]]:
     """The desired state as far as it could be built, and every finding. With an error among them it isn't whole.
 
-    `broken`: documents that were refused before; `root`: the project directory for relative paths, None if none.
+    `broken`: documents that were refused before; `origin`: where the project's files are, None if nowhere.
     """
     index = Index.of(entries, broken)
     check_rules(index)
-    check_locations(index, root)
+    check_locations(index, origin.root if origin is not None else None)
     check_columns(index, remembered)
     check_governance(index)
     check_overrides(index)
@@ -69,7 +70,7 @@ def link(
     check_alerts(index)
     check_metrics(index)
     check_ledger_account(index)
-    flows = Flows(index)
+    flows = Flows(index, recipient_keys(index, origin))
     flows.build()
     project = next((resource for _, resource in index.all(Project)), DEFAULT_PROJECT)
     desired = Desired(

@@ -107,7 +107,7 @@ def _finish(
         else:
             broken.append(document)
     remembered = texts.remembered
-    desired, wrong = link(entries, broken, root=origin.root, environment=environment, remembered=remembered)
+    desired, wrong = link(entries, broken, origin=origin, environment=environment, remembered=remembered)
     if remembered is not None:
         remembered.save()
     found = tuple(sorted({redacted(each) for each in (*diagnostics, *wrong)}))

@@ -23,6 +23,7 @@ from reconciler.diagnostics import CODES, Diagnostic, Source, diagnose
 from reconciler.errors import ConfigInvalid
 
 _REVISION = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_@./~^{}+=-]{0,254}", re.ASCII)
+_SUFFIXES = tuple(each.encode() for each in SUFFIXES)
 _TIMEOUT_SECONDS = 60
 _MAX_ENTRIES = 500_000
 _MAX_ANSWER = 128 * 1024 * 1024
@@ -65,6 +66,7 @@ class Revision:
         self._project = project
         self.commit = _commit(project, revision)
         self._tree = dict(_tree(project, self.commit))
+        self._attached: dict[str, _Entry] = {}
 
     @property
     def root(self) -> Path | None:
@@ -104,12 +106,21 @@ class Revision:
             and entry.mode.startswith("100")
         ]
 
+    def attached(self, name: str) -> bytes | Diagnostic:
+        """See `Origin`. Links aren't followed."""
+        for line in _lines(_said(self._project, "ls-tree", "-z", "--long", self.commit, "--", name)):
+            found, entry = _entry(line)
+            if found == name and entry.mode.startswith("100"):
+                self._attached[name] = entry
+        ((_, content),) = self.read([name])
+        return content
+
     def read(self, names: Iterable[str]) -> Iterator[Read]:
         """See `Origin`."""
         wanted: list[tuple[str, _Entry]] = []
         total = 0
         for name in names:
-            if (entry := self._tree.get(name)) is None:
+            if (entry := self._tree.get(name) or self._attached.get(name)) is None:
                 yield name, diagnose("P107", Source(name), "The revision has no such file.")
                 continue
             if entry.size is None:
@@ -168,13 +179,17 @@ def _tree(project: Path, commit: str) -> Iterator[tuple[str, _Entry]]:
         if number >= _MAX_ENTRIES or kept > MAX_FILES:
             what = f"{_MAX_ENTRIES:,} files" if number >= _MAX_ENTRIES else f"{MAX_FILES:,} YAML files"
             raise ConfigInvalid("P108", CODES["P108"].summary, f"The revision has more than {what} here.")
-        about, _, name = line.partition(b"\t")
-        text = os.fsdecode(name)
-        if not text.endswith(SUFFIXES):
+        if not line.endswith(_SUFFIXES):
             continue
         kept += 1
-        mode, _, object_id, size = about.decode("ascii").split()
-        yield text, _Entry(mode, object_id, int(size) if size.isdigit() else None)
+        yield _entry(line)
+
+
+def _entry(line: bytes) -> tuple[str, _Entry]:
+    """What a line of `ls-tree --long` says."""
+    about, _, name = line.partition(b"\t")
+    mode, _, object_id, size = about.decode("ascii").split()
+    return os.fsdecode(name), _Entry(mode, object_id, int(size) if size.isdigit() else None)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

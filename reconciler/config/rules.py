@@ -38,6 +38,9 @@ def check_rules(index: Index) -> None:
         _account(index, entry, account.spec)
     for entry, destination in index.all(Destination):
         _secret_files(index, entry, destination.spec.connection, ("spec", "connection"))
+        if (pgp := destination.spec.encryption) is not None:  # recipients are files of the project: see encryption.py
+            _secret_files(index, entry, pgp.sign, ("spec", "encryption", "sign"))
+            _secret_files(index, entry, pgp.sign_passphrase, ("spec", "encryption", "signPassphrase"))
         _templates(index, entry, destination.spec.files)
         _kept(index, entry, destination.spec.files, destination)
     for entry, dataset in index.all(Dataset):

@@ -20,13 +20,14 @@ class Layout:
     run_id: str
     _name: Template
     _values: TemplateValues
+    _encrypted: str = ""
 
     def file(self, part: int) -> str:
         """The name of a part, from 0, without its folder: what the manifest lists. Raises DestinationError D109."""
         name = _checked(self._name.render(replace(self._values, part=part)))
         if "/" in name:
             raise failure("D109", f"The file's name {name!r} holds a folder. Correct files.name.")
-        return name
+        return name if name.endswith(self._encrypted) else f"{name}{self._encrypted}"
 
     def path(self, part: int) -> str:
         """The name of a part in its folder."""
@@ -53,9 +54,10 @@ def layout(
     run_id: str,
     feed: str = "",
     on_demand: bool = False,
+    encrypted: str = "",
 ) -> Layout:
     """The layout of a run. `slot` is aware; an on-demand run's id follows the slot in the folder, so that it has its
-    own.
+    own. `encrypted`: what names of encrypted files end with, whatever the template says.
 
     Raises DestinationError D109: a template that was applied doesn't give a plain path.
     """
@@ -65,7 +67,7 @@ def layout(
     except TemplateError as error:
         raise failure("D109", str(error)) from error
     rendered = _checked(folder.render(replace(values, on_demand=on_demand)))
-    return Layout(rendered, run_id, name, values)
+    return Layout(rendered, run_id, name, values, f".{encrypted}" if encrypted else "")
 
 
 def _checked(path: str) -> str:

@@ -26,6 +26,8 @@ RESUMED = Reason(code="resumed", sentence="Its activation no longer says suspend
 
 EXCLUSIONS = ("consent", "suppressions", *(f"source.datasetSpec.{each}" for each in ("consent", "expiry", "latestBy")))
 """Where a flow's spec says who stays out."""
+ENCRYPTION = ("destination.recipientKeys", "destination.spec.encryption")
+"""Where it says for whom files are encrypted."""
 _COLUMNS = "source.datasetSpec.columns."
 _PARTS = {"protect": "protection", "onRemove": "onRemove", "suspend": "suspension"}
 
@@ -141,6 +143,9 @@ def changed(paths: tuple[str, ...], *, compares: bool) -> Reason:
             return Reason(code="exclusions-changed", sentence=sentence)
         sentence = "Who stays out changed: that holds for rows that are read from now on, and rows that were read before aren't again."
         return Reason(code="exclusions-changed", sentence=sentence)
+    if any(path.startswith(ENCRYPTION) for path in paths):
+        sentence = "Who can read its files, or how they are encrypted, changed: that holds for exports from now on, earlier files stay."
+        return Reason(code="encryption-changed", sentence=sentence)
     parts = sorted({path.partition(".")[0] for path in paths})
     code = "destination-changed" if parts == ["destination"] else "changed"
     named = [_PARTS.get(part, part) for part in parts]

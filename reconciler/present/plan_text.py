@@ -32,6 +32,7 @@ from reconciler.present.words import (
     backfill,
     columns,
     cut,
+    encrypted,
     exclusions,
     guards,
     increments,
@@ -165,9 +166,15 @@ def headline(change: AnyChange) -> str:
     match change:
         case CreateDestination():
             former = f"renamed from {change.renamed_from}" if change.renamed_from else "create"
-            return " · ".join(part for part in (former, location(change.spec), recipient(change.spec)) if part)
+            return " · ".join(
+                part for part in (former, location(change.spec), recipient(change.spec), encrypted(change.spec)) if part
+            )
         case UpdateDestination():
-            return " · ".join(part for part in ("update", location(change.spec), recipient(change.spec)) if part)
+            return " · ".join(
+                part
+                for part in ("update", location(change.spec), recipient(change.spec), encrypted(change.spec))
+                if part
+            )
         case RemoveDestination():
             return change.reason.sentence
         case AddFlow() if change.spec.suspend:

@@ -51,6 +51,12 @@ def location(destination: EffectiveDestination) -> str:
     return destination.spec.connection.url()
 
 
+def encrypted(destination: EffectiveDestination) -> str:
+    """`encrypted for FINGERPRINT, …`, whole, since a review compares them; or nothing."""
+    keys = destination.recipient_keys
+    return f"encrypted for {', '.join(keys)}" if keys else ""
+
+
 def recipient(destination: EffectiveDestination) -> str:
     """`Agency Ltd (IE), until 2027-06-30`, or nothing."""
     found = destination.spec.recipient

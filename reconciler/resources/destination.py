@@ -14,6 +14,7 @@ from reconciler.catalog.base import Connection, DataType, DestinationType, Folde
 from reconciler.catalog.plugins import PluginError, find
 from reconciler.catalog.types import TYPES
 from reconciler.resources.alert import DestinationAlert
+from reconciler.resources.encryption import PgpEncryption
 from reconciler.resources.formats import Files, Format, ParquetFormat
 from reconciler.resources.metadata import Name
 from reconciler.resources.schedule import Day
@@ -49,6 +50,7 @@ class DestinationSpec(Value):
     files: Files = Files()
     marketing_actions: tuple[Name, ...] = ()
     alerts: tuple[DestinationAlert, ...] = ()
+    encryption: Annotated[PgpEncryption | None, Field(description="Of each file, before it leaves.")] = None
     type: str
     connection: Connection
 

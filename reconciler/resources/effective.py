@@ -44,11 +44,12 @@ class ExportColumn(Value):
 
 
 class EffectiveDestination(Value):
-    """A destination with its account."""
+    """A destination with its account. `recipient_keys`: for whom its files are encrypted, as fingerprints in the order of `encryption`."""
 
     name: str
     spec: AnyDestination
     account: AnyAccount | None = None
+    recipient_keys: tuple[str, ...] | None = None
 
     @property
     def place(self) -> Folder:

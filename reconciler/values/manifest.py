@@ -7,6 +7,7 @@ from typing import Literal
 from reconciler.values.base import Value
 from reconciler.values.changed import ChangeCounts
 from reconciler.values.excluded import Excluded
+from reconciler.values.sealed import Sealed
 from reconciler.values.slot import Instant, Slot
 
 RunKind = Literal["full", "increment", "rebuild", "resend"]
@@ -34,6 +35,7 @@ class Manifest(Value):
     these, those that did not leave, by reason. `delay_seconds`: from the slot until the run began; `duration_seconds`: from then until
     everything was written, before it was published.
 
+    `encryption`: what the files, not this one, are encrypted by; sizes and hashes are of the encrypted files.
     Strategy `diff`: `changes` counts them. `removed_files` hold the keys of those who left, and why; `rows` and `size` are without them.
     """
 
@@ -48,6 +50,7 @@ class Manifest(Value):
     source: str
     format: str
     compression: str
+    encryption: Sealed | None = None
     columns: tuple[Column, ...]
     files: tuple[ManifestFile, ...]
     removed_files: tuple[ManifestFile, ...] | None = None
