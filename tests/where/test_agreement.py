@@ -33,6 +33,22 @@ def duck(rows: pl.DataFrame) -> duckdb.DuckDBPyConnection:
     return trees.connected(rows)
 
 
+def test_the_rows_hold_what_engines_differ_in(rows: pl.DataFrame) -> None:
+    assert all(rows[name].null_count() for name in rows.columns)
+    assert all(rows[name].is_nan().any() and rows[name].is_infinite().any() for name in ("score", "rate"))
+    assert {str(rows[name].dtype) for name in ("price", "wide", "tiny")} == {
+        f"Decimal(precision={digits}, scale={scale})" for digits, scale in ((10, 2), (38, 6), (4, 4))
+    }
+    assert rows["seen"].dtype == pl.Datetime("us", "UTC")
+    (zone,) = trees.connected(rows).execute("SELECT current_setting('TimeZone')").fetchall()
+    assert zone != ("UTC",)
+    text = rows["name"].drop_nulls()
+    assert text.str.len_chars().max() >= 50_000
+    assert (text.str.len_bytes() > 2 * text.str.len_chars()).any()
+    assert {rows[name].dtype.base_type() for name in ("home", "visits", "grid")} == {pl.Struct, pl.List}
+    assert all(rows[name].n_unique() > rows.height / 4 for name in ("name", "big", "score", "price", "born", "seen"))
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

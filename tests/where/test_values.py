@@ -107,7 +107,7 @@ def made() -> Iterator[str]:
         f"COALESCE({one}, {two})" for one, two in itertools.product([*EXACT, *FLOATS], ["0.5", "price", "score", "big"])
     )
     yield from (f"COALESCE({one}, {two})" for one, two in itertools.product(TIMES, [*DATES, "DATE '2024-02-29'"]))
-    yield from (f"LENGTH({of})" for of in ("tags", "sizes", "marks", "home.list"))
+    yield from (f"LENGTH({of})" for of in ("tags", "sizes", "marks", "home.list", "visits", "grid"))
     yield from (
         "10 / 3",
         "1 / 3",

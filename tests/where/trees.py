@@ -6,6 +6,7 @@ import datetime
 import decimal
 import itertools
 import random
+from collections.abc import Callable
 
 import duckdb
 import polars as pl
@@ -23,6 +24,7 @@ TYPES = {
     "tiny": "decimal(4,4)", "born": "date", "joined": "date", "seen": "timestamp", "left": "timestamp", "tags": "list<string>",
     "sizes": "list<int>", "costs": "list<decimal(6,2)>", "marks": "list<double>", "days": "list<date>", "times": "list<timestamp>",
     "home": 'struct<city: string, "no": int, geo: struct<lat: double, at: timestamp>, list: list<string>>',
+    "visits": "list<struct<page: string, score: double>>", "grid": "list<list<int>>",
 }  # fmt: skip
 WORDS = [
     "DE", "de", " US ", "O'Hara", "", "ä_%\n", "50%", "straße", "STRASSE", "x.z", "e\u0301", "\u00e9", "ΑΣ", "İstanbul", "ǅ", "ﬁn",
@@ -62,6 +64,7 @@ VALUES: dict[str, list[object]] = {
         {"city": None, "no": None, "geo": None, "list": None},
         {"city": "", "no": -1, "geo": {"lat": float("nan"), "at": None}, "list": []},
     ],
+    "visits": [[], [{"page": "a", "score": float("nan")}, {"page": None, "score": None}], [None]], "grid": [[], [[1, None], None, []]],
 }  # fmt: skip
 FAR = {"born": [5_000_000, -1_000_000], "seen": [260_000_000_000_000_000, -100_000_000_000_000_000]}
 """Days and microseconds that Python has no date for."""
@@ -70,13 +73,51 @@ _BY_KIND = {
     INT: [("age",), ("home", "no")], LONG: [("big",), ("small",)], DOUBLE: [("score",), ("rate",), ("single",), ("home", "geo", "lat")],
     DATE: [("born",), ("joined",)], TIMESTAMP: [("seen",), ("left",), ("home", "geo", "at")],
 }  # fmt: skip
+_COUNTED = [("tags",), ("sizes",), ("home", "list"), ("visits",), ("grid",)]
 _LISTS = {"tags": STRING, "sizes": INT, "costs": Decimal(6, 2), "marks": DOUBLE, "days": DATE, "times": TIMESTAMP}
 
 
+def _text(chance: random.Random) -> str:
+    """Text of any characters, a surrogate apart; now and then very long."""
+    length = chance.choice([1, 2, 5, 20] * 25 + [50_000])
+    planes = [(0x20, 0x7E), (0xA0, 0x24F), (0x300, 0x36F), (0x370, 0x5FF), (0x4E00, 0x4FFF), (0x1F300, 0x1FAFF)]
+    drawn = "".join(chr(chance.randint(*chance.choice(planes))) for _ in range(min(length, 40)))
+    return drawn * -(-length // 40) if length > 40 else drawn
+
+
+def _scaled(digits: int, scale: int) -> Callable[[random.Random], decimal.Decimal]:
+    def made(chance: random.Random) -> decimal.Decimal:
+        whole = chance.randint(-(10**digits) + 1, 10**digits - 1) // 10 ** chance.randint(0, digits - 1)
+        return decimal.Decimal(whole).scaleb(-scale, decimal.Context(prec=80))
+
+    return made
+
+
+def _instant(chance: random.Random) -> datetime.datetime:
+    """A moment of any year that Python knows, to the microsecond."""
+    return datetime.datetime(1, 1, 1, tzinfo=UTC) + datetime.timedelta(
+        days=chance.randint(0, 3_652_058), microseconds=chance.randint(0, 86_399_999_999)
+    )
+
+
+_DRAWN: dict[str, Callable[[random.Random], object]] = {
+    "string": _text, "int": lambda chance: chance.randint(-(2**31), 2**31 - 1) >> chance.randint(0, 31),
+    "long": lambda chance: chance.randint(-(2**63), 2**63 - 1) >> chance.randint(0, 63),
+    "double": lambda chance: chance.uniform(-1, 1) * 10.0 ** chance.randint(-300, 300), "decimal(10,2)": _scaled(10, 2),
+    "decimal(38,6)": _scaled(38, 6), "decimal(4,4)": _scaled(4, 4), "date": lambda chance: _instant(chance).date(), "timestamp": _instant,
+}  # fmt: skip
+"""Any value of a type, beside those that are known to be awkward."""
+
+
 def rows(count: int = 400, seed: int = 7) -> pl.DataFrame:
-    """Rows in which values, nulls among them, meet at random."""
+    """Rows in which values, nulls among them, meet at random: awkward ones, and in a third of all places any others."""
     chance = random.Random(seed)
-    data = {name: [chance.choice([None, *values]) for _ in range(count)] for name, values in VALUES.items()}
+
+    def value(name: str) -> object:
+        drawn = _DRAWN.get(TYPES[name])
+        return drawn(chance) if drawn and chance.random() < 0.33 else chance.choice([None, *VALUES[name]])
+
+    data = {name: [value(name) for _ in range(count)] for name in TYPES}
     frame = pl.DataFrame(data, schema={name: polars_type(of) for name, of in TYPES.items()})
     for name, far in FAR.items():
         given = pl.Series(list(itertools.islice(itertools.cycle([*[None] * 9, *far]), count)), dtype=pl.Int64)
@@ -203,7 +244,7 @@ def exacts(depth: int) -> st.SearchStrategy[t.Tree]:
         st.builds(lambda a, n: t.Call("ROUND", (a, n)), below, _small),
         st.builds(lambda a, of: t.Cast(a, of, True), st.one_of(below, floats(depth - 1), texts(depth - 1)), to),
         st.builds(lambda a: t.Cast(a, INT, False), conditions(0)),
-        st.builds(lambda a: t.Call("LENGTH", (a,)), st.one_of(texts(depth - 1), _column([("tags",), ("sizes",), ("home", "list")]))),
+        st.builds(lambda a: t.Call("LENGTH", (a,)), st.one_of(texts(depth - 1), _column(_COUNTED))),
         st.builds(t.Extract, st.sampled_from(parts), st.one_of(dates(depth - 1), times(depth - 1))),
         st.builds(t.Extract, st.sampled_from(["HOUR", "MINUTE", "SECOND"]), times(depth - 1)),
         _case(conditions(depth - 1), below),
@@ -279,7 +320,7 @@ def _alike(depth: int) -> st.SearchStrategy[tuple[t.Tree, t.Tree]]:
 
 
 def _any(depth: int) -> st.SearchStrategy[t.Tree]:
-    nested = _column([("tags",), ("home",), ("home", "geo"), ("marks",)])
+    nested = _column([("tags",), ("home",), ("home", "geo"), ("marks",), ("visits",), ("grid",)])
     return st.one_of(nested, texts(depth), exacts(depth), floats(depth), dates(depth), times(depth))
 
 
