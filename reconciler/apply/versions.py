@@ -6,11 +6,13 @@ from datetime import datetime
 
 from reconciler.apply.choose import Choice, limit
 from reconciler.datasets.base import History, Listing
+from reconciler.datasets.tables import ROWS_TAKEN
+from reconciler.errors import SourceError
 from reconciler.ledger.records import FlowHead
 from reconciler.resources.dataset import duration
 from reconciler.stores.ledger import Ledger
 from reconciler.values.manifest import RunKind
-from reconciler.values.pin import Pin, PinnedFile
+from reconciler.values.pin import Pin, PinnedFile, TableState
 
 
 def by_version(
@@ -29,7 +31,7 @@ def by_version(
     if head.cursor is not None:
         before = ledger.pin(head.cursor.pin)
         if before.table is not None:
-            return _added(history.added(before.table, expired), "increment", whole)
+            return _since(history, before.table, expired, head, whole)
     kind: RunKind = "rebuild" if head.rebuild else "full"
     since = limit(head)
     return (
@@ -37,6 +39,18 @@ def by_version(
         if since is None
         else _added(history.added(since, expired), kind, whole)
     )
+
+
+def _since(
+    history: History, state: TableState, expired: datetime | None, head: FlowHead, whole: Pin
+) -> tuple[Choice, Pin, Pin | None]:
+    """What was added since; all there is, where rows were taken out and that is declared to be a rebuild."""
+    try:
+        return _added(history.added(state, expired), "increment", whole)
+    except SourceError as error:
+        if error.code != ROWS_TAKEN or head.spec.source.dataset_spec.incremental.overwrites != "rebuild":
+            raise
+    return Choice("rebuild", whole.files, ()), whole, None
 
 
 def _added(files: tuple[PinnedFile, ...], kind: RunKind, whole: Pin) -> tuple[Choice, Pin, None]:

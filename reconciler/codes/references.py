@@ -173,4 +173,10 @@ REFERENCE_CODES = (
         "guards.export.maxRemoved is a share of the people that the recipient has. Only incremental flows under strategy diff know who was removed.",
         "Remove maxRemoved, or use strategy diff for every flow of the activation.",
     ),
+    Code(
+        "R133",
+        "a rebuild would send what the backfill leaves out",
+        "With overwrites: rebuild, a flow exports all that a table holds once rows of it were deleted, updated or overwritten. Which of them were there before the time at which a limited backfill begins can't be told then.",
+        "Write backfill: full, or overwrites: refuse in the activation's own incremental.",
+    ),
 )

@@ -39,6 +39,12 @@ def flow_dataset(
     if increments.strategy == "cursor" and not by_time and activation.spec.backfill not in (None, "full"):
         detail = f"Column {increments.column} holds no times, so a backfill can't begin at one. Write backfill: full."
         index.report("R126", entry, ("spec", "backfill"), detail)
+    if increments.overwrites == "rebuild" and activation.spec.backfill not in (None, "full"):
+        detail = (
+            f"Dataset {name} says overwrites: rebuild, which exports everything once rows were overwritten: what the backfill leaves out, "
+            "too. Write backfill: full, or give the activation an incremental of its own with overwrites: refuse."
+        )
+        index.report("R133", entry, ("spec", "backfill"), detail)
     if increments.strategy == "diff":
         check_first_export(index, entry, activation)
     return spec
@@ -51,6 +57,10 @@ def _check(index: Index, entry: Entry, spec: DatasetSpec, increments: Incrementa
     if spec.format in TABLE_FORMATS and "settle" in increments.model_fields_set:
         detail = f"settle lets young files wait, and a version of a {spec.format} table is whole once it is there. Remove it."
         index.report("C109", entry, (*path, "settle"), detail, key=True)
+    if spec.format not in TABLE_FORMATS and increments.overwrites == "rebuild":
+        tables = " and ".join(TABLE_FORMATS)
+        detail = f"overwrites is of tables ({tables}), which say what was overwritten; the format is {spec.format}. Remove it."
+        index.report("C109", entry, (*path, "overwrites"), detail, key=True)
 
 
 def _column(index: Index, entry: Entry, path: Path, spec: DatasetSpec, increments: Incremental, dataset: str) -> None:

@@ -19,6 +19,7 @@ from reconciler.values.pin import PinnedFile
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ROWS_TAKEN = "F132"
 _SHOWN = 3
 
 
@@ -86,10 +87,11 @@ def gone(folder: Folder, files: Iterable[PinnedFile]) -> None:
 def rows_taken(location: str, state: str, operation: str, files: int) -> SourceError:
     """The error of a state that took rows away."""
     return problem(
-        "F132",
+        ROWS_TAKEN,
         f"The table at {location}: {state} ({operation}) took rows out of {files:,} {'file' if files == 1 else 'files'}, by deleting, "
         "updating or overwriting. Strategy files can't tell which of them had left. Start over with everything "
-        "(reconcile export FLOW --full), write by appending alone, or use strategy diff, which tells who was changed and removed.",
+        "(reconcile export FLOW --full), as overwrites: rebuild does by itself; write by appending alone; or use strategy diff, which "
+        "tells who was changed and removed.",
     )
 
 

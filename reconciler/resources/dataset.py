@@ -120,7 +120,9 @@ class Incremental(Value):
     """How the dataset grows. `files`: new data comes in new files. `cursor`: rows get a greater value in `column`, wherever they are.
     `diff`: rows are added, changed and removed; what leaves is compared with what left before, by primary key.
 
-    `settle`: younger files wait. `lag`: how late a row may come; what is younger than that at the slot is left for the next.
+    `overwrites`: of a table under `files`, whether a delete, an update or an overwrite stops its flows (`refuse`), or they export all that
+    is there once more (`rebuild`). `settle`: younger files wait. `lag`: how late a row may come; what is younger than that at the slot is
+    left for the next.
     `contract`: `evolve` lets columns that aren't declared come, change and go; `freeze` refuses data with columns, or types of columns,
     that neither are declared nor were there at the last export.
     """
@@ -130,6 +132,7 @@ class Incremental(Value):
     column: ColumnName | None = None
     lag: Duration | None = None
     contract: Literal["evolve", "freeze"] = "evolve"
+    overwrites: Literal["refuse", "rebuild"] = "refuse"
     changes: Changes | None = None
 
     @model_validator(mode="after")
@@ -140,6 +143,8 @@ class Incremental(Value):
             raise ValueError("column and lag belong to strategy cursor")
         if self.strategy != "diff" and self.changes is not None:
             raise ValueError("changes belongs to strategy diff")
+        if self.strategy != "files" and self.overwrites == "rebuild":
+            raise ValueError("overwrites belongs to strategy files: the others read what was overwritten as it is")
         return self
 
     @property

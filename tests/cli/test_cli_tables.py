@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -121,6 +124,68 @@ def test_nights_over_a_delta_table(nights: Nights) -> None:
     assert "H111" in again.err, "vacuumed: another run's rows would leave"
     again = nights("export", "box/audience/german", "--again", "2126-12-05T02:00Z", "--at", "2126-12-07T12:00Z")
     assert again.code == 0, again.err
+
+
+REBUILT = PROJECT.replace("format: delta\n", "format: delta\n  incremental: {overwrites: rebuild}\n")
+
+
+def kinds(nights: Nights) -> list[str]:
+    found = (nights.folder / "out/german").rglob("_manifest-*.json")
+    return [each["kind"] for each in sorted((json.loads(path.read_text()) for path in found), key=itemgetter("slot"))]
+
+
+def test_what_took_rows_out_is_a_rebuild_where_that_is_declared(tmp_path: Path, reconcile: Reconcile) -> None:
+    nights = Nights(tmp_path, reconcile, REBUILT)
+    nights.append("ab", "x")
+    assert nights.apply().code == 0
+    assert nights.night() == "ab"
+    nights.append("c")
+    assert nights.night() == "c"
+    nights.delta().delete("id = 'a'")
+    nights.append("d")
+    assert nights.night() == "bcd"
+    nights.append("e")
+    assert nights.night() == "e"
+    write_deltalake(str(nights.table), pa.table({"id": ["y", "z"], "country": ["DE", "FR"]}), mode="overwrite")
+    assert nights.night() == "y"
+    assert kinds(nights) == ["full", "increment", "rebuild", "increment", "rebuild"]
+    write_deltalake(
+        str(nights.table),
+        pa.table({"id": pa.array([], pa.string()), "country": pa.array([], pa.string())}),
+        mode="overwrite",
+    )
+    assert "F117" in nights.night(), "an empty table is still taken for a missing one"
+
+
+def test_an_iceberg_overwrite_is_a_rebuild_where_that_is_declared(tmp_path: Path, reconcile: Reconcile) -> None:
+    text = REBUILT.replace("lake/people", "lake/crm/people").replace("format: delta", "format: iceberg")
+    nights = Nights(tmp_path, reconcile, text)
+    lake = local_lake(tmp_path / "lake", pa.schema([("id", pa.string()), ("country", pa.string())]))
+
+    def append(german: str) -> None:
+        lake.table.append(pa.table({"id": list(german), "country": ["DE"] * len(german)}))
+        lake.hint()
+
+    append("ab")
+    assert nights.apply().code == 0
+    assert nights.night() == "ab"
+    lake.table.delete("id = 'a'")
+    append("c")
+    lake.compact()
+    assert nights.night() == "bc"
+    append("d")
+    assert nights.night() == "d"
+    assert kinds(nights) == ["full", "rebuild", "increment"]
+
+
+def test_a_history_that_is_gone_is_no_rebuild(tmp_path: Path, reconcile: Reconcile) -> None:
+    nights = Nights(tmp_path, reconcile, REBUILT)
+    nights.append("a")
+    assert nights.apply().code == 0
+    assert nights.night() == "a"
+    shutil.rmtree(nights.table)
+    nights.append("b")
+    assert "F134" in nights.night(), "another table in its place"
 
 
 def test_nights_over_an_iceberg_table(tmp_path: Path, reconcile: Reconcile) -> None:
