@@ -10,6 +10,7 @@ from reconciler.catalog.base import DestinationType
 from reconciler.catalog.plugins import PluginError, find, installed
 from reconciler.catalog.types import TYPES
 from reconciler.config.schemas import Schema, inlined, of_input, schema_of, when
+from reconciler.resources.account import ACCOUNT_TYPES
 from reconciler.resources.destination import spec_model
 
 
@@ -32,6 +33,8 @@ def types() -> tuple[list[DestinationType], list[PluginError]]:
 @cache
 def spec_schema(about: DestinationType) -> Schema:
     """The schema of a Destination's `spec` of a type, inlined. Raises `PluginError`. Not to be changed."""
+    if unknown := [name for name in about.accounts if name not in ACCOUNT_TYPES]:
+        raise installed()[about.name].unusable(f"signs in with an account of type {unknown[0]}, which there isn't")
     try:
         return of_input(spec_model(about))
     except Exception as error:

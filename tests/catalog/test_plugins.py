@@ -116,7 +116,7 @@ def test_an_audience_that_the_type_does_not_take_is_sent_elsewhere(parcel: Path,
 
 
 def test_an_account_of_another_type(tmp_path: Path) -> None:
-    text = PARCEL.replace("    opens=", '    accounts=("locker-company",),\n    opens=')
+    text = PARCEL.replace("    opens=", '    accounts=("sftp",),\n    opens=')
     with environment(install(tmp_path / "site", "acme-parcel", "acme_parcel", "parcel = acme_parcel:PARCEL", text)):
         ((code, line, column, detail),) = found_in(
             tmp_path / "p",
@@ -124,7 +124,7 @@ def test_an_account_of_another_type(tmp_path: Path) -> None:
             document("Destination", "locker", LOCKER.replace("{type: parcel", "{type: parcel, account: cloud")),
         )
     assert (code, line, column) == ("R141", 9, 31)
-    assert "A destination of type parcel signs in with an account of type locker-company" in detail
+    assert "A destination of type parcel signs in with an account of type sftp" in detail
     assert "Account cloud (all.yaml:1) is of type aws" in detail
 
 
@@ -224,6 +224,15 @@ def test_what_a_package_declares_wrongly(why: str, tmp_path: Path) -> None:
             assert (code, line) == ("D141", 4)
         else:
             assert plugins.find("local") is TYPES["local"]
+
+
+def test_accounts_that_there_are_not(tmp_path: Path) -> None:
+    text = PARCEL.replace("    opens=", '    accounts=("locker-company", "sftp"),\n    opens=')
+    with environment(install(tmp_path / "site", "acme-parcel", "acme_parcel", "parcel = acme_parcel:PARCEL", text)):
+        ((code, _, _, detail),) = found_in(tmp_path / "p", document("Destination", "locker", LOCKER))
+        assert code == "D141"
+        assert "signs in with an account of type locker-company, which there isn't" in detail
+        assert [str(each) for each in types()[1]] == [f"D141 a destination plug-in can't be used: {detail}"]
 
 
 def test_a_connection_without_a_schema(tmp_path: Path) -> None:
