@@ -29,7 +29,7 @@ def _own_environment() -> Iterator[None]:
     """What the environment says of CI, of colours or of somebody's cloud account is no part of a test, nor of what a test starts."""
     with pytest.MonkeyPatch.context() as patched:
         for name in [*os.environ]:
-            if name in _OTHERS or name.startswith(("AWS_", "RECONCILE_", "GITHUB_")):
+            if name in _OTHERS or name.startswith(("AWS_", "RECONCILE_", "GITHUB_", "OTEL_")):
                 patched.delenv(name)
         yield
 

@@ -102,11 +102,11 @@ def perform(
         seen=seen,
     )
     lineage = opened.record.lineage
-    with wiring.alerts(ledger, lineage, hooks, now) as alerts:
-        context = alerts.watching(context, (each.spec for each in plan.changes if isinstance(each, _TELLING)))
-        alerts.watch(each.subject for each in plan.changes if isinstance(each, Export))
+    with wiring.telling(ledger, lineage, hooks, now) as telling:
+        context = telling.of(context, (each.spec for each in plan.changes if isinstance(each, _TELLING)))
+        telling.alerts.watch(each.subject for each in plan.changes if isinstance(each, Export))
         results = Apply(context, lineage, applied, now).perform(plan, hooks.told, exports=exports)
-        alerts.forget(_silent(results))
+        telling.alerts.forget(_silent(results))
     return Performed(results, made=opened.made)
 
 

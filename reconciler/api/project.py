@@ -213,9 +213,9 @@ class Project:
         actual, now = self._at_work(ledger, at)
         mine = Shard(*shard)
         heads = [head for head in chosen(actual, Choice(select=select), gone=True) if mine.holds(head.flow)]
-        with wiring.alerts(ledger, lineage_of(actual), hooks, now) as alerts:
-            alerts.begin(heads)
-            context = alerts.watching(wiring.context(ledger, hooks), (head.spec for head in heads))
+        with wiring.telling(ledger, lineage_of(actual), hooks, now) as telling:
+            telling.alerts.begin(heads)
+            context = telling.of(wiring.context(ledger, hooks), (head.spec for head in heads))
             events = run_due(context, actual, heads, now, hooks.told, parallel)
         free(sweep, actual, hooks.told)
         measure(wiring, ledger, now, hooks)
@@ -255,8 +255,8 @@ class Project:
         head = applied_flow(actual, flow)
         require_permitted(actual, head.owner, head.flow, self.root)
         wanted = Wanted(now, on_demand=True, full=full) if again is None else Wanted.again(find(head, again))
-        with wiring.alerts(ledger, lineage_of(actual), hooks, now) as alerts:
-            context = alerts.watching(wiring.context(ledger, hooks), [head.spec])
+        with wiring.telling(ledger, lineage_of(actual), hooks, now) as telling:
+            context = telling.of(wiring.context(ledger, hooks), [head.spec])
             record = run_flow(context, head.flow_id, wanted, now)
             context.ended(head.flow_id, None)
         measure(wiring, ledger, now, hooks)

@@ -9,6 +9,8 @@ import getpass
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ from reconciler.api.hooks import Hooks
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
-    from reconciler.api.alerting import Alerts
+    from reconciler.api.telling import Telling
     from reconciler.apply.context import Context
     from reconciler.config.project import LedgerPlace
     from reconciler.datasets.base import Files
@@ -105,14 +107,17 @@ class Wiring:
             progress=hooks.progress,
         )
 
-    def alerts(self, ledger: Ledger, lineage: str, hooks: Hooks, now: datetime) -> Alerts:
-        """Who tells people of what happens at `now`."""
+    @contextmanager
+    def telling(self, ledger: Ledger, lineage: str, hooks: Hooks, now: datetime) -> Iterator[Telling]:
+        """Who tells others of what happens at `now`, for as long as it is entered."""
         from reconciler.accounts.secrets import SecretSource
         from reconciler.alerts.open import open_channel
         from reconciler.api.alerting import Alerts
+        from reconciler.api.telling import Telling
+        from reconciler.api.tracing import traced
 
         resolve = SecretSource(self.root, os.environ).resolve
-        return Alerts(
+        alerts = Alerts(
             ledger,
             lineage=lineage,
             environment=self.place.environment,
@@ -122,6 +127,9 @@ class Wiring:
             now=now,
             tell=hooks.told,
         )
+        declared = self.place.metrics.open_telemetry
+        with traced(declared, os.environ, self.place.project, resolve, hooks.told) as spans, alerts:
+            yield Telling(alerts, spans)
 
     def applied(self, at: datetime) -> Applied:
         """Who applies what at `at`. `by`: RECONCILER_ACTOR, or the operating system's user."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from reconciler.apply.spans import Spans, untraced
 from reconciler.datasets.base import Files
 from reconciler.destinations.base import Destination
 from reconciler.destinations.sealing import Sealing
@@ -30,7 +31,7 @@ class Context:
 
     `stop`: true once a person asked to stop. `progress` hears of a flow's rows while a run of it stages. `began`: when this call began,
     by the clock. `opened` hears of each run that was claimed, `ended` of each flow that was dealt with, and what went wrong with it;
-    neither raises.
+    neither raises. `span` traces the parts of a run.
     """
 
     ledger: Ledger
@@ -47,6 +48,7 @@ class Context:
     open_sealing: Callable[[EffectiveDestination], Sealing | None] = field(default=_nothing_encrypts)
     progress: Callable[[FlowId, Progress], None] = field(default=lambda _flow, _progress: None)
     opened: Callable[[OpenRun], None] = field(default=lambda _run: None)
+    span: Spans = field(default=untraced)
     ended: Callable[[FlowId, ReconcilerError | None], None] = field(default=lambda _flow, _error: None)
 
     def new_lease(self) -> Lease:

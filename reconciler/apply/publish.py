@@ -46,21 +46,24 @@ def _forward(context: Context, head: Versioned[FlowHead], run: OpenRun, now: dat
     stored = context.ledger.store.read(keys.staged(run.run_id))
     staged = decode(StagedRecord, keys.staged(run.run_id), stored.body) if stored else None
     recorded = context.ledger.read(RunRecord, key)
-    if recorded is not None:
-        record = recorded.document
-    elif stored is None or staged is None or hashlib.sha256(stored.body).hexdigest() != run.staged_digest:
-        # Of the bytes as they are: another version of this tool, which decided, may have written them a little differently.
-        _check_closed(context, head.document, run)
-        return None
-    else:
-        record = _publish(context, head.document, run, staged, key)
-    if stored is not None:
-        context.ledger.delete(keys.staged(run.run_id), stored.version)
-    closed = _close(context, head, run, record, now)
+    known = recorded.document if recorded else None
+    if known is None:
+        if stored is None or staged is None or hashlib.sha256(stored.body).hexdigest() != run.staged_digest:
+            # Of the bytes as they are: another version of this tool, which decided, may have written them a little differently.
+            _check_closed(context, head.document, run)
+            return None
+        with context.span("publish"):
+            made = _published(context, head.document, run, staged, key)
+    with context.span("record"):
+        record = known or record_once(context, key, made)
+        if stored is not None:
+            context.ledger.delete(keys.staged(run.run_id), stored.version)
+        closed = _close(context, head, run, record, now)
     return record if closed and record.outcome == "exported" else None
 
 
-def _publish(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, key: str) -> RunRecord:
+def _published(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecord, key: str) -> RunRecord:
+    """What is to be recorded of a run by now: it is published whole, or was recorded meanwhile."""
     destination = context.open_destination(run.spec.destination)
     for file in staged.files:
         if old := outdated(run, file.name):
@@ -71,7 +74,7 @@ def _publish(context: Context, head: FlowHead, run: OpenRun, staged: StagedRecor
         if ended is not None:
             return ended.document  # by another runner, or by a person: then no reader is to see a manifest
         destination.publish(staged.manifest)
-    return record_once(context, key, run_record(context, head, run, staged, destination.location(run.folder)))
+    return run_record(context, head, run, staged, destination.location(run.folder))
 
 
 def record_once(context: Context, key: str, record: RunRecord) -> RunRecord:

@@ -13,9 +13,10 @@ from typing import Final
 from reconciler.apply.claim import Claimed, Wanted, claim
 from reconciler.apply.context import Context
 from reconciler.apply.heartbeat import Heartbeat
-from reconciler.apply.judge import judged
+from reconciler.apply.judge import Counts, judged
 from reconciler.apply.publish import roll_forward
 from reconciler.apply.settle import forget_staged, give_up, not_begun, settle
+from reconciler.apply.spans import Span
 from reconciler.apply.stage import stage
 from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError, Refused, of_flow
 from reconciler.export.job import Interrupted
@@ -24,6 +25,7 @@ from reconciler.ledger.codec import digest
 from reconciler.ledger.records import FlowHead, OpenRun, RunRecord
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
+from reconciler.values.slot import slot_text
 
 __all__ = ["Wanted", "run_flow", "settle"]
 
@@ -37,11 +39,27 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
     recipient's agreement has ended), `SourceError`, `DestinationError`,
     `Interrupted`, `OutcomeUnknown`, `StoreError`.
     """
+    with context.span("run") as span:
+        span.note(flow=str(flow_id), destination=flow_id.destination, slot=slot_text(wanted.slot))
+        record = _run(context, flow_id, wanted, now, span)
+        if record is None:
+            span.note(outcome="left")
+        else:
+            span.note(outcome=record.outcome, read=record.read, matched=record.matched, exported=record.rows)
+            span.note(files=len(record.files), bytes=record.size, **_excluded(record))
+        return record
+
+
+def _excluded(record: RunRecord) -> dict[str, int]:
+    return {f"excluded.{reason}": rows for reason, rows in record.excluded.items()}
+
+
+def _run(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime, span: Span) -> RunRecord | None:
     head = settle(context, flow_id, now)
     if head is None or head.document.open is not None or not _wants(head.document, wanted):
         return None
     try:
-        with of_flow(flow_id.short):
+        with of_flow(flow_id.short), context.span("claim"):
             claimed = claim(context, head, wanted, now)
     except Conflict:
         return None
@@ -52,6 +70,7 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
             not_begun(context, head, wanted.slot, error, now)
         raise
     context.opened(claimed.run)
+    span.note(run_id=claimed.run.run_id, kind=claimed.run.kind, delay_seconds=claimed.run.delay_seconds or 0)
     heart = Heartbeat(context, claimed.run)
     try:
         with of_flow(flow_id.short):
@@ -90,19 +109,27 @@ def _until_decided(context: Context, claimed: Claimed, heart: Heartbeat, now: da
     destination = context.open_destination(run.spec.destination)
     files = context.open_files(run.spec.source)
     try:
-        with heart:
+        with heart, context.span("stage"):
             working = replace(context, stop=heart.stop)
             record, counts = stage(working, run, claimed.choice, claimed.pin, files, destination, now)
     except KeyboardInterrupt as error:
         # Polars raises it by itself where a SIGINT meets it, whoever handles the signal. Nothing is decided yet, so it's safe to give up.
         raise Interrupted from error
+    with context.span("judge"):
+        lifted = _allowed(run, counts, now)
+    with context.span("decide"):
+        record = record.model_copy(update={"lifted": lifted})
+        context.ledger.create(keys.staged(run.run_id), record)
+        return _decide(context, run.spec.flow_id, run.run_id, digest(record))
+
+
+def _allowed(run: OpenRun, counts: Counts, now: datetime) -> tuple[str, ...]:
+    """Breaches that an override lets pass, as sentences. Raises `Refused` H101 for the others."""
     found = judged(run.spec.guards, run.spec.overrides, counts, now)
     if found.breaches:
         detail = "; ".join(f"{each.guard}: {each.sentence}" for each in found.breaches)
         raise Refused("H101", "a guard holds this export", f"{run.spec.flow_id}: {detail}. Nothing was published.")
-    record = record.model_copy(update={"lifted": found.lifted})
-    context.ledger.create(keys.staged(run.run_id), record)
-    return _decide(context, run.spec.flow_id, run.run_id, digest(record))
+    return found.lifted
 
 
 def _decide(context: Context, flow_id: FlowId, run_id: str, staged: str) -> Versioned[FlowHead] | None:

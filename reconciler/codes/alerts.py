@@ -64,4 +64,10 @@ ALERT_CODES = (
         "The file of `Project.spec.metrics.openMetrics` can't be made or replaced. Exports don't depend on it.",
         "Correct the path, or give whoever runs the right to write there; the next run writes it.",
     ),
+    Code(
+        "N111",
+        "spans can't be sent",
+        "The OpenTelemetry endpoint can't be reached, refused, redirected, or took too long. Exports don't depend on it, and spans aren't kept.",
+        "Correct `Project.spec.metrics.openTelemetry`, or the OTEL_EXPORTER_OTLP_* variables; mend the collector.",
+    ),
 )

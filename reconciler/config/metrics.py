@@ -1,18 +1,29 @@
-"""Where metrics go, against the project's folder."""
+"""Where metrics and spans go, against the project's folder."""
 
 from __future__ import annotations
 
-from reconciler.config.index import Index
+from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
+from reconciler.config.parse import Path
 from reconciler.resources.resource import Project
+from reconciler.resources.secrets import FromFile
 
 
 def check_metrics(index: Index) -> None:
-    """Reports a relative path that leads out of the project (P101)."""
+    """Reports relative paths that lead out of the project (P101)."""
     for entry, project in index.all(Project):
-        written = project.spec.metrics.open_metrics
-        if written is not None and not written.path.startswith("/"):
-            try:
-                resolve(written.path, None)
-            except ValueError as error:
-                index.report("P101", entry, ("spec", "metrics", "openMetrics", "path"), str(error))
+        metrics = project.spec.metrics
+        if metrics.open_metrics is not None:
+            _inside(index, entry, ("openMetrics", "path"), metrics.open_metrics.path)
+        if metrics.open_telemetry is not None:
+            for name, ref in metrics.open_telemetry.headers.items():
+                if isinstance(ref, FromFile):
+                    _inside(index, entry, ("openTelemetry", "headers", name, "fromFile"), ref.from_file)
+
+
+def _inside(index: Index, entry: Entry, path: Path, written: str) -> None:
+    if not written.startswith("/"):
+        try:
+            resolve(written, None)
+        except ValueError as error:
+            index.report("P101", entry, ("spec", "metrics", *path), str(error))

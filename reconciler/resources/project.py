@@ -9,8 +9,10 @@ from pydantic import Field
 from reconciler.catalog.s3 import BucketOwner, Region, S3Encryption
 from reconciler.resources.accounts.aws import AwsAccountSpec, Url
 from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.alert import Endpoint
 from reconciler.resources.identity import IdentitySpec
 from reconciler.resources.metadata import Name
+from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
 Glob = Annotated[str, Field(min_length=1, max_length=512)]
@@ -97,10 +99,22 @@ class OpenMetricsSpec(Value):
     ]
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+
+
+class OpenTelemetrySpec(Value):
+    """A span of every run and of its parts, by OTLP over HTTP (protobuf) to `endpoint`/v1/traces. Else as the `OTEL_EXPORTER_OTLP_*`
+    variables of whoever runs say, if they are set."""
+
+    endpoint: Endpoint
+    headers: dict[HeaderName, SecretRef] = {}
+
+
 class MetricsSpec(Value):
     """Where metrics go, besides the history and `reconcile status`."""
 
     open_metrics: OpenMetricsSpec | None = None
+    open_telemetry: OpenTelemetrySpec | None = None
 
 
 class ProjectSpec(Value):

@@ -191,12 +191,15 @@ def test_the_example_tells_three_channels_what_each_asked_for(
 ) -> None:
     example = (Path(__file__).parents[2] / "examples" / "alerts" / "reconcile.yaml").read_text()
     example = example.replace("https://events.example.com", listener.url)
-    simulated = "metadata: {name: alerted}\nspec: {ledger: {url: 'file://.reconcile/ledger', simulated: true}}"
-    (tmp_path / "reconcile.yaml").write_text(example.replace("metadata: {name: alerted}", simulated))
+    simulated = "spec:\n  ledger: {url: 'file://.reconcile/ledger', simulated: true}\n  metrics:\n"
+    with listening() as collector:
+        example = example.replace("https://collector.example.com:4318", collector.url)
+    (tmp_path / "reconcile.yaml").write_text(example.replace("spec:\n  metrics:\n", simulated))
     (tmp_path / "data" / "prospects").mkdir(parents=True)
     rows = "".join(f"{number},p{number}@example.com,{('US', 'IE')[number % 2]}\n" for number in range(20))
     (tmp_path / "data" / "prospects" / "a.csv").write_text(f"prospect_id,email,country\n{rows}")
     monkeypatch.setenv("EVENTS_SECRET", "a secret to sign with")
+    monkeypatch.setenv("COLLECTOR_AUTHORIZATION", "Bearer nobody")
     with mailbox() as box:
         server = f"127.0.0.1:{box.port}"
         monkeypatch.setenv("ON_CALL_URL", f"mailto://{server}?from=night@example.com&to=team@example.com&mode=insecure")
@@ -204,6 +207,7 @@ def test_the_example_tells_three_channels_what_each_asked_for(
         assert night(reconcile, tmp_path, 1).code == 0
         (tmp_path / "data").rename(tmp_path / "away")
         night(reconcile, tmp_path, 1, 3)
+    assert (tmp_path / "metrics" / "reconciler.prom").exists()
     late, over, failed = (str(each["Subject"]) for each in box.mails)
     assert late == "outbox/ireland: late: slot 2026-12-01 00:00 UTC isn't exported"
     assert over == "outbox/ireland: recovered"
