@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.servers.azurite import AzureServer, azurite
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.gnupg import Gpg, gnupg
 from tests.servers.moto import moto
@@ -29,7 +30,7 @@ def _own_environment() -> Iterator[None]:
     """What the environment says of CI, of colours or of somebody's cloud account is no part of a test, nor of what a test starts."""
     with pytest.MonkeyPatch.context() as patched:
         for name in [*os.environ]:
-            if name in _OTHERS or name.startswith(("AWS_", "RECONCILE_", "GITHUB_", "OTEL_")):
+            if name in _OTHERS or name.startswith(("AWS_", "AZURE_", "GOOGLE_", "RECONCILE_", "GITHUB_", "OTEL_")):
                 patched.delenv(name)
         yield
 
@@ -73,4 +74,18 @@ def seaweed_proxy(seaweed_server: S3Server) -> Iterator[FaultProxy]:
 def moto_proxy(moto_server: S3Server) -> Iterator[FaultProxy]:
     """A fault proxy in front of moto, without rules yet."""
     with FaultProxy(moto_server.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[AzureServer]:
+    """A running Azurite; use a container of your own (`server.create_container()`)."""
+    with azurite() as server:
+        yield server
+
+
+@pytest.fixture
+def azure_proxy(azure_server: AzureServer) -> Iterator[FaultProxy]:
+    """A fault proxy in front of Azurite, without rules yet."""
+    with FaultProxy(azure_server.endpoint) as proxy:
         yield proxy

@@ -47,4 +47,17 @@ ACCOUNT_CODES = (
         "Digests under a short key can be tried out by whoever has them.",
         "Use a random key of at least 16 characters, such as `openssl rand -hex 32` prints.",
     ),
+    Code(
+        "A160",
+        "no usable Azure credentials",
+        "No Azure credentials were found where Azure clients look, the tenant refused the service principal, or the service that gives "
+        "tokens didn't answer.",
+        "Sign in (`az login`), give the process an identity, or correct `auth` in the Account.",
+    ),
+    Code(
+        "A161",
+        "an Azure secret can't be used",
+        "What was found isn't a connection string, an account key or a shared access signature, as the Account says it is.",
+        "Copy it again from the storage account's page, whole, to where the Account's reference leads.",
+    ),
 )
