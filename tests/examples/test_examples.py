@@ -27,7 +27,7 @@ NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "s3", "multi-team", "lakehouse", "opt-outs", "alerts", "governed"} <= {
+    assert {"quickstart", "s3", "multi-team", "lakehouse", "opt-outs", "alerts", "governed", "weekly-sftp"} <= {
         path.name for path in EXAMPLES
     }
 

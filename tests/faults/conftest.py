@@ -18,6 +18,7 @@ from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
 from tests.faults.place import DIFF_KEY, MEMORY, Kind, Place, environment, furnished  # noqa: E402
 from tests.faults.points import tried  # noqa: E402
+from tests.servers.openssh import SshServer  # noqa: E402
 from tests.servers.s3 import S3Server  # noqa: E402
 
 Build = Callable[[], Place]
@@ -44,7 +45,8 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator[Build]:
     """Makes places. A server is started only for those that need one."""
     numbers = itertools.count(1)
-    server: S3Server | None = None if kind == "local" else request.getfixturevalue("seaweed_server")
+    server: S3Server | None = request.getfixturevalue("seaweed_server") if kind.startswith("s3") else None
+    ssh: SshServer | None = request.getfixturevalue("openssh_server") if kind == "sftp" else None
     bucket = server.create_bucket("faults") if server else ""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CI", raising=False)
@@ -55,7 +57,11 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
 
         def made() -> Place:
             name = f"{kind}-{next(numbers)}"
-            return Place(str(scratch / name), kind, bucket, name, server)
+            if ssh is not None:  # its user finds the way to a folder that is its own
+                (scratch / name / "out").mkdir(parents=True)
+                scratch.chmod(0o711)
+                ssh.own(scratch / name / "out")
+            return Place(str(scratch / name), kind, bucket, name, server, ssh)
 
         yield made
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pysequoia
 
-from tests.faults.place import Place
+from tests.faults.place import Place, reader
 from tests.servers.s3 import S3Server
 
 if TYPE_CHECKING:
@@ -74,8 +75,11 @@ def occupy(place: Place, name: str) -> None:
         _client(place).put_object(Bucket=place.bucket, Key=f"{place.prefix}/out/{name}", Body=body)
         return
     path = Path(place.root, "out", name)
+    made = [each for each in (path, *path.parents) if not each.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
+    for each in made if place.ssh is not None else ():
+        place.ssh.own(each)
 
 
 def heads(documents: dict[str, Any]) -> dict[str, Any]:
@@ -197,9 +201,18 @@ def received(place: Place) -> Counter[str]:
         return Counter()
     with tempfile.TemporaryDirectory() as folder:
         for number, name in enumerate(seen.parts):
-            Path(folder, f"{number}.csv").write_bytes(seen.files[name])
+            Path(folder, f"{number}.csv").write_bytes(_plain(name, seen.files[name]))
         rows = duckdb.sql(f"SELECT id FROM read_csv('{folder}/*.csv', header = true, all_varchar = true)").fetchall()
     return Counter(row[0] for row in rows)
+
+
+def _plain(name: str, body: bytes) -> bytes:
+    """As the recipient reads it."""
+    if not name.endswith(".pgp"):
+        return body
+    found = pysequoia.decrypt(body, decryptor=reader().decryptor()).bytes
+    assert found is not None
+    return found
 
 
 def told(place: Place) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 Two kinds of points. `ports`: the methods that the ports themselves name as their effects (`STORE_EFFECTS`,
 `DESTINATION_EFFECTS`), before and after each. `wires`: what these do below, one by one: every request that may change
-something in S3, every call of the operating system that changes a folder or a file; so that a process also dies in the
+something in S3 or by SFTP, every call of the operating system that changes a folder or a file; so that a process also dies in the
 middle of an effect. Nothing is listed by hand: a new effect, a new request, another call is met by itself.
 """
 
@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reconciler.accounts.sftp_wire import CREATE, Wire
 from reconciler.destinations.base import DESTINATION_EFFECTS
 from reconciler.ledger.store import STORE_EFFECTS
 
 Level = Literal["ports", "wires"]
 SYSTEM_CALLS = ("open", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "link", "fsync", "truncate")
+SFTP_REQUESTS = ("open", "write", "rename", "rename_over", "remove", "make_folder", "remove_folder")
 _READS = ("GET", "HEAD")
 
 
@@ -86,6 +88,8 @@ class Field:
         )
         stores.open_store = lambda *a, **n: Mined(open_store(*a, **n), STORE_EFFECTS, self.mine)  # type: ignore[assignment]
         self._lay_requests(botocore.httpsession.URLLib3Session)
+        for name in SFTP_REQUESTS:
+            setattr(Wire, name, self._sftp_request(name, getattr(Wire, name)))
         for name in SYSTEM_CALLS:
             setattr(os, name, self._system_call(name, getattr(os, name)))
 
@@ -99,6 +103,14 @@ class Field:
             return self.mine.around("wires", f"{request.method} {query}".strip(), send, this, request)
 
         session.send = sent
+
+    def _sftp_request(self, name: str, send: Any) -> Any:
+        def sent(*arguments: Any) -> Any:
+            if name == "open" and not arguments[2] & CREATE:
+                return send(*arguments)
+            return self.mine.around("wires", f"sftp {name}", send, *arguments)
+
+        return sent
 
     def _system_call(self, name: str, call: Any) -> Any:
         def called(*arguments: Any, **named: Any) -> Any:

@@ -6,6 +6,7 @@ A `Place` is plain data, so that the test, the driver and its children all mean 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pysequoia
+
 from reconciler.cli.main import run
+from tests.servers.openssh import SshServer
 from tests.servers.s3 import S3Server
 
-Kind = Literal["local", "s3", "s3-ledger", "s3-destination"]
+Kind = Literal["local", "s3", "s3-ledger", "s3-destination", "sftp", "pgp"]
 KEY_ID, SECRET_KEY = "FAULTS_KEY_ID", "FAULTS_SECRET_KEY"
 DIFF_KEY = "FAULTS_DIFF_KEY"
 APPLIED = "2026-12-01T00:00Z"
@@ -30,13 +34,15 @@ MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Place:
-    """`root`: the project's folder. `prefix`: of the bucket, for what is there; only `local` needs neither server nor bucket."""
+    """`root`: the project's folder. `prefix`: of the bucket, for what is there; only those in S3 need server and bucket. `ssh`: the server
+    of `sftp`, which shows the folder `out` there. `pgp` is `local`, encrypted for `reader()`."""
 
     root: str
     kind: Kind = "local"
     bucket: str = ""
     prefix: str = ""
     server: S3Server | None = None
+    ssh: SshServer | None = None
 
     @property
     def ledger_in_s3(self) -> bool:
@@ -111,6 +117,8 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
     if place.server is not None:
         keys = f"accessKeyId: {{fromEnv: {KEY_ID}}}, secretAccessKey: {{fromEnv: {SECRET_KEY}}}"
         account = _ACCOUNT.format(region=place.server.region, endpoint=place.server.endpoint, keys=keys)
+    if place.ssh is not None:
+        account = _PARTNER.format(user=place.ssh.user, key=place.ssh.key)
     text = _PROJECT.format(
         ledger=_ledger(place),
         account=account,
@@ -130,6 +138,8 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
             files=declared.files,
         )
     Path(place.root).mkdir(parents=True, exist_ok=True)
+    if place.kind == "pgp":
+        Path(place.root, "reader.asc").write_text(str(reader().extract_certificate()))
     place.project.write_text(text)
 
 
@@ -163,7 +173,19 @@ def _ledger(place: Place) -> str:
     return 'url: "file://ledger"'
 
 
+@functools.cache
+def reader() -> pysequoia.Tsk:
+    """Who gets encrypted files."""
+    return pysequoia.Tsk.generate("reader <reader@example.org>")
+
+
 def _connection(place: Place) -> str:
+    if place.ssh is not None:
+        port, pin = place.ssh.port, place.ssh.host_key
+        server = f'host: 127.0.0.1, port: {port}, path: "{place.root}/out", hostKeys: ["{pin}"]'
+        return f"type: sftp, account: partner, connection: {{{server}}}"
+    if place.kind == "pgp":
+        return "type: local, connection: {path: out}, encryption: {type: pgp, recipients: [{fromFile: reader.asc}]}"
     if place.destination_in_s3:
         return f'type: s3, account: cloud, connection: {{bucket: {place.bucket}, path: "{place.prefix}/out"}}'
     return "type: local, connection: {path: out}"
@@ -222,6 +244,13 @@ spec:
   backfill: full
   columns: [{{column: prospect_id, as: id}}]
   onRemove: {on_remove}
+"""
+_PARTNER = """\
+---
+apiVersion: reconciler/v1
+kind: Account
+metadata: {{name: partner}}
+spec: {{type: sftp, user: {user}, key: {{fromFile: "{key}"}}}}
 """
 _ACCOUNT = """\
 ---
