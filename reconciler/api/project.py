@@ -108,20 +108,23 @@ class Project:
             principal=principal_of(access, self.root, offline=base is not None) if access is not None else None,
         )
 
-    def look_at_data(self, plan: Plan, *, hooks: Hooks = QUIET) -> PlanData:
+    def look_at_data(self, plan: Plan, *, samples: int = 0, hooks: Hooks = QUIET) -> PlanData:
         """What a plan's due exports would hold of the data as it is, whom its edits let in or out, and what audiences share.
 
         Reads the datasets of flows that are due, added or changed, with the credentials that a run would use; changes nothing. What
-        can't be read of one flow is said there. Raises `UsageError` G136 for a plan with a `base`, `StoreError`, `MissingExtra`,
-        `Interrupted`.
+        can't be read of one flow is said there. `samples`: of how many rows of each due export the shapes are shown, 20 at most. Raises
+        `UsageError` G136 for a plan with a `base`, G137, `StoreError`, `MissingExtra`, `Interrupted`.
         """
         from reconciler.apply.foresee import foresee
+        from reconciler.plan.data import SAMPLES
 
         if plan.base is not None:
             raise UsageError("G136", "a comparison reads no data", "Leave --base or --data out.")
+        if not 0 <= samples <= SAMPLES:
+            raise UsageError("G137", "samples can't be shown so", f"{samples} rows; 0 to {SAMPLES} can be asked for.")
         wiring = self._wiring()
         ledger = wiring.ledger()
-        return foresee(wiring.context(ledger, hooks), plan, ledger.actual(), plan.at)
+        return foresee(wiring.context(ledger, hooks), plan, ledger.actual(), plan.at, samples)
 
     def judge(self, desired: Desired | None = None) -> list[Diagnostic]:
         """What policies say of the configuration: errors of those that are enabled, warnings of drafts. What other projects of a ledger

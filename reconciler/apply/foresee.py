@@ -15,6 +15,7 @@ from reconciler.apply.comparisons import Comparisons
 from reconciler.apply.context import Context
 from reconciler.apply.stage import inspect, job_of
 from reconciler.apply.suppress import held_back
+from reconciler.datasets.base import Access
 from reconciler.datasets.problems import changed_meanwhile
 from reconciler.errors import ReconcilerError, of_flow
 from reconciler.export.job import ExportJob
@@ -30,16 +31,17 @@ from reconciler.values.excluded import Excluded
 _UNFINISHED = "An open run is dealt with first; what it holds was settled when it was claimed."
 
 
-def foresee(context: Context, plan: Plan, actual: Actual, now: datetime) -> PlanData:
+def foresee(context: Context, plan: Plan, actual: Actual, now: datetime, samples: int = 0) -> PlanData:
     """A look at the data of every flow that is due or that the plan adds or changes, and of the others on their destinations as far as
-    audiences overlap. `now`: aware, the plan's time. Raises `StoreError`, `Interrupted`."""
+    audiences overlap. `now`: aware, the plan's time. `samples`: of how many rows of each export the shapes are shown. Raises
+    `StoreError`, `Interrupted`."""
     heads = after(plan, actual)
     due = {each.subject: each for each in plan.changes if isinstance(each, Export)}
     touched = [each.subject for each in plan.changes if isinstance(each, AddFlow | UpdateFlow | MoveFlow | ResumeFlow)]
     looked = sorted({*due, *touched} & heads.keys())
     comparisons = Comparisons.begun(context, heads, looked, now)
     flows = [
-        _flow(context, heads[name], due.get(name), comparisons.problem(name), now).model_copy(
+        _flow(context, heads[name], due.get(name), comparisons.problem(name), now, samples).model_copy(
             update={"members": comparisons.members(name), "keyless": comparisons.keyless(heads[name])}
         )
         for name in looked
@@ -85,10 +87,12 @@ def _idle(head: FlowHead) -> FlowHead:
     return head.model_copy(update={"open": None})
 
 
-def _flow(context: Context, head: FlowHead, due: Export | None, problem: str | None, now: datetime) -> FlowData:
+def _flow(
+    context: Context, head: FlowHead, due: Export | None, problem: str | None, now: datetime, samples: int
+) -> FlowData:
     try:
         with of_flow(head.flow_id.short):
-            found = _due(context, head, due, now) if due is not None else None
+            found = _due(context, head, due, now, samples) if due is not None else None
     except ReconcilerError as error:
         return FlowData(flow=head.flow, problem=said(error))
     if due is not None and found is None:
@@ -96,7 +100,7 @@ def _flow(context: Context, head: FlowHead, due: Export | None, problem: str | N
     return FlowData(flow=head.flow, due=found, problem=problem)
 
 
-def _due(context: Context, head: FlowHead, due: Export, now: datetime) -> DueData | None:
+def _due(context: Context, head: FlowHead, due: Export, now: datetime, samples: int) -> DueData | None:
     """The numbers of an export as it would be made; None where an open run comes first."""
     if due.run_id is not None:
         return None
@@ -112,16 +116,17 @@ def _due(context: Context, head: FlowHead, due: Export, now: datetime) -> DueDat
     changes = None
     if run.spec.changes is not None:
         told = foretell(context, run, choice, pin, job, access, lists)
-        listed = context.engine.measure(job, access, context.stop, lists.accesses).listed if lists.lists else {}
         changes = _changed(told.changes)
-        found = Measured(told.export.read, told.export.exported, told.export.excluded, listed)
+        may = Measured(0, 0)
+        if lists.lists or samples:
+            may = context.engine.measure(job, access, context.stop, lists.accesses, samples)
+        found = Measured(told.export.read, told.export.exported, told.export.excluded, may.listed, may.samples)
     elif not choice.files:
         found = Measured(0, 0)
     elif told_by_footers:
-        rows = context.engine.inspect(job.dataset, access, choice.files)
-        found = Measured(rows, rows)
+        found = _by_footers(context, job, access, samples)
     else:
-        found = context.engine.measure(job, access, context.stop, lists.accesses)
+        found = context.engine.measure(job, access, context.stop, lists.accesses, samples)
     if changed := files.changed(choice.files):
         raise changed_meanwhile(changed)
     lists.check()
@@ -136,7 +141,17 @@ def _due(context: Context, head: FlowHead, due: Export, now: datetime) -> DueDat
         excluded=_shy(found.excluded),
         listed={each.name: count(found.listed.get(each.name, 0)) for each in lists.lists},
         changes=changes,
+        samples=tuple(dict(each) for each in found.samples),
     )
+
+
+def _by_footers(context: Context, job: ExportJob, access: Access, samples: int) -> Measured:
+    """The number of rows without reading any; the first file is, where samples are asked for."""
+    rows = context.engine.inspect(job.dataset, access, job.files)
+    if not samples:
+        return Measured(rows, rows)
+    first = job.model_copy(update={"files": job.files[:1]})
+    return Measured(rows, rows, samples=context.engine.measure(first, access, context.stop, samples=samples).samples)
 
 
 def _changed(found: ChangeCounts) -> ChangedData:

@@ -260,10 +260,15 @@ class _Shared:
         return self.meeting.once(key, lambda: self.meeting.engine.columns(dataset, access, files))
 
     def measure(
-        self, job: ExportJob, access: Access, stop: Callable[[], bool], lists: Mapping[str, Access] = NO_LISTS
+        self,
+        job: ExportJob,
+        access: Access,
+        stop: Callable[[], bool],
+        lists: Mapping[str, Access] = NO_LISTS,
+        samples: int = 0,
     ) -> Measured:
         """By itself."""
-        return self.meeting.engine.measure(job, access, stop, lists)
+        return self.meeting.engine.measure(job, access, stop, lists, samples)
 
     def compare(self, job: CompareJob, access: Access, stop: Callable[[], bool]) -> Compared:
         """By itself."""

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 @click.option(
     "--data", is_flag=True, help="Read the datasets too: rows that would leave, who enters and leaves, overlaps."
 )
+@click.option(
+    "--samples",
+    type=int,
+    metavar="N",
+    help="With --data: the shapes of N rows of each due export, letters as x, digits as 9.",
+)
 @click.option("--at", metavar="TIME", help="Act as if it were TIME: what will be due then.")
 @click.option("--allow-removals", metavar="N|all", help="How many flows may go.")
 @click.option("--allow-rewind", is_flag=True, help="Plan an older commit than the one applied last.")
@@ -48,6 +54,7 @@ def command(
     out: Path | None,
     refresh: bool,
     data: bool,
+    samples: int | None,
     at: str | None,
     allow_removals: str | None,
     allow_rewind: bool,
@@ -64,9 +71,11 @@ def command(
     With --data, the datasets of flows that are due, added or changed are read, with the credentials that a run would use: how many
     rows would leave and how many stay for what reason, that nobody on a suppression's list is among them, which keys match that didn't
     at the last export and the other way round, because of the edit or of the data, and what audiences of one destination share. Counts
-    below 10 read <10. Nothing of any row is shown, and nothing of it is saved with --out.
+    below 10 read <10. Nothing of any row is shown, and nothing of it is saved with --out. --samples N shows what the first rows that leave
+    look like, masked: letters as x, digits as 9. It isn't for markdown.
     """
     from reconciler.plan.bind import save
+    from reconciler.plan.data import SAMPLES
     from reconciler.present.words import inert
 
     if out is not None and base is not None:
@@ -77,6 +86,9 @@ def command(
         raise UsageError("G135", "a comparison looks at no destination", "Leave --base or --refresh out.")
     if data and base is not None:
         raise UsageError("G136", "a comparison reads no data", "Leave --base or --data out.")
+    if samples is not None and (not data or form == "markdown" or not 1 <= samples <= SAMPLES):
+        detail = f"--samples is a number from 1 to {SAMPLES}, goes with --data, and isn't for --format markdown."
+        raise UsageError("G137", "samples can't be shown so", detail)
     when, removable = moment(at), removals(allow_removals)
     desired = here.desired(environment)
     project = here.project(environment)
@@ -95,7 +107,7 @@ def command(
     seen = None
     if data and not found.refusals:
         with working(here, environment, "plan") as hooks:
-            seen = project.look_at_data(found, hooks=hooks)
+            seen = project.look_at_data(found, samples=samples or 0, hooks=hooks)
     here.console.out(_shown(found, seen, saved, form, against, then))
     if out is not None and saved is not None and not found.refusals:
         write_plan(saved, out)

@@ -145,4 +145,10 @@ PLAN_CODES = (
         "`--base` compares two revisions of the configuration, without ledger, secrets and network; `--data` reads the datasets.",
         "Leave one of the two out.",
     ),
+    Code(
+        "G137",
+        "samples can't be shown so",
+        "`--samples N` shows the shapes of up to 20 rows of each due export, beside the numbers of `--data`: on a terminal or as JSON, never in a comment that others keep.",
+        "Add --data, ask for 1 to 20, and leave --format markdown out.",
+    ),
 )

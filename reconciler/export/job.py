@@ -137,9 +137,15 @@ class Engine(Protocol):
         ...
 
     def measure(
-        self, job: ExportJob, access: Access, stop: Callable[[], bool], lists: Mapping[str, Access] = NO_LISTS
+        self,
+        job: ExportJob,
+        access: Access,
+        stop: Callable[[], bool],
+        lists: Mapping[str, Access] = NO_LISTS,
+        samples: int = 0,
     ) -> Measured:
-        """What `export` would count, without writing. Raises as it does, `Interrupted` once `stop()` says so."""
+        """What `export` would count, without writing, and the shapes of its first rows. Raises as it does, `Interrupted` once `stop()`
+        says so."""
         ...
 
     def compare(self, job: CompareJob, access: Access, stop: Callable[[], bool]) -> Compared:

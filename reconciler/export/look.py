@@ -14,12 +14,13 @@ from reconciler.values.pin import PinnedFile
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What an export would count. `listed`: rows that would leave and are on a suppression's list, by suppression: compared by digests of
-    their own, apart from what keeps rows back."""
+    their own, apart from what keeps rows back. `samples`: the first rows that would leave, of each column its value's shape."""
 
     read: int
     rows: int
     excluded: Mapping[Excluded, int] = field(default_factory=dict)
     listed: Mapping[str, int] = field(default_factory=dict)
+    samples: tuple[Mapping[str, str | None], ...] = ()
 
 
 class CompareJob(Value):

@@ -14,6 +14,7 @@ from reconciler.export.budget import Budget
 from reconciler.export.job import ExportJob
 from reconciler.export.look import Measured
 from reconciler.export.pipeline import ExcludedCounts, Pipeline
+from reconciler.export.shapes import shape
 from reconciler.export.source import Choose, Counts
 from reconciler.export.transforms import Resolve, as_matched
 from reconciler.export.winners import spilling
@@ -33,6 +34,7 @@ def measure(
     resolve: Resolve,
     stop: Callable[[], None],
     budget: Budget,
+    samples: int = 0,
 ) -> Measured:
     """`lists`: the values of each suppression's columns, as frames of one text column. `stop` raises where a person asked to.
 
@@ -45,6 +47,7 @@ def measure(
         for at, (_, match) in enumerate(matches)
     ]
     counts, excluded, rows = Counts(), ExcludedCounts(), 0
+    shown: list[dict[str, str | None]] = []
     asked = replace(steps, out=(*steps.out, *values))
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         database = spilling(Path(folder), budget.keys, budget.threads)
@@ -53,6 +56,7 @@ def measure(
             for frame in steps.left(read(asked.apply, counts), excluded):
                 stop()
                 rows += frame.height
+                shown += _shapes(frame.select(each.name for each in job.columns), samples - len(shown))
                 if matches:
                     _insert(
                         database, frame.select(pl.col(_VALUE.format(at)).alias(f"v{at}") for at in range(len(matches)))
@@ -61,7 +65,12 @@ def measure(
         finally:
             database.close()
     found = {each.name: listed.get(each.name, 0) for each in job.suppressions}
-    return Measured(counts.rows, rows, excluded.sorted(), found)
+    return Measured(counts.rows, rows, excluded.sorted(), found, tuple(shown))
+
+
+def _shapes(frame: pl.DataFrame, most: int) -> list[dict[str, str | None]]:
+    """The first rows' shapes."""
+    return [{name: shape(value) for name, value in row.items()} for row in frame.head(max(0, most)).to_dicts()]
 
 
 def _create(database: duckdb.DuckDBPyConnection, matches: int) -> None:

@@ -118,7 +118,12 @@ class PolarsEngine:
         return export_changes(job, around, self.resolve, self.budget)
 
     def measure(
-        self, job: ExportJob, access: Access, stop: Callable[[], bool], lists: Mapping[str, Access] = NO_LISTS
+        self,
+        job: ExportJob,
+        access: Access,
+        stop: Callable[[], bool],
+        lists: Mapping[str, Access] = NO_LISTS,
+        samples: int = 0,
     ) -> Measured:
         """See `Engine.measure`."""
         steps = pipeline(
@@ -127,7 +132,7 @@ class PolarsEngine:
         source = source_of(job.dataset, access, job.files, steps.needed, self.budget)
         values = {key: partial(list_values, of, self.budget) for key, of in list_columns(job, lists).items()}
         read = partial(frames, source)
-        return measure(job, steps, read, values, self.resolve, asked(stop), self.budget)
+        return measure(job, steps, read, values, self.resolve, asked(stop), self.budget, samples)
 
     def compare(self, job: CompareJob, access: Access, stop: Callable[[], bool]) -> Compared:
         """See `Engine.compare`."""

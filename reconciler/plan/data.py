@@ -12,6 +12,8 @@ from reconciler.values.excluded import Excluded
 from reconciler.values.manifest import RunKind
 from reconciler.values.slot import Instant, Slot
 
+SAMPLES: Final = 20
+"""Rows of which a sample is made at most."""
 FEW: Final = 10
 """A smaller number could be about somebody; none at all is about nobody."""
 
@@ -57,6 +59,7 @@ class DueData(Value):
     `reads`, `bytes`: data files and their size. `told_by`: whether rows were read, or footers said enough. `excluded`: rows that match and
     stay, by reason. `listed`: rows that leave and whose value is on a suppression's list, by suppression: compared apart from how they
     were excluded, so that 0 is proof; under `diff`, of all rows that may leave. `changes`: under `diff`, what these rows are.
+    `samples`: where asked for, the shapes of some rows that leave (under `diff`: that may), by column.
     """
 
     slot: Slot
@@ -69,6 +72,7 @@ class DueData(Value):
     excluded: dict[Excluded, Count] = {}
     listed: dict[str, Count] = {}
     changes: ChangedData | None = None
+    samples: tuple[dict[str, str | None], ...] = ()
 
 
 class FlowData(Value):

@@ -22,7 +22,7 @@ def as_text(data: PlanData) -> str:
     ]
     for each in data.flows:
         lines.append(f"  {inert(short(each.flow))}")
-        lines += [f"      {name:<12} {inert(said)}" for name, said in _rows(each)]
+        lines += [f"      {name:<12} {inert(said)}" for name, said in (*_rows(each), *_samples(each))]
     for overlap in data.overlaps:
         one, other = (inert(short(each)) for each in overlap.flows)
         lines.append(f"  overlap  {one} and {other}: {_shared(overlap)}")
@@ -62,6 +62,15 @@ def _rows(flow: FlowData) -> Iterator[tuple[str, str]]:
         yield "matches", flow.keyless
     if flow.problem is not None:
         yield "problem", flow.problem
+
+
+def _samples(flow: FlowData) -> Iterator[tuple[str, str]]:
+    """For who asked for them, on a terminal: in no comment."""
+    for row in flow.due.samples if flow.due else ():
+        yield (
+            "sample",
+            " · ".join(f"{cut(name, 40)} {'null' if value is None else value}" for name, value in row.items()),
+        )
 
 
 def _due(due: DueData) -> str:

@@ -46,6 +46,22 @@ def test_what_is_saved_is_the_plan_alone(tmp_path: Path, reconcile: Reconcile) -
     assert reconcile("-C", shop, "apply", saved, "--yes", "--at", NIGHT).code == 0
 
 
+def test_samples_are_masked_and_never_in_a_comment(tmp_path: Path, reconcile: Reconcile) -> None:
+    shop = applied(tmp_path, reconcile)
+    asked = ("-C", shop, "plan", "--at", NIGHT, "--samples", "2")
+    text = reconcile(*asked, "--data")
+    assert (text.code, text.out.count("      sample  ")) == (0, 2)
+    found = json.loads(reconcile(*asked, "--data", "--format", "json").out)
+    jsonschema.validate(found, published("plan"))
+    assert len(found["data"]["flows"][0]["due"]["samples"]) == 2
+    for more in ([], ["--data", "--format", "markdown"]):
+        refused = reconcile(*asked, *more)
+        assert (refused.code, "G137" in refused.err, refused.out) == (64, True, "")
+    saved = tmp_path / "plan.json"
+    assert reconcile(*asked, "--data", "--out", saved).code == 0
+    assert "samples" not in saved.read_text()
+
+
 def test_a_comparison_reads_no_data(tmp_path: Path, reconcile: Reconcile) -> None:
     shop = simulated_shop(tmp_path / "shop", reconcile)
     found = reconcile("-C", shop, "plan", "--data", "--base", "HEAD")
