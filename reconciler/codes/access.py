@@ -15,7 +15,7 @@ ACCESS_CODES = (
     Code(
         "G150",
         "not permitted",
-        "Roles are applied, and who plans or applies lacks a permission that a change needs. Connecting a destination needs view and manage, activating needs view and activate; data sets have permissions of their own; roles, identity, policies and what lifts them need manage-policies. It is judged by the roles as they were applied last.",
+        "Roles are applied, and who plans or applies lacks a permission that a change needs. Connecting a destination needs view and manage, activating needs view and activate; data sets have permissions of their own; roles, identity, policies and what lifts them need manage-policies. A project that is new to a ledger in which others have roles needs manage-policies there. It is judged by the roles as they were applied last.",
         "Have somebody apply it who the detail names, or have the role changed by who may do that.",
     ),
     Code(

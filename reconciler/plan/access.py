@@ -78,25 +78,37 @@ def update(desired: Desired, actual: Actual) -> UpdateAccess | None:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The applied roles of a project, and what is known of its destinations: labels as applied, and as `declared` (None: not at hand)."""
+    """The applied roles of a project, and what is known of its destinations: labels as applied, and as `declared` (None: not at hand).
+
+    `datasets`: which there will be, by name and by former name (None: not at hand). `newcomer`: the project is new to a ledger in which
+    others have roles; then these are theirs, and whatever it applies needs manage-policies: else a new name would be a way around them.
+    """
 
     governing: Governing
     actual: Actual
     declared: Mapping[str, Mapping[str, str]] | None = None
+    datasets: Mapping[str, str] | None = None
+    newcomer: bool = False
 
     @classmethod
     def of(cls, owner: str, actual: Actual, desired: Desired | None = None) -> Access | None:
         """None where no role is applied: nothing is judged then."""
         governing = actual.governing(owner)
+        newcomer = governing is None
+        if governing is None:
+            governing = _of_others(owner, actual)
         if governing is None or not governing.roles:
             return None
         declared = {name: each.metadata.labels for name, each in desired.destinations.items()} if desired else None
-        return cls(governing, actual, declared)
+        datasets = _datasets(desired) if desired else None
+        return cls(governing, actual, declared, datasets, newcomer)
 
     # The table ------------------------------------------------------------------------------------------------------------
 
     def needs(self, change: AnyChange) -> frozenset[Need]:
         """What a change needs."""
+        if self.newcomer:
+            return frozenset({_POLICIES})
         match change:
             case CreateDestination() | UpdateDestination() | RemoveDestination():
                 return self._connecting(change)
@@ -147,11 +159,8 @@ class Access:
         """Roles, identity and policies are manage-policies; so is a data-usage label that goes. A destination's label is managing it: who
         may do that under the old label and under the new one."""
         before, new = self.governing, after or _NOTHING
-        if (before.roles, before.identity, before.policies) != (new.roles, new.identity, new.policies) or any(
-            set(labels) - set(new.columns.get(dataset, {}).get(column, ()))
-            for dataset, columns in before.columns.items()
-            for column, labels in columns.items()
-        ):
+        judged_by = (before.roles, before.identity, before.policies) == (new.roles, new.identity, new.policies)
+        if not judged_by or any(self._labels_go(name, columns, new) for name, columns in before.columns.items()):
             yield _POLICIES
         if after is None:
             return  # without roles no label selects anything
@@ -161,6 +170,14 @@ class Access:
             if record is not None and changed and (self.declared is None or name in self.declared):
                 yield "view-destinations", name
                 yield "manage-destinations", name
+
+    def _labels_go(self, dataset: str, columns: Mapping[str, tuple[str, ...]], new: Governing) -> bool:
+        """Whether a column of a dataset that stays, or is renamed, loses a data-usage label."""
+        name = self.datasets.get(dataset) if self.datasets is not None else dataset
+        if name is None:
+            return False
+        kept = new.columns.get(name, {})
+        return any(set(labels) - set(kept.get(column, ())) for column, labels in columns.items())
 
     # Judging --------------------------------------------------------------------------------------------------------------
 
@@ -224,7 +241,8 @@ class Access:
 
     def export(self, head: FlowHead, principal: Principal) -> Refusal | None:
         """Why somebody may not export a flow on demand."""
-        lacking = [need for need in sorted(self._activating(head.flow_id), key=_key) if not self.has(principal, need)]
+        needs = frozenset({_POLICIES}) if self.newcomer else self._activating(head.flow_id)
+        lacking = [need for need in sorted(needs, key=_key) if not self.has(principal, need)]
         return (
             Refusal(code="G150", sentence=self.sentence(f"export {head.flow_id.short}", lacking, principal))
             if lacking
@@ -239,6 +257,24 @@ class Access:
             where = f" on {need[1]}" if need[1] is not None else ""
             parts.append(f"{need[0]}{where} ({f'granted by {_listed(who)}' if who else 'which no role grants'})")
         return f"{principal.name} may not {what}, for lack of {_listed(parts)}."
+
+
+def _of_others(owner: str, actual: Actual) -> Governing | None:
+    """What other projects of a ledger are judged by, where this one has never applied anything there: of those whose people prove who they
+    are in the same way as the first one's do."""
+    record = actual.project
+    if record is None or owner in record.owners or not record.governing:
+        return None
+    known = [each for _, each in sorted(record.governing.items())]
+    alike = {name: each for name, each in sorted(record.governing.items()) if each.identity == known[0].identity}
+    roles = {f"{name}/{role}": spec for name, each in alike.items() for role, spec in each.roles.items()}
+    return Governing(roles=roles, identity=known[0].identity)
+
+
+def _datasets(desired: Desired) -> Mapping[str, str]:
+    """Every dataset by its name, and by the one that it had before."""
+    former = {each.metadata.renamed_from: name for name, each in desired.datasets.items() if each.metadata.renamed_from}
+    return {**{name: name for name in desired.datasets}, **former}
 
 
 def _key(need: Need) -> tuple[str, str]:

@@ -201,6 +201,29 @@ def test_a_policy_and_what_gets_around_it_are_the_privacy_officers(tmp_path: Pat
     assert not any("manage-policies" in each for each in lacking(stricter))
 
 
+def test_a_dataset_that_goes_is_free_and_one_that_is_renamed_keeps_its_labels(tmp_path: Path, actual: Actual) -> None:
+    extra = COLUMNS.replace("name: prospects", "name: extra")
+    free = declared(tmp_path, *HEAD, COLUMNS, extra, *PLACES, *FLOWS, *ROLES)
+    now = apply(plan(free, actual, NOW, principal=ADMIN), actual)
+    assert lacking(plan(project(tmp_path, *PLACES, *FLOWS, *ROLES), now, NOW, principal=ANA)) == []
+    renamed = extra.replace("name: extra", "name: other, renamedFrom: extra")
+    for data, policies in ((renamed, 0), (renamed.replace(", labels: [C2]", ""), 1)):
+        desired = declared(tmp_path, *HEAD, COLUMNS, data, *PLACES, *FLOWS, *ROLES)
+        assert len(lacking(plan(desired, now, NOW, principal=ANA))) == policies
+
+
+def test_another_projects_name_is_no_way_around(tmp_path: Path, actual: Actual) -> None:
+    """A project that is new to a ledger with roles is let in by who may change roles; one that was there before has its own."""
+    mine = PROJECT.replace("growth", "mine")
+    box = to("mine", "accepts: [prospects]")
+    desired = declared(tmp_path, mine, SCHEDULE, COLUMNS, audience("us"), box, sends("out", "mine", "id"))
+    said = lacking(plan(desired, actual, NOW, principal=ANA))
+    assert len(said) == 2
+    assert all("manage-policies (granted by role growth/privacy (group privacy))" in each for each in said)
+    after = apply(plan(desired, actual, NOW, principal=ADMIN), actual)
+    assert Access.of("mine", after, desired) is None
+
+
 def test_another_issuer_is_a_change_of_roles(tmp_path: Path, actual: Actual) -> None:
     own = PROJECT.replace(
         "{name: growth}}",
@@ -261,7 +284,7 @@ def test_exports_on_demand_are_activating(actual: Actual) -> None:
     refusal = access.export(head, ANA)
     assert refusal is not None
     assert "ana may not export ledgers/us" in refusal.sentence
-    assert Access.of("another-project", actual) is None
+    assert Access.of("another-project", Actual()) is None
 
 
 @pytest.mark.parametrize(
