@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from reconciler.plan.bind import SavedPlan as SavedPlan
     from reconciler.plan.data import PlanData as PlanData
     from reconciler.plan.plan import Plan as Plan
+    from reconciler.plan.whatif import Trial as Trial
+    from reconciler.plan.whatif import Verdict as Verdict
     from reconciler.present.status import FlowStatus as FlowStatus
 
 _PLACES = {
@@ -84,7 +86,9 @@ _PLACES = {
     "RunRecord": "ledger.records",
     "SavedPlan": "plan.bind",
     "TYPES": "catalog.types",
+    "Trial": "plan.whatif",
     "UsageError": "errors",
+    "Verdict": "plan.whatif",
     "read_plan": "api.planfile",
     "schema_of": "config.schemas",
     "write_plan": "api.planfile",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reconciler.plan.bind import SavedPlan
     from reconciler.plan.data import PlanData
     from reconciler.plan.plan import Plan
+    from reconciler.plan.whatif import Trial, Verdict
     from reconciler.present.status import FlowStatus
     from reconciler.stores.ledger import Ledger
 
@@ -136,6 +137,15 @@ class Project:
 
         wanted = desired or self.validate().require()
         return findings(review(wanted, Actual(), clock()), wanted)
+
+    def what_if(self, trial: Trial, desired: Desired | None = None) -> Verdict:
+        """What policies would say of an export that isn't declared, beside everything that is. Names in `trial` must exist, and its
+        `where` be sound. Raises `NotValid`, `KeyError`."""
+        from reconciler.api.wiring import clock
+        from reconciler.ledger.records import Actual
+        from reconciler.plan.whatif import tried
+
+        return tried(trial, desired or self.validate().require(), Actual(), clock())
 
     # The ledger alone: whatever is wrong with the rest of the configuration ------------------------------------------------
 

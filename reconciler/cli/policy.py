@@ -49,14 +49,11 @@ def test(
     Judged beside all that the destination's recipient receives already, by the configuration alone: no ledger, no secret, no data.
     Ends with 4 if a policy forbids it.
     """
-    from reconciler.api.wiring import clock
-    from reconciler.ledger.records import Actual
-    from reconciler.plan.whatif import tried
     from reconciler.present.policy_test import as_data, as_text
 
     desired = here.desired(environment)
     trial = _trial(desired, destination, dataset, columns, where, labels, actions)
-    found = tried(trial, desired, Actual(), clock())
+    found = here.project(environment).what_if(trial, desired)
     if form == "json":
         here.console.out_json(as_data(found))
     else:
