@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
+    from reconciler.api.alerting import Alerted as Alerted
+    from reconciler.api.alerting import NotAlerted as NotAlerted
     from reconciler.api.applying import Performed as Performed
     from reconciler.api.history import History as History
     from reconciler.api.hooks import Hooks as Hooks
+    from reconciler.api.measuring import NotMeasured as NotMeasured
     from reconciler.api.planfile import read_plan as read_plan
     from reconciler.api.planfile import write_plan as write_plan
     from reconciler.api.project import Project as Project
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from reconciler.present.status import FlowStatus as FlowStatus
 
 _PLACES = {
+    "Alerted": "api.alerting",
     "CODES": "diagnostics",
     "ConfigInvalid": "errors",
     "Conflict": "errors",
@@ -68,7 +72,9 @@ _PLACES = {
     "Hooks": "api.hooks",
     "Interrupted": "export.job",
     "Loaded": "config.load",
+    "NotAlerted": "api.alerting",
     "NotExported": "api.runs",
+    "NotMeasured": "api.measuring",
     "NotPurged": "api.purges",
     "NotRemoved": "api.retaining",
     "NotValid": "config.invalid",

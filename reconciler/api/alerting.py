@@ -114,10 +114,14 @@ class Alerts:
         if not self._watched:
             return
         try:
-            books = self.ledger.alert_books()
+            self._begin(heads)
         except ReconcilerError as error:
             self.tell(NotAlerted("", "", error))
-            return
+        except Exception as error:
+            self.tell(NotAlerted("", "", unexpected(error)))
+
+    def _begin(self, heads: list[FlowHead]) -> None:
+        books = self.ledger.alert_books()
         for head in heads:
             book = books.get(head.flow)
             if head.state in GONE or not head.spec.alerts:

@@ -39,6 +39,13 @@ ALERT_CODES = (
         "alerts: [{channel: on-call, events: [run-failed, run-delayed, recovered]}]",
     ),
     Code(
+        "R185",
+        "a secret in the clear",
+        "A token or a header that holds a secret would be sent by http to another machine, readable for whoever is on the way. To this "
+        "machine (localhost, 127.0.0.1) http is fine: for a collector or a proxy beside the runner.",
+        "Write an https URL, or send to a proxy on this machine.",
+    ),
+    Code(
         "N101",
         "an alert couldn't be sent",
         "The alert channel can't be reached, refused, or took too long. No export waits for it or fails by it; what wasn't sent is on the "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from reconciler.catalog.base import ALERT_EVENTS, AlertEvent
 from reconciler.config.index import Entry, Index
@@ -32,9 +34,19 @@ _MOMENTS: Final = frozenset({"run-started", "run-succeeded", "recovered"})
 """What isn't a state that something recovers from."""
 
 
+IN_THE_CLEAR: Final = "Whoever is on the way reads what is sent here, secrets included. Write https."
+_HERE: Final = re.compile(r"^(localhost|127\.[0-9.]+|::1)$")
+
+
+def in_the_clear(url: str) -> bool:
+    """Whether what is sent to an endpoint is readable on its way: by http, to another machine."""
+    found = urlsplit(url)
+    return found.scheme == "http" and not _HERE.match(found.hostname or "")
+
+
 def check_alerts(index: Index) -> None:
     """Reports channels that aren't there (R101) or are named twice (R181), events that the type can't tell of (R180), thresholds without
-    their event (R182), recoveries of nothing (R184), and paths that lead out of the project (P101)."""
+    their event (R182), recoveries of nothing (R184), tokens in the clear (R185), and paths that lead out of the project (P101)."""
     for entry, channel in index.all(AlertChannel):
         _paths(index, entry, channel)
     for entry, destination in index.all(Destination):
@@ -145,7 +157,9 @@ def _paths(index: Index, entry: Entry, channel: AlertChannel) -> None:
             _inside(index, entry, ("spec", "path"), path)
         case AppriseChannelSpec(url=url):
             _secret(index, entry, ("spec", "url"), url)
-        case CloudEventsChannelSpec(bearer=bearer, hmac=hmac):
+        case CloudEventsChannelSpec(url=endpoint, bearer=bearer, hmac=hmac):
+            if bearer is not None and in_the_clear(endpoint):
+                index.report("R185", entry, ("spec", "url"), IN_THE_CLEAR)
             _secret(index, entry, ("spec", "bearer"), bearer)
             _secret(index, entry, ("spec", "hmac"), hmac)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import polars
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 
+from reconciler.errors import StoreError
+from reconciler.stores.folder import FolderStore
 from tests.cli.support import Outcome, Reconcile, simulated_shop
 from tests.servers.listener import Listener, listening
 from tests.servers.mailbox import mailbox
@@ -184,6 +187,80 @@ def test_without_the_extra_an_apply_refuses_and_a_run_goes_on(
     (folder / "on-call.yaml").write_text((folder / "on-call.yaml").read_text().replace("/alerts", "/other"))
     refused = reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T03:00Z")
     assert (refused.code, "pip install 'reconciler[alerts]'" in refused.err) == (1, True)
+
+
+def test_an_odd_number_of_rows_is_told(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    """Of increments beside increments: the first export of everything is no measure, nor is one on demand."""
+    folder = shop(tmp_path, reconcile, listener.url, "row-count-unusual, recovered")
+
+    def arrives(name: str, rows: int) -> None:
+        first = folder / "data" / "prospects" / "part-00000.parquet"
+        some = polars.read_parquet(first).head(rows)
+        path = first.with_name(name)
+        some.with_columns(country=polars.lit("US"), intent_score=polars.lit(0.9)).write_parquet(path)
+        os.utime(path, (1_750_000_000, 1_750_000_000))
+
+    night(reconcile, folder, 1)
+    for day in (2, 3, 4):
+        arrives(f"day-{day}.parquet", 10)
+        night(reconcile, folder, day)
+    assert reconcile("-C", folder, "export", "outbox/us-high-intent", "--full", "--at", "2026-12-04T12:00Z").code == 0
+    assert listener.received == []
+    arrives("day-5.parquet", 40)
+    night(reconcile, folder, 5)
+    assert heard(listener) == ["row-count-unusual"]
+    assert (data(listener)["rows"], data(listener)["usual"], data(listener)["usualOf"]) == (40, 10, 3)
+    arrives("day-6.parquet", 12)
+    night(reconcile, folder, 6)
+    assert heard(listener)[1:] == ["recovered"]
+
+
+def test_a_ledger_that_refuses_what_is_told_fails_no_export(
+    tmp_path: Path, reconcile: Reconcile, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-started, run-succeeded")
+    create = FolderStore.create
+
+    def refuses(self: FolderStore, key: str, body: bytes) -> str:
+        if key.startswith("alerts/"):
+            raise StoreError("L130", "the ledger can't be reached", key)
+        return create(self, key, body)
+
+    monkeypatch.setattr(FolderStore, "create", refuses)
+    found = night(reconcile, folder, 1)
+    assert (found.code, "L130" in found.err, listener.received) == (0, True, [])
+    monkeypatch.undo()
+    night(reconcile, folder, 1, 3)
+    assert heard(listener) == ["run-succeeded"]  # what had happened meanwhile is seen all the same
+
+
+def test_flows_at_once_tell_each_of_their_own(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-started, run-succeeded")
+    spec = "{dataType: prospects, dataset: prospects, where: intent_score >= 0}"
+    more = f"apiVersion: reconciler/v1\nkind: Audience\nmetadata: {{name: NAME}}\nspec: {spec}\n"
+    names = [f"more-{number}" for number in range(4)]
+    (folder / "audiences" / "more.yaml").write_text("---\n".join(more.replace("NAME", name) for name in names))
+    activation = folder / "activations" / "nightly.yaml"
+    activation.write_text(activation.read_text().replace("[us-high-intent]", f"[us-high-intent, {', '.join(names)}]"))
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T01:00Z").code == 0
+    assert night(reconcile, folder, 1, 2, "--parallel", "4").code == 0
+    told = [from_http_event(HTTPMessage(each.headers, each.body)) for each in listener.received]
+    flows = {"us-high-intent", *names}
+    assert sorted(each.get_subject().rpartition("/")[2] for each in told) == sorted([*flows, *flows])
+    assert len({each.get_id() for each in told}) == 10
+
+
+def test_what_waits_is_in_a_backup(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    folder = shop(tmp_path, reconcile, listener.url, "run-succeeded")
+    listener.answers = [503]
+    night(reconcile, folder, 1)
+    assert reconcile("-C", folder, "ledger", "export", tmp_path / "backup.jsonl").code == 0
+    (folder / ".reconcile" / "ledger").rename(tmp_path / "lost")
+    assert reconcile("-C", folder, "ledger", "import", tmp_path / "backup.jsonl").code == 0
+    listener.answers = [200]
+    night(reconcile, folder, 1, 3)
+    first, last = (json.loads(listener.received[at].body)["id"] for at in (0, -1))
+    assert first == last
 
 
 def test_the_example_tells_three_channels_what_each_asked_for(

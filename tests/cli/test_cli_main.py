@@ -63,6 +63,7 @@ def test_validating_needs_no_engine_and_no_cloud(sample: Path) -> None:
     loaded = modules("-C", str(sample), "validate")
     assert "pydantic" in loaded
     assert loaded.isdisjoint({"polars", "pyarrow", "boto3", "botocore", "isal"})
+    assert loaded.isdisjoint({"apprise", "cloudevents", "opentelemetry", "prometheus_client", "requests"})
 
 
 def test_version(tmp_path: Path) -> None:

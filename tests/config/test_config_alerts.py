@@ -104,3 +104,21 @@ def test_a_channel_holds_no_secret(tmp_path: Path, spec: str) -> None:
 def test_a_file_of_alerts_stays_in_the_project(tmp_path: Path) -> None:
     text = SAMPLE + "---\n" + document("AlertChannel", "log", "{type: file, path: ../alerts.jsonl}")
     assert codes(loaded(tmp_path, text).diagnostics) == ["P101"]
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://events.example.com", ["R185"]),
+        ("http://localhost.example.com/x", ["R185"]),
+        ("https://events.example.com", []),
+        ("http://127.0.0.1:8080/x", []),
+        ("http://[::1]:8080", []),
+    ],
+)
+def test_no_token_is_sent_in_the_clear(tmp_path: Path, url: str, found: list[str]) -> None:
+    channel = document("AlertChannel", "events", f"{{type: cloudevents, url: '{url}', bearer: {{fromEnv: TOKEN}}}}")
+    assert codes(loaded(tmp_path, f"{SAMPLE}---\n{channel}").diagnostics) == found
+    headers = f"metrics: {{openTelemetry: {{endpoint: '{url}', headers: {{x-key: {{fromEnv: KEY}}}}}}}}"
+    project = edited("  ledger: {url: s3://", f"  {headers}\n  ledger: {{url: s3://")
+    assert codes(loaded(tmp_path / "spans", project).diagnostics) == found
