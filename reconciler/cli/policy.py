@@ -25,7 +25,9 @@ def command() -> None:
 
 @command.command("test")
 @click.option("--destination", metavar="NAME", help="Who would get it; what its recipient receives already counts too.")
-@click.option("--dataset", metavar="NAME", help="Of the columns and of --where; needn't be said where there is one.")
+@click.option(
+    "--dataset", metavar="NAME", help="Of the columns and of --where; needn't be said where one alone has the columns."
+)
 @click.option("--columns", metavar="A,B", help="Columns that would leave.")
 @click.option("--where", metavar="EXPRESSION", help="By which people would be chosen.")
 @click.option("--label", "labels", multiple=True, metavar="LABEL", help="A label that would leave; repeatable.")
@@ -87,7 +89,7 @@ def _trial(
     for action in actions:
         _known("marketing action", action, [*CORE_ACTIONS, *desired.marketing_actions])
     if names or where:
-        dataset = dataset or _only(list(desired.datasets))
+        dataset = dataset or _only(desired, names)
         _known("dataset", dataset, desired.datasets)
         spec = desired.datasets[dataset].spec
         for name in names:
@@ -100,10 +102,13 @@ def _trial(
 _WRONG = "the what-if can't be judged"
 
 
-def _only(datasets: list[str]) -> str:
-    if len(datasets) != 1:
-        raise UsageError("U130", _WRONG, f"Say --dataset: there are {len(datasets):,}.")
-    return datasets[0]
+def _only(desired: Desired, columns: tuple[str, ...]) -> str:
+    """The dataset that has the columns, or the only one that there is."""
+    having = [name for name, each in desired.datasets.items() if set(columns) <= each.spec.columns.keys()]
+    found = having or list(desired.datasets)
+    if len(found) != 1:
+        raise UsageError("U130", _WRONG, f"Say --dataset: it could be one of {len(found):,}.")
+    return found[0]
 
 
 def _known(kind: str, name: str, known: object) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ DATA = """{apiVersion: reconciler/v1, kind: Dataset, metadata: {name: prospects}
 FLOW = """{apiVersion: reconciler/v1, kind: Activation, metadata: {name: out}, spec: {destination: post, schedule: nightly,
   audiences: [us], columns: [COLUMNS], backfill: full}}"""
 ALL = "view-destinations, manage-destinations, manage-dataset-destinations, activate-destinations"
+GROWTH = role("growth", "{group: growth}", ALL)
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +155,39 @@ def test_roles_are_listed(tmp_path: Path, reconcile: Reconcile) -> None:
     listed = reconcile("-C", tmp_path, "list", "Role").out
     assert "privacy  group privacy  manage-policies" in listed
     assert "post\n" in listed
+
+
+def test_a_comparison_of_revisions_goes_by_the_base_and_asks_nobody(
+    tmp_path: Path, provider: Issuer, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A review runs as whom the CI likes: the operating system's user says nothing there, and keys at a URL aren't fetched."""
+
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    def reviewed(project: str, *roles: str) -> tuple[int, str]:
+        write(tmp_path, PRIVACY, GROWTH, project=project)
+        git("add", "all.yaml")
+        git("commit", "--allow-empty", "-qm", "base")
+        write(tmp_path, PRIVACY, *roles, columns="id, country", project=project)
+        found = reconcile("-C", tmp_path, "plan", "--base", "HEAD")
+        return found.code, found.out + found.err
+
+    git("init", "-q")
+    monkeypatch.delenv("RECONCILER_ID_TOKEN", raising=False)
+    code, said = reviewed(PROJECT, GROWTH)
+    assert (code, "activate-destinations on post: role growth (group growth)" in said) == (0, True)
+    code, said = reviewed(PROJECT, role("growth", "{group: guests}", ALL))
+    assert (code, "role growth (group guests)" in said) == (0, False)
+    monkeypatch.setenv("RECONCILER_ID_TOKEN", provider.sign_in("eve"))
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", lambda *_, **__: pytest.fail("the network was asked"))
+    code, said = reviewed(with_identity(provider), GROWTH)
+    assert (code, "it isn't known who this is" in said) == (0, True)
+    monkeypatch.undo()
+    monkeypatch.setenv("RECONCILER_ID_TOKEN", provider.sign_in("eve"))
+    with urllib.request.urlopen(provider.keys) as answer:
+        (tmp_path / "keys.json").write_bytes(answer.read())
+    head = with_identity(provider).replace(f"url: '{provider.keys}'", f"file: {tmp_path / 'keys.json'}")
+    code, said = reviewed(head, GROWTH)
+    assert (code, "eve may not update flow post/us" in said) == (4, True)

@@ -146,3 +146,14 @@ def test_a_hashed_column_of_a_second_activation_is_refused(shop: Path, reconcile
     found = reconcile("-C", shop, "validate")
     assert found.code == 4
     assert "as hashed (I1" in found.out
+
+
+def test_the_dataset_is_the_one_that_has_the_columns(shop: Path, reconcile: Reconcile) -> None:
+    other = COLUMNS.replace("name: prospects", "name: other").replace("email:", "mail:")
+    write(shop, agency(), to("own"), sends("out", "agency", "id", "segment"), other)
+    found = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--columns", "id,mail")
+    assert found.code == 4
+    assert "other.mail (I1" in found.out
+    both = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--columns", "id")
+    assert both.code == 64
+    assert "Say --dataset: it could be one of 2." in both.err
