@@ -19,7 +19,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from reconciler.accounts.errors import account_failure
 from reconciler.accounts.secrets import SecretSource
-from reconciler.accounts.sftp_wire import Lost, Wire
+from reconciler.accounts.sftp_wire import Lost, Refusal, Wire
 from reconciler.catalog.sftp import PREFIX, SftpConnection, fingerprint
 from reconciler.errors import AccountError
 from reconciler.resources.accounts.base import AccountSpec
@@ -144,8 +144,10 @@ class SftpServer:
             assert self._wire is not None
             try:
                 yield self._wire
-            except Lost:
-                self.close()
+            except Refusal:
+                raise
+            except BaseException:
+                self.close()  # whatever it was, half a packet may be sent or read
                 raise
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ names that aren't UTF-8, and forgets the errors of pipelined writes. Names are b
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +82,7 @@ class Wire:
         self._channel = channel
         self._last = 0
         self._answers: dict[int, tuple[int, paramiko.Message]] = {}
+        self._forgotten: set[int] = set()
         self._buffer = bytearray()
         start = paramiko.Message()
         start.add_byte(bytes([_INIT]))
@@ -117,6 +118,12 @@ class Wire:
     def settle(self, number: int) -> None:
         """Waits for the answer to a block that was sent."""
         self._status(*self._answer(number))
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Answers that nobody waits for any more: those to blocks that were sent or asked for."""
+        for number in numbers:
+            if self._answers.pop(number, None) is None:
+                self._forgotten.add(number)
 
     def ask(self, handle: bytes, offset: int) -> int:
         """Asks for a block; its number is for `block`."""
@@ -249,7 +256,11 @@ class Wire:
     def _answer(self, number: int) -> tuple[int, paramiko.Message]:
         while number not in self._answers:
             kind, message = self._packet()
-            self._answers[message.get_int()] = kind, message
+            found = message.get_int()
+            if found in self._forgotten:
+                self._forgotten.remove(found)
+            else:
+                self._answers[found] = kind, message
         return self._answers.pop(number)
 
     def _put(self, message: paramiko.Message) -> None:

@@ -255,18 +255,19 @@ def segments_of(name: str) -> tuple[str, ...]:
 def _read(wire: Wire, path: bytes, offset: int) -> bytes:
     """A chunk of a file. It is opened for each, so that a lost connection loses nothing else."""
     handle = wire.open(path, READ)
+    asked: deque[int] = deque()
     try:
-        asked = deque((at, wire.ask(handle, at)) for at in range(offset, offset + _CHUNK, BLOCK))
+        asked.extend(wire.ask(handle, at) for at in range(offset, offset + _CHUNK, BLOCK))
         parts: list[bytes] = []
         short = False
         while asked:
-            _, number = asked.popleft()
-            part = wire.block(number)
+            part = wire.block(asked.popleft())
             if not short:
                 parts.append(part)
                 short = len(part) < BLOCK
         return b"".join(parts)
     finally:
+        wire.forget(asked)
         wire.close(handle)
 
 

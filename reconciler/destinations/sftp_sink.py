@@ -83,10 +83,10 @@ class SftpSink:
 
     def abort(self) -> None:
         """Closes and removes the file, and folders that this leaves empty."""
-        self._under_way.clear()
         self._buffer.clear()
         with suppress(Lost, Refusal, ReconcilerError):
             self._close()
+        self._under_way.clear()
         with suppress(Refusal, ReconcilerError):
             self._place.remove(self.staged)
             self._place.prune(self._folder)
@@ -171,6 +171,7 @@ class SftpSink:
         with self._place.server.wire() as wire:
             if wire is self._wire and self._handle:
                 handle, self._handle = self._handle, b""
+                wire.forget(each.number for each in self._under_way)
                 wire.close(handle)
 
     def _check(self) -> None:

@@ -320,6 +320,39 @@ def test_an_answer_that_doesnt_come_in_time_counts_as_lost(
     assert (caught.value.code, "no answer in time" in caught.value.detail) == ("D105", True)
 
 
+def test_a_request_that_was_interrupted_doesnt_mix_up_the_next(
+    place: SftpDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Ctrl-C meets whatever is under way: half a packet may be sent or read."""
+    place.publish(staged(place, NAME))
+    take, calls = Wire._take, []
+
+    def interrupted(wire: Wire, size: int) -> bytes:
+        calls.append(size)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return take(wire, size)
+
+    monkeypatch.setattr(Wire, "_take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(place.list())
+    assert place._place.server._wire is None, "the next request gets a new session"
+    assert [found.name for found in place.list()] == [NAME]
+    assert b"".join(place.read(NAME)) == b"data"
+
+
+def test_answers_that_nobody_waits_for_arent_kept(place: SftpDestination) -> None:
+    sink = place.stage(RUN, NAME)
+    sink.write(content(1 << 20))
+    sink.abort()
+    with pytest.raises(DestinationError):
+        list(place.read("none"))
+    place.publish(staged(place, NAME))
+    assert b"".join(place.read(NAME)) == b"data"
+    with place._place.server.wire() as wire:
+        assert (wire._answers, wire._forgotten) == ({}, set())
+
+
 def test_a_fork_makes_a_connection_of_its_own(place: SftpDestination, proxy: WireProxy, root: Path) -> None:
     place.publish(staged(place, NAME))
     before = proxy.connections

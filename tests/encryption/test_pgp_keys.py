@@ -62,6 +62,17 @@ def test_a_subkey_that_expired_isnt_used_and_one_that_lasts_is(ring: tuple[Gpg, 
     assert len(opened.readers) == 1
 
 
+@pytest.mark.parametrize("profile", [pysequoia.Profile.RFC4880, pysequoia.Profile.RFC9580])
+def test_keys_of_either_version(tmp_path: Path, profile: pysequoia.Profile) -> None:
+    made = pysequoia.Tsk.generate("new <new@example.org>", profile=profile)
+    text = str(made.extract_certificate()).encode()
+    (tmp_path / "key.asc").write_bytes(text)
+    usable = pysequoia.Cert.from_bytes(certificate(tmp_path, "key.asc", fingerprint_in(text), NOW))
+    found = pysequoia.decrypt(pysequoia.encrypt(b"hello", recipients=[usable]), decryptor=made.decryptor())
+    assert found.bytes == b"hello"
+    assert check_signer(Secret(str(made)), None, NOW) == fingerprint_in(text)
+
+
 def test_another_key_than_the_applied_one_is_refused(ring: tuple[Gpg, Path], tmp_path: Path) -> None:
     gpg, _ = ring
     applied, other = gpg.make("applied"), gpg.make("other")
