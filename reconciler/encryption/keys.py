@@ -6,10 +6,13 @@ looked at here, and keys of a recipient that have ended are taken out before it 
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pysequoia
 from pysequoia.packet import Packet, PacketPile, SignatureType, Tag
@@ -18,6 +21,10 @@ from reconciler.accounts.secrets import Secret
 from reconciler.config.files import Directory
 from reconciler.config.openpgp import fingerprint_in
 from reconciler.encryption.errors import key_failure, reason
+
+_opened: set[bytes] = set()
+"""Private keys that this process has opened: a passphrase takes about a second each time, on purpose, and a run has many flows."""
+_HERE: Final = secrets.token_bytes(32)
 
 
 def certificate(root: Path, name: str, applied: str, now: datetime) -> bytes:
@@ -61,12 +68,21 @@ def check_signer(text: Secret, passphrase: Secret | None, now: datetime) -> str:
     found = public.fingerprint.upper()
     if why is not None:
         raise key_failure("A156", f"Key {found} {why}.")
+    opened = _digest(text, passphrase)
     try:
-        pysequoia.sign(key.signer(passphrase.reveal() if passphrase else None), b"")
+        if opened not in _opened:
+            pysequoia.sign(key.signer(passphrase.reveal() if passphrase else None), b"")
     except (RuntimeError, ValueError):
         told = "signPassphrase doesn't open it" if passphrase else "it is locked, and signPassphrase isn't declared"
         raise key_failure("A156", f"Key {found} can't sign: {told}, or it has no part for signing.") from None
+    _opened.add(opened)
     return found
+
+
+def _digest(text: Secret, passphrase: Secret | None) -> bytes:
+    """Under a key that no other process has."""
+    parts = [text.reveal(), passphrase.reveal() if passphrase else ""]
+    return hashlib.blake2b("\0".join(parts).encode(), key=_HERE).digest()
 
 
 def _content(root: Path, name: str) -> bytes:

@@ -98,6 +98,25 @@ def test_a_file_that_isnt_in_the_project_any_more(ring: tuple[Gpg, Path], tmp_pa
     assert "private key" in refused(private, gpg.private(made).encode(), made).detail
 
 
+def test_a_signing_key_is_opened_once_a_process(ring: tuple[Gpg, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    gpg, _ = ring
+    made = gpg.make("often", passphrase="open sesame")
+    text, calls, sign = Secret(gpg.private(made, "open sesame")), [], pysequoia.sign
+
+    def counted(*arguments: object) -> bytes:
+        calls.append(arguments)
+        return sign(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pysequoia, "sign", counted)
+    for _ in range(3):
+        assert check_signer(text, Secret("open sesame"), NOW) == made
+    assert len(calls) == 1
+    with pytest.raises(AccountError):
+        check_signer(text, Secret("another"), NOW)
+    with pytest.raises(AccountError):
+        check_signer(text, None, NOW)
+
+
 def test_signing_keys(ring: tuple[Gpg, Path]) -> None:
     gpg, _ = ring
     signer = gpg.make("signer", passphrase="open sesame")
