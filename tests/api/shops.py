@@ -232,16 +232,20 @@ class Shop:
             return {}
         refused = {flow.id: self.ran(flow, events, now) for flow in self.flows}
         # What was staged at a place that is gone waits there.
-        if not any("D102" in codes for codes in refused.values()):
+        if all(self.there(flow) for flow in self.flows):
             self.settled(now)
         return refused
+
+    def there(self, flow: Lived) -> bool:
+        """Whether a flow's destination is."""
+        return Path(self.place.root, "out", flow.destination).exists()
 
     def ran(self, flow: Lived, events: Sequence[Any], now: datetime) -> frozenset[str]:
         """What a call that ended by itself made of one flow's exports: all that the model says, or the first of them refused."""
         found = frozenset(
             each.error.code for each in events if isinstance(each, reconciler.NotExported) and each.flow == flow.id
         )
-        lost = {"D102"} if not Path(self.place.root, "out", flow.destination).exists() else set[str]()
+        lost = set[str]() if self.there(flow) else {"D102"}
         for slot in flow.model.due(SLOTS, now):
             wanted = flow.model.export(self.world, slot, now)
             if lost or isinstance(wanted, frozenset):
