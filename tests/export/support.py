@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from reconciler.datasets.base import Access
 from reconciler.datasets.local import LocalFiles
 from reconciler.errors import DestinationError
+from reconciler.export.budget import Budget
 from reconciler.export.job import ExportJob, ExportResult
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.resources.dataset import CsvReading, DatasetColumn, DatasetSpec
@@ -107,6 +108,7 @@ def export(
     stop: object = None,
     files: tuple[PinnedFile, ...] | None = None,
     lists: Mapping[str, Access] | None = None,
+    threads: int | None = None,
     **rules: Any,
 ) -> Exported:
     """Exports a folder of data files to `out` through the engine. `rules`: the job's consent, expiry, suppressions."""
@@ -117,6 +119,7 @@ def export(
     job = ExportJob(
         dataset=spec, files=pinned, where=where, columns=chosen, format=fmt, output=output or Files(), **rules
     )
+    assert ExportJob.model_validate_json(job.model_dump_json()) == job, "another machine could do it"
     sinks: list[FileSink] = []
 
     def open_file(part: int) -> FileSink:
@@ -127,7 +130,9 @@ def export(
     access = LocalFiles(folder, "data", spec.format, timedelta(0)).access()
     asked = stop if callable(stop) else lambda: False
     try:
-        result = PolarsEngine().export(job, access, open_file, lambda _: None, asked, lists or {})
+        result = PolarsEngine(budget=Budget(threads=threads)).export(
+            job, access, open_file, lambda _: None, asked, lists or {}
+        )
     except BaseException:
         assert all(sink.aborted or sink.done for sink in sinks)
         raise

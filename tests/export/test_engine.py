@@ -200,6 +200,34 @@ def test_an_error_while_opening_the_second_file(lake: Path, tmp_path: Path) -> N
         )
 
 
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=lambda fmt: fmt.type)
+def test_one_pin_gives_the_same_files_whatever_the_threads(tmp_path: Path, fmt: Format) -> None:
+    """And Parquet's row groups are of a size that readers like."""
+    rows = 300_000
+    for number in range(2):
+        put(tmp_path / "lake", f"{number}.parquet", a=list(range(rows)), b=[f"p{at % 977}" for at in range(rows)])
+    spec = dataset(columns={"a": "long", "b": "string"})
+    done = [
+        export(
+            tmp_path / "lake",
+            tmp_path / str(at),
+            spec,
+            fmt,
+            where="a % 10 < 9",
+            threads=at,
+            output=Files(max_rows=400_000),
+        )
+        for at in (1, 2, 3)
+    ]
+    found = [[path.read_bytes() for path in each.paths] for each in done]
+    assert len(found[0]) == 2
+    assert found[0] == found[1] == found[2]
+    if fmt.type == "parquet":
+        read = pq.read_metadata(done[0].paths[0])
+        groups = [read.row_group(at).num_rows for at in range(read.num_row_groups)]
+        assert all(50_000 <= each <= 1_000_000 for each in groups[:-1]), groups
+
+
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
 def test_a_parquet_files_level_is_what_is_declared(lake: Path, tmp_path: Path, compression: str) -> None:
     sizes = []
