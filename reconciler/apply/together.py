@@ -47,13 +47,14 @@ _Made = TypeVar("_Made")
 
 def origin(head: FlowHead) -> str | None:
     """What flows that can be read together have in common: the dataset as applied, and who reads it. None: read apart. What is compared
-    with a snapshot is read twice, and a table's files have an order of their own."""
+    with a snapshot is read twice."""
     source = head.spec.source
-    dataset = source.dataset_spec
-    if dataset.incremental.strategy not in ("files", "cursor") or dataset.format not in ("parquet", "csv", "json"):
-        return None
-    account = source.account.model_dump_json() if source.account else ""
-    return source.dataset_spec.model_dump_json() + account
+    return _place(source) if source.dataset_spec.incremental.strategy in ("files", "cursor") else None
+
+
+def _place(source: EffectiveSource) -> str:
+    """What is read, how, and by whom."""
+    return source.dataset_spec.model_dump_json() + (source.account.model_dump_json() if source.account else "")
 
 
 @dataclass
@@ -162,8 +163,13 @@ class Meeting:
             return found
 
     def _files(self, context: Context, of: EffectiveSource | EffectiveSuppression, member: _Member) -> Files:
-        files = context.open_files(of)
-        return _Listed(files, self, member) if isinstance(of, EffectiveSource) else files
+        if not isinstance(of, EffectiveSource) or member.over:
+            return context.open_files(of)
+        if self.once("place", lambda: _place(of)) != _place(of):  # applied otherwise since it was seen to be due
+            member.leave()
+            return context.open_files(of)
+        # One for all: a table's knows how its files are read by the state that it listed.
+        return _Listed(self.once("files", lambda: context.open_files(of)), self)
 
 
 @dataclass
@@ -194,11 +200,8 @@ class _Listed:
 
     files: Files
     meeting: Meeting
-    member: _Member
 
     def listing(self, now: datetime) -> Listing:
-        if self.member.over:
-            return self.files.listing(now)
         return self.meeting.once(("listing", now), lambda: self.files.listing(now))
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:

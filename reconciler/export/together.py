@@ -18,7 +18,7 @@ import polars as pl
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
 from reconciler.export.budget import Budget
-from reconciler.export.job import ExportJob, ExportResult, Interrupted, Outcome, Task
+from reconciler.export.job import ExportResult, Interrupted, Outcome, Task
 from reconciler.export.pipeline import ExcludedCounts, Lists, Pipeline, pipeline
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.export.reading import listed_of, source_of, winners_of
@@ -51,10 +51,10 @@ class SharingPolarsEngine(PolarsEngine):
 
 
 def _groups(tasks: Sequence[Task]) -> list[list[int]]:
-    """The numbers of tasks that can share a read: of files in one order, with the same suppression lists, which are held once; and, where
-    keys are compared, over the same files with the same verdict about which row of each key counts."""
+    """The numbers of tasks that can share a read: of files in an order that suits all, with the same suppression lists, which are held
+    once; and, where keys are compared, over the same files with the same verdict about which row of each key counts."""
     found: dict[object, list[int]] = {}
-    versions: dict[object, dict[str, PinnedFile]] = {}
+    unions: dict[object, tuple[PinnedFile, ...]] = {}
     for number, task in enumerate(tasks):
         job = task.job
         lists = tuple(each.model_dump_json() for each in job.suppressions)
@@ -62,11 +62,11 @@ def _groups(tasks: Sequence[Task]) -> list[list[int]]:
         if job.dataset.primary_key:
             keys = (job.files, job.within, None if job.dataset.latest_by else job.where)
         alike: object = (job.dataset.model_dump_json(), lists, keys)
-        known = versions.setdefault(alike, {})
-        if not _in_order(job) or any(known.get(file.path, file) != file for file in job.files):
+        union = merged(unions.get(alike, ()), job.files)
+        if union is None:
             alike = number
         else:
-            known.update((file.path, file) for file in job.files)
+            unions[alike] = union
         found.setdefault(alike, []).append(number)
     return list(found.values())
 
@@ -141,9 +141,39 @@ def _read(budget: Budget, access: Access, lanes: list[_Lane]) -> None:
         done += sum(file.size for file in files)
 
 
-def _union(lanes: Iterable[_Lane]) -> list[PinnedFile]:
-    """All files that anybody reads, once, in order of their paths, which is every pin's."""
-    return sorted({file.path: file for lane in lanes for file in lane.job.files}.values(), key=lambda file: file.path)
+def _union(lanes: Iterable[_Lane]) -> tuple[PinnedFile, ...]:
+    """All files that anybody reads, once, in an order that is everybody's: that is how lanes were chosen."""
+    union: tuple[PinnedFile, ...] = ()
+    for lane in lanes:
+        union = merged(union, lane.job.files) or ()
+    return union
+
+
+def merged(one: tuple[PinnedFile, ...], other: tuple[PinnedFile, ...]) -> tuple[PinnedFile, ...] | None:
+    """All files of both, each once, in an order that both have; None where there is none, or a file isn't the same in both.
+
+    By their paths where both are so. A table's files come as its versions did.
+    """
+    if one == other or not one:
+        return other
+    known = {file.path: at for at, file in enumerate(one)}
+    pairs = ((one[known[file.path]], file) for file in other if file.path in known)
+    if any(mine is not file and mine != file for mine, file in pairs):
+        return None
+    if _in_order(one) and _in_order(other):
+        return tuple(sorted({file.path: file for file in (*one, *other)}.values(), key=lambda file: file.path))
+    found: list[PinnedFile] = []
+    taken = 0
+    for file in other:
+        at = known.get(file.path)
+        if at is None:
+            found.append(file)
+            continue
+        if at < taken:
+            return None
+        found += one[taken : at + 1]
+        taken = at + 1
+    return (*found, *one[taken:])
 
 
 def _stretches(lanes: list[_Lane]) -> Iterator[tuple[tuple[PinnedFile, ...], list[_Lane]]]:
@@ -157,9 +187,9 @@ def _stretches(lanes: list[_Lane]) -> Iterator[tuple[tuple[PinnedFile, ...], lis
         yield tuple(files), [lanes[number] for number in numbers]
 
 
-def _in_order(job: ExportJob) -> bool:
-    """Whether a job's files stand in the order of their paths, as they are read together."""
-    paths = [file.path for file in job.files]
+def _in_order(files: Sequence[PinnedFile]) -> bool:
+    """Whether files stand in the order of their paths."""
+    paths = [file.path for file in files]
     return paths == sorted(paths)
 
 

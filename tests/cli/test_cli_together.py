@@ -6,11 +6,14 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from reconciler.datasets.base import Access
 from tests.cli.support import Reconcile
 from tests.cli.test_cli_run_parts import AUDIENCE, COMMON, put
+from tests.datasets.lakes import local_lake
 
 DAY = "2026-12-01T00:00:00Z"
 ACTIVATION = """---
@@ -184,6 +187,78 @@ def test_a_stop_in_the_middle_ends_all_and_the_next_call_exports_each_once(
     assert all(head.get("open") is None and not head["abandoned"] for head in heads(tmp_path).values())
     assert reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:31Z").code == 0
     assert [len(ids(tmp_path, name)) for name in ("a0", "a1", "a2")] == [10, 10, 10]
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------------
+
+
+class Table:
+    """A Delta Lake or an Iceberg table of people, three of each of five countries in what is appended at once."""
+
+    def __init__(self, folder: Path, form: str) -> None:
+        self.form, self.location = form, "lake/crm/people"
+        self._lake = local_lake(folder / "lake", SCHEMA) if form == "iceberg" else None
+        self._path = str(folder / self.location)
+
+    def append(self, first: int) -> None:
+        rows = pa.table(
+            {"id": [f"p{at:03d}" for at in range(first, first + 15)], "country": [f"C{at % 5}" for at in range(15)]}
+        )
+        if self._lake is None:
+            write_deltalake(self._path, rows, mode="append")
+        else:
+            self._lake.table.append(rows)
+            self._lake.hint()
+
+    def compact(self) -> None:
+        if self._lake is None:
+            DeltaTable(self._path).optimize.compact()
+        else:
+            self._lake.compact()
+
+
+SCHEMA = pa.schema([("id", pa.string()), ("country", pa.string())])
+
+
+def over_table(folder: Path, form: str, names: list[str]) -> None:
+    project(folder, names)
+    path = folder / "project.yaml"
+    text = path.read_text().replace(
+        "  location: data\n  format: csv\n", f"  location: lake/crm/people\n  format: {form}\n"
+    )
+    text = text.replace(", at: {type: timestamp}", "").replace("  incremental: {settle: 0s}\n", "")
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("form", ["delta", "iceberg"])
+def test_flows_over_a_table_read_what_one_does(
+    tmp_path: Path, reconcile: Reconcile, opened: Counter[str], form: str
+) -> None:
+    """Each what is new to it, though the versions that they have read differ, and a compaction came between."""
+    seen = []
+    for number, names in enumerate((["a0"], ["a0", "a1", "a2"])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        table = Table(folder, form)
+        table.append(0)
+        over_table(folder, form, names[:2])
+        apply(folder, reconcile)
+        assert reconcile("-C", folder, "run", "--at", "2026-12-02T02:30Z").code == 0
+        table.append(15)
+        over_table(folder, form, names)
+        apply(folder, reconcile, "2026-12-02T03:00Z")
+        opened.clear()
+        assert reconcile("-C", folder, "run", "--at", "2026-12-03T02:30Z").code == 0
+        table.append(30)
+        table.append(45)
+        table.compact()
+        done = reconcile("-C", folder, "run", "--at", "2026-12-04T02:30Z")
+        assert done.code == 0, done.err
+        seen.append({name: times for name, times in opened.items() if name.endswith(".parquet")})
+        for name in names:
+            assert ids(folder, name) == [f"p{at:03d}" for at in range(60) if at % 5 == int(name[1])]
+    assert max(seen[1].values()) <= max(seen[0].values()) + 1, "footers once more, for the third flow's first export"
+    assert len(seen[1]) == len(seen[0]) + 1, "the third flow's first export reads the first file too"
 
 
 def _at(text: str):  # type: ignore[no-untyped-def]

@@ -163,6 +163,20 @@ def test_files_are_read_once_and_each_part_goes_to_those_for_whom_it_is_new(tmp_
     assert sorted(lake.opened) == [f"{number}.csv" for number in range(6)]
 
 
+def test_a_tables_files_have_an_order_of_their_own(tmp_path: Path) -> None:
+    """One that all share is kept, with files between that only some want; where orders contradict each other, each is read by itself."""
+    put(tmp_path / "data", "csv")
+    lake = Lake(tmp_path, "csv")
+    files = lake.job().files
+    orders = [(3, 1, 5), (3, 1, 4, 5, 0), (1, 5), (2, 3, 5, 0), (5, 1)]
+    jobs = [lake.job(form="csv").model_copy(update={"files": tuple(files[at] for at in order)}) for order in orders]
+    lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
+    assert sorted(lake.opened) == sorted([*(f"{at}.csv" for at in range(6)), "1.csv", "5.csv"])
+    for at, job in enumerate(jobs):
+        lake.alone(lake.task(job, f"alone{at}"))
+        assert lake.written(f"out{at}") == lake.written(f"alone{at}")
+
+
 def test_different_suppressions_and_the_same_ones(tmp_path: Path) -> None:
     put(tmp_path / "data", "parquet")
     lists: dict[str, Access] = {}
