@@ -31,7 +31,7 @@ class AppriseChannel:
             raise MissingExtra("alerts", "sending alerts by apprise") from error
         _hush()
         url = self.resolve(self.spec.url).reveal()
-        # Nothing is kept on disk, nothing in a text is a template, and no redirection is followed.
+        # Nothing is kept on disk, and no redirection is followed.
         asset = apprise.AppriseAsset(app_id="reconciler", storage_mode="memory", http_redirects=False)
         service = apprise.Apprise(asset=asset)
         if not service.add(url):
@@ -39,6 +39,8 @@ class AppriseChannel:
                 "N102",
                 "The channel's secret holds no URL that apprise knows. Its form is described at apprise's service.",
             )
+        for each in service:
+            each.redirects = False  # whatever the URL asks for
         kind = apprise.NotifyType(message.mood)
 
         def notify() -> None:

@@ -77,7 +77,7 @@ def _words(event: AlertEvent, facts: Facts, head: FlowHead) -> tuple[str, str]:
         case "suppression-stale":
             return f"nothing may leave: {why}", f"{slot} waits until the suppression list is whole and recent."
         case "run-delayed":
-            return f"late: slot {_moment(facts)} isn't exported", f"It is due for more than {facts.limit}."
+            return f"late: slot {_moment(facts)} isn't exported", f"It has been due for more than {facts.limit}."
         case "excluded-rate-exceeded":
             return f"more than {facts.limit} of the rows stayed behind", _exported(facts)
         case "row-count-unusual":

@@ -144,7 +144,9 @@ class Ledger:
 
     def alert_books(self) -> dict[str, AlertBook]:
         """What was told of flows, by flow id; not of all flows is there one."""
-        found = self.store.fetch(keys.ALERTS, {})
+        look = Recalled(self._cache, f"{self.store.url} {keys.ALERTS}")
+        found = look.fetch(self.store, keys.ALERTS)
+        look.save()
         return {key.removeprefix(keys.ALERTS): decode(AlertBook, key, stored.body) for key, stored in found}
 
     def _all(self, kind: type[D], prefix: str, look: Recalled) -> dict[str, D]:

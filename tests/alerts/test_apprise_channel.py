@@ -62,11 +62,12 @@ def test_a_webhook_arrives() -> None:
     assert (body["title"], body["message"], body["type"]) == ("box/us: run failed", BODY, "failure")
 
 
-def test_no_redirection_is_followed() -> None:
+@pytest.mark.parametrize("asked", ["", "?redirect=yes"])
+def test_no_redirection_is_followed(asked: str) -> None:
     with listening() as listener, listening() as internal:
         listener.answers, listener.location = [307], internal.url
         with pytest.raises(AlertError):
-            send(listener.url.replace("http://", "json://"))
+            send(listener.url.replace("http://", "json://") + asked)
         assert internal.received == []
 
 
