@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
-    from reconciler.api.alerting import Alerted as Alerted
-    from reconciler.api.alerting import NotAlerted as NotAlerted
     from reconciler.api.applying import Performed as Performed
     from reconciler.api.history import History as History
     from reconciler.api.hooks import Hooks as Hooks
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from reconciler.api.retaining import Removed as Removed
     from reconciler.api.runs import Exported as Exported
     from reconciler.api.runs import NotExported as NotExported
+    from reconciler.api.sending import Alerted as Alerted
+    from reconciler.api.sending import NotAlerted as NotAlerted
     from reconciler.api.verifying import Report as Report
     from reconciler.apply.changes import Done as Done
     from reconciler.apply.changes import Failed as Failed
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from reconciler.present.status import FlowStatus as FlowStatus
 
 _PLACES = {
-    "Alerted": "api.alerting",
+    "Alerted": "api.sending",
     "CODES": "diagnostics",
     "ConfigInvalid": "errors",
     "Conflict": "errors",
@@ -72,7 +72,7 @@ _PLACES = {
     "Hooks": "api.hooks",
     "Interrupted": "export.job",
     "Loaded": "config.load",
-    "NotAlerted": "api.alerting",
+    "NotAlerted": "api.sending",
     "NotExported": "api.runs",
     "NotMeasured": "api.measuring",
     "NotPurged": "api.purges",

@@ -113,13 +113,13 @@ class Wiring:
         from reconciler.accounts.secrets import SecretSource
         from reconciler.alerts.open import open_channel
         from reconciler.api.alerting import Alerts
+        from reconciler.api.sending import Sender
         from reconciler.api.telling import Telling
         from reconciler.api.tracing import traced
 
         resolve = SecretSource(self.root, os.environ).resolve
-        alerts = Alerts(
+        sender = Sender(
             ledger,
-            lineage=lineage,
             environment=self.place.environment,
             open_channel=lambda spec: open_channel(spec, root=self.root, resolve=resolve),
             holder=secrets.token_hex(8),
@@ -127,6 +127,7 @@ class Wiring:
             now=now,
             tell=hooks.told,
         )
+        alerts = Alerts(ledger, lineage, now, sender, hooks.told)
         declared = self.place.metrics.open_telemetry
         with traced(declared, os.environ, self.place.project, resolve, hooks.told) as spans, alerts:
             yield Telling(alerts, spans)

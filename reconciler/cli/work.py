@@ -51,12 +51,12 @@ def _flow(event: object) -> FlowId | None:
 
 
 def _tell(console: Console, event: object, width: int) -> None:
-    from reconciler.api.alerting import Alerted, NotAlerted
     from reconciler.api.freeing import NotFreed
     from reconciler.api.measuring import NotMeasured
     from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Elsewhere, Exported, NotExported
+    from reconciler.api.sending import Alerted, NotAlerted
     from reconciler.apply.changes import Done, Failed
     from reconciler.present.results import (
         alert_line,

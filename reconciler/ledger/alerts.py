@@ -118,10 +118,12 @@ def sent(book: AlertBook, done: frozenset[str], troubles: tuple[Trouble, ...], h
         elif each.channel not in took:
             kept.append(each)
     mine = book.sending is not None and book.sending.holder == holder
+    left = tuple(each for each in book.waiting if each.id not in done)
+    still = {each.channel for each in left}
     return book.model_copy(
         update={
-            "waiting": tuple(each for each in book.waiting if each.id not in done),
-            "troubles": (*kept, *tried.values()),
+            "waiting": left,
+            "troubles": tuple(each for each in (*kept, *tried.values()) if each.channel in still),
             "sending": None if mine else book.sending,
         }
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, assert_never
 
 from reconciler.alerts.base import Message, Mood
@@ -13,6 +17,8 @@ from reconciler.present.results import size
 from reconciler.present.words import excluded, plural
 from reconciler.values.slot import slot_text
 
+_NAMED: Final = 20
+"""So many alerts are named in a message of many."""
 _MOODS: Final[dict[AlertEvent, Mood]] = {
     "run-started": "info",
     "run-succeeded": "success",
@@ -42,10 +48,9 @@ def message(notice: Notice, head: FlowHead, project: str, shell: Shell = HERE) -
     title, said = _words(notice.event, notice.facts, head)
     commands = [shell.command(*each) for each in _next(notice, head)]
     lines = [said, *([f"Next: {commands[0]}", *(f"      {each}" for each in commands[1:])] if commands else [])]
-    environment = f"/{shell.environment}" if shell.environment else ""
     return Message(
         id=notice.id,
-        source=f"/reconciler/{project}{environment}",
+        source=_source(project, shell),
         event=notice.event,
         subject=head.flow,
         at=notice.at,
@@ -54,6 +59,32 @@ def message(notice: Notice, head: FlowHead, project: str, shell: Shell = HERE) -
         body="\n".join(lines),
         data=_data(notice, head, commands),
     )
+
+
+def digest(noticed: Sequence[tuple[FlowHead, Notice]], project: str, now: datetime, shell: Shell = HERE) -> Message:
+    """Many alerts in one message: how many of each event, the first of them by name, and where all are seen. There is one at least."""
+    kinds = Counter(notice.event for _, notice in noticed)
+    parts = [_words(notice.event, notice.facts, head)[0] for head, notice in noticed[:_NAMED]]
+    lines = [", ".join(f"{number:,} {event}" for event, number in kinds.most_common())]
+    lines += [f"{head.flow_id.short}: {said}" for (head, _), said in zip(noticed, parts, strict=False)]
+    if len(noticed) > _NAMED:
+        lines.append(f"… and {len(noticed) - _NAMED:,} more")
+    moods: tuple[Mood, ...] = ("failure", "warning", "info", "success")
+    return Message(
+        id=hashlib.sha256("".join(notice.id for _, notice in noticed).encode()).hexdigest()[:32],
+        source=_source(project, shell),
+        event="digest",
+        subject=project,
+        at=now,
+        mood=min((_MOODS[event] for event in kinds), key=moods.index),
+        title=f"{project}: {plural(len(noticed), 'more alert')}",
+        body="\n".join([*lines, f"Next: {shell.command('status')}"]),
+        data={},
+    )
+
+
+def _source(project: str, shell: Shell) -> str:
+    return f"/reconciler/{project}" + (f"/{shell.environment}" if shell.environment else "")
 
 
 def _words(event: AlertEvent, facts: Facts, head: FlowHead) -> tuple[str, str]:
