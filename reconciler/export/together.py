@@ -18,6 +18,7 @@ import polars as pl
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
 from reconciler.export.budget import Budget
+from reconciler.export.grouping import by_verdict, groups, of_all, union
 from reconciler.export.job import ExportResult, Interrupted, Outcome, Task
 from reconciler.export.pipeline import ExcludedCounts, Lists, Pipeline, pipeline
 from reconciler.export.polars_engine import PolarsEngine
@@ -43,32 +44,24 @@ class SharingPolarsEngine(PolarsEngine):
     def together(self, access: Access, tasks: Sequence[Task]) -> list[Outcome]:
         """See `SharingEngine.together`."""
         outcomes: dict[int, Outcome] = {}
-        for numbers in _groups(tasks):
-            chosen = [tasks[number] for number in numbers]
-            found = _alone(self, access, chosen) if len(chosen) == 1 else _shared(self, access, chosen)
-            outcomes |= dict(zip(numbers, found, strict=True))
+        for group in groups(tasks):
+            for numbers, unique in self._units(access, tasks, group):
+                chosen = [tasks[number] for number in numbers]
+                found = _alone(self, access, chosen) if len(chosen) == 1 else _shared(self, access, chosen, unique)
+                outcomes |= dict(zip(numbers, found, strict=True))
         return [outcomes[number] for number in range(len(tasks))]
 
-
-def _groups(tasks: Sequence[Task]) -> list[list[int]]:
-    """The numbers of tasks that can share a read: of files in an order that suits all, with the same suppression lists, which are held
-    once; and, where keys are compared, over the same files with the same verdict about which row of each key counts."""
-    found: dict[object, list[int]] = {}
-    unions: dict[object, tuple[PinnedFile, ...]] = {}
-    for number, task in enumerate(tasks):
-        job = task.job
-        lists = tuple(each.model_dump_json() for each in job.suppressions)
-        keys: object = None
-        if job.dataset.primary_key:
-            keys = (job.files, job.within, None if job.dataset.latest_by else job.where)
-        alike: object = (job.dataset.model_dump_json(), lists, keys)
-        union = merged(unions.get(alike, ()), job.files)
-        if union is None:
-            alike = number
-        else:
-            unions[alike] = union
-        found.setdefault(alike, []).append(number)
-    return list(found.values())
+    def _units(self, access: Access, tasks: Sequence[Task], group: list[int]) -> list[tuple[list[int], bool]]:
+        """A group in parts that can do with one verdict about which row of each key counts; whether every row does."""
+        parts = by_verdict(tasks, group)
+        if len(parts) == 1:
+            return [(group, False)]
+        stop = _all([tasks[number] for number in group])
+        try:
+            found = winners_of(of_all([tasks[number].job for number in group]), access, stop, self.budget)
+        except Exception:
+            found = None  # Each meets it by itself, and says so by itself.
+        return [(group, True)] if found is not None and found.all else [(part, False) for part in parts]
 
 
 def _alone(engine: PolarsEngine, access: Access, tasks: Iterable[Task]) -> list[Outcome]:
@@ -81,11 +74,12 @@ def _alone(engine: PolarsEngine, access: Access, tasks: Iterable[Task]) -> list[
     return found
 
 
-def _shared(engine: PolarsEngine, access: Access, tasks: list[Task]) -> list[Outcome]:
+def _shared(engine: PolarsEngine, access: Access, tasks: list[Task], unique: bool) -> list[Outcome]:
+    """`unique`: no key comes twice, which was looked up."""
     stop = _all(tasks)
     try:
         lists = listed_of(tasks[0].job, tasks[0].lists, engine.budget)
-        winners = winners_of(tasks[0].job, access, stop, engine.budget)
+        winners = Winners(None) if unique else winners_of(tasks[0].job, access, stop, engine.budget)
     except Exception:
         return _alone(engine, access, tasks)  # Each meets it by itself, and says so by itself.
     except BaseException as error:
@@ -128,7 +122,7 @@ def _all(tasks: Iterable[Task]) -> Callable[[], bool]:
 def _read(budget: Budget, access: Access, lanes: list[_Lane]) -> None:
     """Hands every part to those that want it, until all is read or nobody is left. Raises `SourceError`."""
     needed = tuple(dict.fromkeys(name for lane in lanes for name in lane.needed))
-    total = sum(file.size for file in _union(lanes))
+    total = sum(file.size for file in union(lane.job for lane in lanes))
     done = 0
     for files, wanting in _stretches(lanes):
         counts = Counts()
@@ -141,41 +135,6 @@ def _read(budget: Budget, access: Access, lanes: list[_Lane]) -> None:
         done += sum(file.size for file in files)
 
 
-def _union(lanes: Iterable[_Lane]) -> tuple[PinnedFile, ...]:
-    """All files that anybody reads, once, in an order that is everybody's: that is how lanes were chosen."""
-    union: tuple[PinnedFile, ...] = ()
-    for lane in lanes:
-        union = merged(union, lane.job.files) or ()
-    return union
-
-
-def merged(one: tuple[PinnedFile, ...], other: tuple[PinnedFile, ...]) -> tuple[PinnedFile, ...] | None:
-    """All files of both, each once, in an order that both have; None where there is none, or a file isn't the same in both.
-
-    By their paths where both are so. A table's files come as its versions did.
-    """
-    if one == other or not one:
-        return other
-    known = {file.path: at for at, file in enumerate(one)}
-    pairs = ((one[known[file.path]], file) for file in other if file.path in known)
-    if any(mine is not file and mine != file for mine, file in pairs):
-        return None
-    if _in_order(one) and _in_order(other):
-        return tuple(sorted({file.path: file for file in (*one, *other)}.values(), key=lambda file: file.path))
-    found: list[PinnedFile] = []
-    taken = 0
-    for file in other:
-        at = known.get(file.path)
-        if at is None:
-            found.append(file)
-            continue
-        if at < taken:
-            return None
-        found += one[taken : at + 1]
-        taken = at + 1
-    return (*found, *one[taken:])
-
-
 def _stretches(lanes: list[_Lane]) -> Iterator[tuple[tuple[PinnedFile, ...], list[_Lane]]]:
     """Neighbouring files that the same lanes want."""
     wanted = [{file.path for file in lane.job.files} for lane in lanes]
@@ -183,14 +142,8 @@ def _stretches(lanes: list[_Lane]) -> Iterator[tuple[tuple[PinnedFile, ...], lis
     def by(file: PinnedFile) -> tuple[int, ...]:
         return tuple(number for number, paths in enumerate(wanted) if file.path in paths)
 
-    for numbers, files in groupby(_union(lanes), key=by):
+    for numbers, files in groupby(union(lane.job for lane in lanes), key=by):
         yield tuple(files), [lanes[number] for number in numbers]
-
-
-def _in_order(files: Sequence[PinnedFile]) -> bool:
-    """Whether files stand in the order of their paths."""
-    paths = [file.path for file in files]
-    return paths == sorted(paths)
 
 
 def _slices(frame: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,12 +33,12 @@ START = datetime(2026, 12, 1, tzinfo=UTC)
 FORMATS: TypeAdapter[Format] = TypeAdapter(Format)
 
 
-def put(folder: Path, form: str, files: int = 6, rows: int = 300, **changed: Any) -> None:
-    """Files of invented people; every seventh id comes twice."""
+def put(folder: Path, form: str, files: int = 6, rows: int = 300, twice: bool = True, **changed: Any) -> None:
+    """Files of invented people; every seventh id comes `twice`."""
     folder.mkdir(parents=True)
     for number in range(files):
         first = number * rows
-        ids = [f"p{at - 1 if at % 7 == 3 else at}" for at in range(first, first + rows)]
+        ids = [f"p{at - 1 if twice and at % 7 == 3 else at}" for at in range(first, first + rows)]
         frame = pl.DataFrame({
             "id": ids,
             "country": [("US", "DE", "FR", None)[at % 4] for at in range(rows)],
@@ -140,12 +141,12 @@ KEYS: list[dict[str, Any]] = [{}, {"primaryKey": ["id"]}, {"primaryKey": ["id"],
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(jobs=st.lists(JOBS, min_size=2, max_size=4), spec=st.sampled_from(KEYS))
+@given(jobs=st.lists(JOBS, min_size=2, max_size=4), spec=st.sampled_from(KEYS), twice=st.booleans())
 def test_each_is_what_it_is_alone(
-    tmp_path_factory: pytest.TempPathFactory, form: str, jobs: list[Any], spec: dict[str, Any]
+    tmp_path_factory: pytest.TempPathFactory, form: str, jobs: list[Any], spec: dict[str, Any], twice: bool
 ) -> None:
     root = tmp_path_factory.mktemp("lake")
-    put(root / "data", form)
+    put(root / "data", form, twice=twice)
     lake = Lake(root, form, spec)
     made = []
     for where, to, first, output, columns, within in jobs:
@@ -161,6 +162,31 @@ def test_files_are_read_once_and_each_part_goes_to_those_for_whom_it_is_new(tmp_
     found = lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
     assert [isinstance(each, ExportResult) and each.read for each in found] == [1800, 1200, 1200, 300]
     assert sorted(lake.opened) == [f"{number}.csv" for number in range(6)]
+
+
+@pytest.mark.parametrize("spec", KEYS[1:])
+def test_where_no_key_comes_twice_what_each_wants_may_differ(tmp_path: Path, spec: dict[str, Any]) -> None:
+    """Filters, files and ranges: one pass over the keys says so for all, and one over the rows is for all."""
+    put(tmp_path / "data", "csv", twice=False)
+    lake = Lake(tmp_path, "csv", spec)
+    limits = Range(column="at", after="2026-12-01T02:00:00Z", upto="2026-12-01T20:00:00Z")
+    jobs = [lake.job("country = 'US'"), lake.job("score < 500", first=2), lake.job(within=limits), lake.job()]
+    lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
+    assert sorted(lake.opened) == sorted(f"{at}.csv" for at in range(6) for _ in range(2))
+    for at, job in enumerate(jobs):
+        lake.alone(lake.task(job, f"alone{at}"))
+        assert lake.written(f"out{at}") == lake.written(f"alone{at}")
+
+
+def test_where_a_key_comes_twice_flows_of_one_verdict_are_read_together(tmp_path: Path) -> None:
+    put(tmp_path / "data", "csv")
+    lake = Lake(tmp_path, "csv", {"primaryKey": ["id"]})
+    jobs = [lake.job("score < 500"), lake.job("score < 500", "json"), lake.job("score < 900")]
+    lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
+    assert Counter(lake.opened) == Counter(dict.fromkeys((f"{at}.csv" for at in range(6)), 1 + 2 + 2))
+    for at, job in enumerate(jobs):
+        lake.alone(lake.task(job, f"alone{at}"))
+        assert lake.written(f"out{at}") == lake.written(f"alone{at}")
 
 
 def test_a_tables_files_have_an_order_of_their_own(tmp_path: Path) -> None:
