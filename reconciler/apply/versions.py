@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.apply.choose import Choice, limit
 from reconciler.datasets.base import History, Listing
-from reconciler.datasets.tables import ROWS_TAKEN
+from reconciler.datasets.problems import ROWS_TAKEN
 from reconciler.errors import SourceError
 from reconciler.ledger.records import FlowHead
 from reconciler.resources.dataset import duration

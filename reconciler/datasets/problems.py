@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from reconciler.diagnostics import CODES
 from reconciler.errors import SourceError
 
+ROWS_TAKEN = "F132"
+
 
 def problem(code: str, detail: str) -> SourceError:
     """The error of an F1xx code."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.datasets.base import Access
 from reconciler.datasets.fit import Unfit, fit
 from reconciler.datasets.infer_arrow import type_text
-from reconciler.datasets.problems import problem
+from reconciler.datasets.problems import ROWS_TAKEN, problem
 from reconciler.datasets.types import polars_type
 from reconciler.errors import SourceError
 from reconciler.resources.dataset import DatasetColumn
@@ -19,7 +19,6 @@ from reconciler.values.pin import PinnedFile
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS_TAKEN = "F132"
 _SHOWN = 3
 
 
