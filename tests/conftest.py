@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from tests.servers.azurite import AzureServer, azurite
 from tests.servers.faultproxy import FaultProxy
+from tests.servers.gcs import GcsServer, gcs
 from tests.servers.gnupg import Gpg, gnupg
 from tests.servers.moto import moto
 from tests.servers.openssh import SshServer, openssh
@@ -88,4 +89,18 @@ def azure_server() -> Iterator[AzureServer]:
 def azure_proxy(azure_server: AzureServer) -> Iterator[FaultProxy]:
     """A fault proxy in front of Azurite, without rules yet."""
     with FaultProxy(azure_server.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """What answers like Cloud Storage; use a bucket of your own (`server.create_bucket()`)."""
+    with gcs() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs_proxy(gcs_server: GcsServer) -> Iterator[FaultProxy]:
+    """A fault proxy in front of it, without rules yet."""
+    with FaultProxy(gcs_server.endpoint) as proxy:
         yield proxy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, 
 from azure.storage.blob import BlobSasPermissions, ContainerClient, ExponentialRetry, generate_blob_sas
 from azure.storage.filedatalake import FileSystemClient
 
+from reconciler.accounts.masked_logs import mask_urls
 from reconciler.accounts.secrets import SecretSource
 from reconciler.errors import AccountError
 from reconciler.resources.accounts.azure import AzureAccountSpec
@@ -26,7 +26,6 @@ Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
 
 _SCOPE: Final = "https://storage.azure.com/.default"
 _COPIES: Final = timedelta(hours=1)
-_SIGNATURE: Final = re.compile(r"\bsig=[^&\s\"']+")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class AzureSession:
         self._secrets = secrets
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str, int], Any] = {}
-        _mask_signatures()
+        mask_urls()
 
     def container(self, name: str, *, attempts: int) -> ContainerClient:
         """A client of a container; the same one for the same options. `attempts` in all per call (1: never sends anything twice)."""
@@ -170,20 +169,3 @@ def _unusable(why: str) -> AccountError:
         "an Azure secret can't be used",
         f"{why}. Copy it again from the storage account's page, whole, to where the Account's reference leads.",
     )
-
-
-class _MaskSignatures(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if "sig=" in message:
-            record.msg, record.args = _SIGNATURE.sub("sig=***", message), ()
-        return True
-
-
-_MASK: Final = _MaskSignatures()
-
-
-def _mask_signatures() -> None:
-    """A shared access signature is part of URLs, which urllib3 logs at level DEBUG. Adding the same filter twice does nothing."""
-    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
-        logging.getLogger(name).addFilter(_MASK)

@@ -60,4 +60,16 @@ ACCOUNT_CODES = (
         "What was found isn't a connection string, an account key or a shared access signature, as the Account says it is.",
         "Copy it again from the storage account's page, whole, to where the Account's reference leads.",
     ),
+    Code(
+        "A162",
+        "no usable Google credentials",
+        "No Google credentials were found where Google's clients look, or Google refused the service account.",
+        "Sign in (`gcloud auth application-default login`), give the process a service account, or correct `auth` in the Account.",
+    ),
+    Code(
+        "A163",
+        "a service account's key can't be used",
+        "What was found isn't the JSON key of a service account. Other kinds of credential files are taken from the environment only.",
+        "Make a key in the console, as JSON, and put the whole file where the Account's reference leads.",
+    ),
 )

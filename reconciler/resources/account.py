@@ -8,12 +8,14 @@ from typing import Annotated
 from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.resources.accounts.azure import AzureAccountSpec
 from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.accounts.gcp import GcpAccountSpec
 from reconciler.resources.accounts.sftp import SftpAccountSpec
 from reconciler.values.variants import Variants
 
 ACCOUNT_TYPES: Mapping[str, type[AccountSpec]] = {
     "aws": AwsAccountSpec,
     "azure": AzureAccountSpec,
+    "gcp": GcpAccountSpec,
     "sftp": SftpAccountSpec,
 }
 """All types of account, by name."""

@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 assert_never(fault)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _handle
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in self.headers.items():
                 if name.lower() not in (*strip, "connection", "transfer-encoding", "content-length", "expect"):
                     connection.putheader(name, value)
-            if request.body or request.method in ("PUT", "POST"):
+            if request.body or request.method in ("PUT", "POST", "PATCH"):
                 connection.putheader("Content-Length", str(len(request.body)))
             connection.endheaders(request.body or None)
             response = connection.getresponse()
