@@ -150,6 +150,10 @@ class SftpServer:
                 self.close()  # whatever it was, half a packet may be sent or read
                 raise
 
+    def holds(self, wire: Wire) -> bool:
+        """Whether this is the session that the next use gets."""
+        return self._wire is wire and self._held.process == os.getpid()
+
     def close(self) -> None:
         """Ends the connection; the next use makes another."""
         with self._lock:

@@ -222,13 +222,17 @@ class SftpPlace:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """A file's bytes; several blocks are asked for at once. Raises `Refusal` MISSING before the first."""
-        offset, size = 0, _CHUNK
-        while size:
-            at = offset
-            part = self.tried(f"read {name}", lambda wire, at=at: _read(wire, self.path(name), at))  # type: ignore[misc]
-            if part:
+        reader = _Reader(self.path(name))
+        try:
+            while part := self.tried(f"read {name}", reader.next):
                 yield part
-            offset, size = offset + len(part), len(part)
+        finally:
+            self._close(reader)
+
+    def _close(self, reader: _Reader) -> None:
+        if reader.wire is not None and self.server.holds(reader.wire):
+            with suppress(Lost, Refusal, ReconcilerError), self.server.wire() as wire:
+                reader.close(wire)
 
     def digest(self, name: str) -> tuple[int, str] | None:
         """Size and SHA-256 of a file; None: there is none."""
@@ -252,23 +256,39 @@ def segments_of(name: str) -> tuple[str, ...]:
     return segments(name) if name else ()
 
 
-def _read(wire: Wire, path: bytes, offset: int) -> bytes:
-    """A chunk of a file. It is opened for each, so that a lost connection loses nothing else."""
-    handle = wire.open(path, READ)
-    asked: deque[int] = deque()
-    try:
-        asked.extend(wire.ask(handle, at) for at in range(offset, offset + _CHUNK, BLOCK))
+class _Reader:
+    """One file being read. It is opened again in a new session, so that a lost connection loses nothing."""
+
+    def __init__(self, path: bytes) -> None:
+        self.wire: Wire | None = None
+        self._path = path
+        self._handle = b""
+        self._offset = 0
+
+    def next(self, wire: Wire) -> bytes:
+        """What comes next, a chunk at most; empty at the end."""
+        if wire is not self.wire:
+            self._handle = wire.open(self._path, READ)
+            self.wire = wire
+        asked: deque[int] = deque()
         parts: list[bytes] = []
-        short = False
-        while asked:
-            part = wire.block(asked.popleft())
-            if not short:
+        try:
+            asked.extend(wire.ask(self._handle, at) for at in range(self._offset, self._offset + _CHUNK, BLOCK))
+            while asked:
+                part = wire.block(asked.popleft())
                 parts.append(part)
-                short = len(part) < BLOCK
-        return b"".join(parts)
-    finally:
-        wire.forget(asked)
-        wire.close(handle)
+                if len(part) < BLOCK:  # the end, or a server that gives less: what follows begins elsewhere
+                    break
+        finally:
+            wire.forget(asked)
+        found = b"".join(parts)
+        self._offset += len(found)
+        return found
+
+    def close(self, wire: Wire) -> None:
+        """Gives the handle back, if it is of this session."""
+        if wire is self.wire:
+            wire.close(self._handle)
 
 
 def _text(name: bytes) -> str:

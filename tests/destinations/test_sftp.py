@@ -87,19 +87,34 @@ def test_a_file_survives_connections_that_end_while_it_is_written(
     assert (root / NAME).read_bytes() == data
 
 
-def test_a_file_that_isnt_what_was_sent_after_a_lost_connection_doesnt_count(
-    place: SftpDestination, proxy: WireProxy, root: Path
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_file_that_isnt_what_was_sent_doesnt_count(
+    place: SftpDestination, proxy: WireProxy, root: Path, lost: bool
 ) -> None:
     sink = place.stage(RUN, NAME)
     sink.write(content(3 << 20))
     (waiting,) = (path for path in (root / ".reconciler-staging").rglob("*") if path.is_file())
     with waiting.open("r+b") as file:  # as if the server had lost what it had said it had
         file.write(b"\0" * 1000)
-    proxy.cut()
+    if lost:
+        proxy.cut()
     sink.write(content(1000))
     with pytest.raises(DestinationError) as caught:
         sink.finish(1)
     assert (caught.value.code, caught.value.permanent) == ("D121", False)
+
+
+@pytest.mark.parametrize("method", ["open", "ask", "block"])
+def test_reading_goes_on_when_an_answer_is_lost(
+    place: SftpDestination, proxy: WireProxy, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    data = content(3 << 20)
+    place.publish(staged(place, NAME, data))
+    chunks = place.read(NAME)
+    first = next(chunks) if method != "open" else b""
+    calls = losing(monkeypatch, proxy, method)
+    assert first + b"".join(chunks) == data
+    assert len(calls) > 1
 
 
 @pytest.mark.parametrize("method", ["open", "close", "sync", "make_folder"])
