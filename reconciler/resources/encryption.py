@@ -14,9 +14,16 @@ class PgpEncryption(Value):
     """OpenPGP. `recipients`: files of the project, each with one public key; any of them can read. `sign`: an armoured private key."""
 
     type: Literal["pgp"]
-    recipients: Annotated[tuple[FromFile, ...], Field(min_length=1, max_length=16)]
-    sign: SecretRef | None = None
-    sign_passphrase: SecretRef | None = None
+    recipients: Annotated[
+        tuple[FromFile, ...],
+        Field(
+            min_length=1,
+            max_length=16,
+            description="Files of the project, each with one public key: any of them can read.",
+        ),
+    ]
+    sign: Annotated[SecretRef | None, Field(description="A private key in ASCII armour.")] = None
+    sign_passphrase: Annotated[SecretRef | None, Field(description="Of `sign`, where it has one.")] = None
     extension: Annotated[Literal["pgp", "gpg"], Field(description="What the files' names end with.")] = "pgp"
 
     def problems(self) -> str | None:

@@ -15,10 +15,12 @@ class SftpAccountSpec(AccountSpec):
     """A user with a private key, a password, or both where the server wants both. `key`: as ssh-keygen writes it."""
 
     type: Literal["sftp"]
-    user: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
-    key: SecretRef | None = None
-    key_passphrase: SecretRef | None = None
-    password: SecretRef | None = None
+    user: Annotated[
+        str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$", description="Who signs in.")
+    ]
+    key: Annotated[SecretRef | None, Field(description="A private key: Ed25519, ECDSA or RSA.")] = None
+    key_passphrase: Annotated[SecretRef | None, Field(description="Of `key`, where it has one.")] = None
+    password: Annotated[SecretRef | None, Field(description="After the key, where the server wants both.")] = None
 
     @property
     def realm(self) -> str:
