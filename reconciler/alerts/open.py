@@ -31,7 +31,7 @@ def open_channel(spec: AlertChannelSpec, *, root: Path, resolve: Callable[[Secre
         case CloudEventsChannelSpec():
             return CloudEventsChannel(spec, resolve)
         case FileChannelSpec(path=path):
-            return FileChannel(root / path)
+            return FileChannel(root, path)
         case _:
             assert_never(spec)
 

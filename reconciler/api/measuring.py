@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import suppress
@@ -16,6 +17,7 @@ from reconciler.api.looking import statuses
 from reconciler.errors import ReconcilerError, unexpected
 from reconciler.present.metrics import as_openmetrics
 from reconciler.stores.ledger import Ledger
+from reconciler.values.inside import inside
 
 if TYPE_CHECKING:
     from reconciler.api.wiring import Wiring
@@ -36,7 +38,11 @@ def measure(wiring: Wiring, ledger: Ledger, now: datetime, hooks: Hooks) -> None
         return
     try:
         found = statuses(ledger, chosen(ledger.actual(), ALL), now)
-        _replace(wiring.root / declared.path, as_openmetrics(found, now))
+        text = as_openmetrics(found, now)
+        path = inside(wiring.root, declared.path)
+        if path is None:
+            raise OSError(errno.EXDEV, "it leads out of the project; write an absolute path if that is meant")
+        _replace(path, text)
     except ReconcilerError as error:
         hooks.told(NotMeasured("Metrics", error))
     except OSError as error:

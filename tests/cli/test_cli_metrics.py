@@ -99,6 +99,16 @@ def test_a_file_that_can_not_be_written_fails_nothing(shop: Path, reconcile: Rec
     assert (found.code, "N110 metrics can't be written" in found.err) == (0, True)
 
 
+def test_a_link_does_not_lead_out_of_the_project(shop: Path, reconcile: Reconcile, tmp_path: Path) -> None:
+    (shop / "metrics" / "reconciler.prom").unlink()
+    (shop / "metrics").rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    (shop / "metrics").symlink_to(tmp_path / "elsewhere")
+    found = reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    assert (found.code, "leads out of the project" in found.err) == (0, True)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_collector_may_read_it_and_finds_nothing_else(shop: Path, reconcile: Reconcile) -> None:
     reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
     (path,) = (shop / "metrics").iterdir()
