@@ -69,7 +69,10 @@ class AzureSession:
             key = ("dfs", name, attempts)
             if key not in self._clients:
                 access = self._access
-                self._clients[key] = FileSystemClient(access.dfs, name, access.credential, **_options(attempts))
+                credential: Any = access.credential
+                if isinstance(credential, AzureSasCredential):
+                    credential = credential.signature  # only so does a rename tell the service of it
+                self._clients[key] = FileSystemClient(access.dfs, name, credential, **_options(attempts))
             found: FileSystemClient = self._clients[key]
             return found
 
