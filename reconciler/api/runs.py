@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -21,14 +21,18 @@ from reconciler.errors import ReconcilerError, unexpected
 from reconciler.export.job import Interrupted
 from reconciler.ledger.records import Actual, FlowHead, RunRecord
 from reconciler.plan.due import due
+from reconciler.plan.exports import upcoming
+from reconciler.plan.plan import NextExport
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An export that was recorded."""
+    """An export that was recorded. `completed`: another runner had decided it, and this one published what was left: both tell of it,
+    should the other be alive."""
 
     flow: str
     run: RunRecord
+    completed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,23 @@ class NotExported:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Told, and no event of ours: an export that is due and left to the runner that has it open, until its lease is over. That runner
-    may be dead."""
+    """Told, and no event of ours: an export that is left to the runner that has it open, until its lease is over. That runner may be
+    dead."""
 
     flow: str
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Told, and no event of ours: nothing was due. `next`: the earliest slot to come, if there is one."""
+
+    next: NextExport | None
+
+
 _Due = tuple[FlowHead, Wanted | None]
 Event = Exported | NotExported | PurgeEvent | RetainEvent
+Tell = Callable[[Event | Elsewhere | Idle], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +84,16 @@ def run_due(
     actual: Actual,
     heads: list[FlowHead],
     now: datetime,
-    told: Callable[[Event | Elsewhere], None],
+    told: Tell,
     parallel: int = 1,
 ) -> tuple[Event, ...]:
     """Exports what is due of `heads`, `parallel` flows at once, and completes what earlier runs left of them. What another runner
-    has exported meanwhile isn't told of. Where each missed slot is exported by itself, all are.
+    has exported meanwhile isn't told of. Where each missed slot is exported by itself, all are. Where there was nothing to tell, `Idle` is.
 
     Raises `Interrupted` once asked to stop: what was exported by then has been told.
     """
     wanted = {head.flow for head in heads}
-    told = _in_turn(told)
+    told = _InTurn(told)
     ready = [(head, Wanted(slot, covers=missed) if slot else None) for head, slot, missed in due_exports(actual, now)]
     ready = [(head, slot) for head, slot in ready if head.flow in wanted]
 
@@ -98,6 +110,8 @@ def run_due(
     events += complete(context, [head for head in heads if head.purge], told)
     exported = [each.flow for each in events if isinstance(each, Exported) and keeps_some(each.run.spec)]
     events += retain(context, heads, exported, now, told)
+    if not told.anything:
+        told(Idle(upcoming([head for head in heads if head.state == "active"], (), now)))
     return tuple(events)
 
 
@@ -107,18 +121,17 @@ def _units(context: Context, ready: list[_Due]) -> tuple[list[list[_Due]], list[
     return [each for each in found if len(each) > 1], [each[0] for each in found if len(each) == 1]
 
 
-def _flow(
-    context: Context, head: FlowHead, wanted: Wanted | None, now: datetime, told: Callable[[Event | Elsewhere], None]
-) -> Iterator[Event]:
+def _flow(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime, told: Tell) -> Iterator[Event]:
     """One flow's exports: one, or under `catchUp: all` one for each missed slot."""
     while True:
         if context.stop():
             raise Interrupted
-        event = _one(context, head, wanted, now)
+        completed, event = _one(context, head, wanted, now, told)
+        yield from completed
         if event is not None:
             told(event)
             yield event
-        elif wanted is not None and (other := _elsewhere(context, head)) is not None:
+        elif (other := _elsewhere(context, head)) is not None:
             told(other)
             return
         if isinstance(event, NotExported) or not head.spec.schedule.needs_time_cut:
@@ -134,15 +147,18 @@ def _flow(
         wanted = Wanted(found.slot)
 
 
-def _in_turn(told: Callable[[Event | Elsewhere], None]) -> Callable[[Event | Elsewhere], None]:
-    """One event at a time, whichever thread it comes from."""
-    lock = Lock()
+class _InTurn:
+    """One event at a time, whichever thread it comes from. `anything`: whether there was one."""
 
-    def tell(event: Event | Elsewhere) -> None:
-        with lock:
-            told(event)
+    def __init__(self, told: Tell) -> None:
+        self.anything = False
+        self._told = told
+        self._lock = Lock()
 
-    return tell
+    def __call__(self, event: Event | Elsewhere | Idle) -> None:
+        with self._lock:
+            self.anything = True
+            self._told(event)
 
 
 def _elsewhere(context: Context, head: FlowHead) -> Elsewhere | None:
@@ -152,7 +168,20 @@ def _elsewhere(context: Context, head: FlowHead) -> Elsewhere | None:
     return Elsewhere(head.flow, run.lease.until) if run else None
 
 
-def _one(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:
+def _one(
+    context: Context, head: FlowHead, wanted: Wanted | None, now: datetime, told: Tell
+) -> tuple[list[Event], Event | None]:
+    """What was completed on the way, which has been told, and what came of ours."""
+    completed: list[Event] = []
+
+    def hears(run: RunRecord) -> None:
+        completed.append(Exported(head.flow, run, completed=True))
+        told(completed[-1])
+
+    return completed, _ours(replace(context, completed=hears), head, wanted, now)
+
+
+def _ours(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:
     try:
         event = _exported(context, head, wanted, now)
     except ReconcilerError as error:

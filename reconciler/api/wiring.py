@@ -89,7 +89,8 @@ class Wiring:
         return open_dataset(source.dataset_spec, root=self.root, session=lambda: self.sessions.aws(source.account))
 
     def context(self, ledger: Ledger, hooks: Hooks) -> Context:
-        """What a run needs. Raises `MissingExtra` where the engine isn't installed."""
+        """What a run needs. What is completed for another runner is told. Raises `MissingExtra` where the engine isn't installed."""
+        from reconciler.api.runs import Exported
         from reconciler.apply.context import Context
 
         return Context(
@@ -105,6 +106,7 @@ class Wiring:
             began=clock(),
             stop=hooks.stop,
             progress=hooks.progress,
+            completed=lambda run: hooks.told(Exported(run.flow, run, completed=True)),
         )
 
     @contextmanager

@@ -42,11 +42,13 @@ from reconciler.values.identity import FlowId
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One change that was performed. `run`: what an export recorded. `note`: what else is worth saying, else empty."""
+    """One change that was performed. `run`: what an export recorded. `note`: what else is worth saying, else empty. `until`: of an export
+    that is left to the runner that has it open, when that one's lease ends."""
 
     change: Change
     run: RunRecord | None = None
     note: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +280,28 @@ class Apply:
         return done
 
     def _exported(self, change: Export, flow_id: FlowId) -> Done:
+        meant: list[RunRecord] = []
+
+        def hears(run: RunRecord) -> None:
+            """The run that the change is to finish is its result; of any other, it is told apart."""
+            (meant.append if run.run_id == change.run_id else self.context.completed)(run)
+
+        context = replace(self.context, completed=hears)
         if change.on_demand:
             # Its slot is the minute at which somebody asked, not one of the schedule's: never to be repeated as one.
-            head = settle(self.context, flow_id, self.now)
-            still = head is not None and head.document.open is not None
-            return Done(change, note="another runner is at it" if still else "nothing of it is left open")
-        run = run_flow(self.context, flow_id, Wanted(change.slot, covers=change.missed), self.now)
-        return Done(change, run, "" if run else "another runner has it, or had it")
+            settle(context, flow_id, self.now)
+            run = None
+        else:
+            run = run_flow(context, flow_id, Wanted(change.slot, covers=change.missed), self.now)
+        run = run or next(iter(meant), None)
+        return Done(change, run) if run else self._not_ours(change, flow_id)
+
+    def _not_ours(self, change: Export, flow_id: FlowId) -> Done:
+        head = self.context.ledger.head(flow_id)
+        if head is not None and head.document.open is not None:
+            return Done(change, until=head.document.open.lease.until)
+        note = "nothing of it is left open" if change.on_demand else "another runner had it"
+        return Done(change, note=note)
 
     def _vacant(self, change: Change, flow_id: FlowId) -> Versioned[FlowHead] | None:
         """What a removed flow left under an id that is wanted again: still as the plan saw it, and nothing of its purge owed."""

@@ -12,7 +12,7 @@ from reconciler.destinations.base import Destination
 from reconciler.destinations.sealing import Sealing
 from reconciler.errors import ReconcilerError
 from reconciler.export.job import Engine, Progress
-from reconciler.ledger.records import Lease, OpenRun
+from reconciler.ledger.records import Lease, OpenRun, RunRecord
 from reconciler.resources.effective import EffectiveDestination, EffectiveSource
 from reconciler.resources.exclusions import EffectiveSuppression
 from reconciler.stores.ledger import Ledger
@@ -31,7 +31,8 @@ class Context:
 
     `stop`: true once a person asked to stop. `progress` hears of a flow's rows while a run of it stages. `began`: when this call began,
     by the clock. `opened` hears of each run that was claimed, `ended` of each flow that was dealt with, and what went wrong with it;
-    neither raises. `span` traces the parts of a run.
+    neither raises. `span` traces the parts of a run. `completed` hears of each run that another runner had decided and this one recorded
+    on its way.
     """
 
     ledger: Ledger
@@ -50,6 +51,7 @@ class Context:
     opened: Callable[[OpenRun], None] = field(default=lambda _run: None)
     span: Spans = field(default=untraced)
     ended: Callable[[FlowId, ReconcilerError | None], None] = field(default=lambda _flow, _error: None)
+    completed: Callable[[RunRecord], None] = field(default=lambda _run: None)
 
     def new_lease(self) -> Lease:
         """A lease from now on."""

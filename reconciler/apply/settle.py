@@ -22,7 +22,8 @@ _TRIES: Final = 20
 
 def settle(context: Context, flow_id: FlowId, now: datetime, *, insist: bool = False) -> Versioned[FlowHead] | None:
     """Deals with what earlier runs left: a decided run is completed, an undecided one whose lease is over is abandoned,
-    abandoned ones are discarded. Returns the head afterwards; its `open` is another's live run, if any.
+    abandoned ones are discarded. Returns the head afterwards; its `open` is another's live run, if any. `context.completed` hears of what
+    was completed.
 
     Where an abandoned run can't be discarded (its bucket is gone, say), the head keeps it in mind for a later call, and the
     flow goes on. With `insist` the `DestinationError` is raised, for a caller that has nothing else to do.
@@ -43,7 +44,8 @@ def _settle_once(context: Context, flow_id: FlowId, now: datetime, insist: bool)
         return None
     run = head.document.open
     if run is not None and run.phase == "publishing":
-        roll_forward(context, head, now)
+        if record := roll_forward(context, head, now):
+            context.completed(record)
         head = context.ledger.head(flow_id)
     elif run is not None and run.lease.until <= context.clock():
         gone = transitions.abandon(

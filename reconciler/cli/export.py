@@ -26,5 +26,8 @@ def command(here: Here, flow: str, full: bool, again: str | None, environment: s
     nothing else. Ends with 4 where the flow or those files changed since.
     """
     when = moment(at)
-    with working(here, environment, "run") as hooks:
+    asked = ["export", flow, *(["--full"] if full else []), *(["--again", again] if again is not None else [])]
+    asked += ["--at", at] if at is not None else []
+    # No run goes on with what was asked for: what is discarded is to be asked for again.
+    with working(here, environment, *asked, done=("status", flow)) as hooks:
         here.project(environment).export(flow, full=full, again=again, at=when, hooks=hooks)

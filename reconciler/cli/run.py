@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -35,22 +34,12 @@ def command(
     """
     from reconciler.api.purges import NotPurged
     from reconciler.api.retaining import NotRemoved
-    from reconciler.api.runs import Elsewhere, NotExported
+    from reconciler.api.runs import NotExported
 
     when, part = moment(at), part_of(shard)
-    left: list[Elsewhere] = []
     with working(here, environment, "run") as hooks:
-
-        def told(event: object) -> None:
-            if isinstance(event, Elsewhere):
-                left.append(event)
-            hooks.told(event)
-
-        heard = replace(hooks, told=told)
-        events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=heard)
-    if not events and not left:
-        here.console.out("Nothing due.")
-    elif len(events) > 1:
+        events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=hooks)
+    if len(events) > 1:
         here.console.out(_totals(events))
     errors = [each.error for each in events if isinstance(each, NotExported | NotPurged | NotRemoved)]
     return exits.of_several(errors, len(events) - len(errors))

@@ -37,8 +37,9 @@ def terminated(_number: int, _frame: object) -> None:
 
 
 @contextmanager
-def stopping(console: Console, then: str) -> Iterator[Callable[[], bool]]:
-    """Yields whether somebody asked to stop. Raises `Stopped` at its end if so, whatever was finished by then.
+def stopping(console: Console, then: str, done: str = "") -> Iterator[Callable[[], bool]]:
+    """Yields whether somebody asked to stop. Raises `Stopped` at its end if so, whatever was finished by then. `then`: the command that
+    goes on; `done`: what stands in for it where the work came to its end all the same.
 
     A signal that the process was started to ignore, as by nohup, stays ignored.
     """
@@ -53,7 +54,7 @@ def stopping(console: Console, then: str) -> Iterator[Callable[[], bool]]:
         except Interrupted as error:
             raise Stopped(listening.number or signal.SIGINT, then) from error
     if listening.number:
-        raise Stopped(listening.number, then)
+        raise Stopped(listening.number, done or then)
 
 
 class _Listening:

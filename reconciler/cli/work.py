@@ -12,20 +12,25 @@ from reconciler.cli.progress import Display
 from reconciler.cli.signals import stopping
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.api.hooks import Hooks
     from reconciler.ledger.records import RunRecord
     from reconciler.values.identity import FlowId
 
 
 @contextmanager
-def working(here: Here, environment: str | None, *then: str, width: int = 0) -> Iterator[Hooks]:
-    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it; `then`: the command that goes on.
-    `width`: of the names of what is done."""
+def working(
+    here: Here, environment: str | None, *then: str, done: tuple[str, ...] = (), width: int = 0
+) -> Iterator[Hooks]:
+    """The hooks of one piece of work. Raises `Stopped` at its end if a signal asked for it; `then`: the command that goes on, `done`: the
+    one to look with where nothing is left of the work. `width`: of the names of what is done."""
     from reconciler.api.hooks import Hooks
 
     console = here.console
     here.project(environment).limit_threads()
-    with stopping(console, here.shell(environment).command(*then)) as stop, Display(console) as display:
+    shell = here.shell(environment)
+    with stopping(console, shell.command(*then), shell.command(*(done or then))) as stop, Display(console) as display:
 
         def told(event: object) -> None:
             if (flow := _flow(event)) is not None:
@@ -55,7 +60,7 @@ def _tell(console: Console, event: object, width: int) -> None:
     from reconciler.api.measuring import NotMeasured
     from reconciler.api.purges import NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
-    from reconciler.api.runs import Elsewhere, Exported, NotExported
+    from reconciler.api.runs import Elsewhere, Exported, Idle, NotExported
     from reconciler.api.sending import Alerted, NotAlerted
     from reconciler.apply.changes import Done, Failed
     from reconciler.present.results import (
@@ -63,6 +68,7 @@ def _tell(console: Console, event: object, width: int) -> None:
         elsewhere_line,
         export_line,
         failure_line,
+        idle_line,
         purge_line,
         result_line,
         retain_line,
@@ -70,14 +76,18 @@ def _tell(console: Console, event: object, width: int) -> None:
     from reconciler.present.words import short
 
     match event:
-        case Exported(run=run):
-            console.out(export_line(run))
+        case Exported(run=run, completed=completed):
+            console.out(export_line(run, width, completed=completed))
             _exported(console, run)
+        case Idle(upcoming):
+            console.out(idle_line(upcoming))
+            slot = f"{upcoming.slot:%Y-%m-%dT%H:%MZ}" if upcoming else None
+            console.event("idle", flow=upcoming.flow if upcoming else None, slot=slot)
         case NotExported(flow, error):
             console.say(failure_line("export", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
         case Elsewhere(flow, until):
             console.out(elsewhere_line(flow, until))
-            console.event("elsewhere", flow=flow, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
+            _elsewhere(console, flow, until)
         case Purged(flow, files):
             console.out(purge_line(flow, files))
             console.event("purged", flow=flow, files=files)
@@ -104,12 +114,18 @@ def _tell(console: Console, event: object, width: int) -> None:
         case Failed(change, error):
             said = result_line(event, width)
             console.say(said, "failed", "error", change=change.change, subject=change.subject, **error_fields(error))
-        case Done(change, run):
+        case Done(change, run, until=until):
             console.out(result_line(event, width))
             if run is not None:
                 _exported(console, run)
+            elif until is not None:
+                _elsewhere(console, change.subject, until)
             else:
                 console.event("changed", change=change.change, subject=change.subject)
+
+
+def _elsewhere(console: Console, flow: str, until: datetime) -> None:
+    console.event("elsewhere", flow=flow, until=f"{until:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _exported(console: Console, run: RunRecord) -> None:

@@ -65,7 +65,7 @@ def exports(
     clock = _Clock(now)
     for head in settled:
         if head.open is not None:
-            found.append(_unfinished(head))
+            found.append(_unfinished(head, now))
         if (head.open is None or head.open.on_demand) and head.state != "suspended":
             found += _due(head, head.spec, _Subject(head.flow, head.owner, head.generation), head.rebuild, clock)
     for change in changes:
@@ -82,13 +82,13 @@ def exports(
     return found
 
 
-def _unfinished(head: FlowHead) -> Export:
+def _unfinished(head: FlowHead, now: datetime) -> Export:
     run = head.open
     assert run is not None
     return Export(
         subject=head.flow,
         owner=head.owner,
-        reason=reasons.unfinished(run),
+        reason=reasons.unfinished(run, now),
         generation=head.generation,
         slot=run.slot,
         kind=run.kind,

@@ -174,12 +174,14 @@ def due(missed: int, capped: bool, catch_up: str) -> Reason:
     return Reason(code="slot-due", sentence=f"Its slot is due and stands for {count} that passed without an export.")
 
 
-def unfinished(run: OpenRun) -> Reason:
-    """A run that began and isn't recorded yet."""
-    if run.on_demand:
-        how = "is decided and will be completed" if run.phase == "publishing" else "was left open and will be discarded"
-        return Reason(code="run-open", sentence=f"Run {run.run_id}, on demand, {how}.")
-    how = (
-        "is decided and will be completed" if run.phase == "publishing" else "is open and will be finished or repeated"
-    )
-    return Reason(code="run-open", sentence=f"Run {run.run_id} {how}.")
+def unfinished(run: OpenRun, now: datetime) -> Reason:
+    """A run that began and isn't recorded yet: its runner is at it, or died."""
+    name = f"Run {run.run_id}{', on demand,' if run.on_demand else ''}"
+    if run.phase == "publishing":
+        how = "is decided and will be completed"
+    elif run.lease.until > now:
+        until = f"until its lease ends at {run.lease.until:%Y-%m-%d %H:%M} UTC"
+        how = f"is left to its runner {until}" + ("" if run.on_demand else ", and is repeated after that")
+    else:
+        how = "was left open and will be discarded" + ("" if run.on_demand else " and repeated")
+    return Reason(code="run-open", sentence=f"{name} {how}.")

@@ -9,6 +9,7 @@ from datetime import datetime
 from reconciler.apply.changes import Done, Failed, Result
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.records import RunRecord
+from reconciler.plan.plan import NextExport
 from reconciler.present.words import changes, excluded, inert, plural, removed, short
 
 _VERBS = {
@@ -37,13 +38,14 @@ def size(number: int) -> str:
     return f"{scaled:.1f} TB"
 
 
-def export_line(run: RunRecord, width: int = 0) -> str:
-    """Rows, files and size, and where they are. `width`: of the names of what is done, here as below."""
+def export_line(run: RunRecord, width: int = 0, *, completed: bool = False) -> str:
+    """Rows, files and size, and where they are. `width`: of the names of what is done, here as below. `completed`: what another runner
+    had decided."""
     name = short(run.flow)
     line = f"  ✓ export       {inert(name):<{width}}  {plural(run.rows, 'row')} · {plural(len(run.files), 'file')} · {size(run.size)}"
     line += changes(run.changes) + excluded(run.excluded) + removed(run.changes)
     line += f" · {run.kind} · slot {run.slot:%Y-%m-%d %H:%M}"
-    line += f" · {took(run)}" if took(run) else ""
+    line += " · completed for another runner" if completed else f" · {took(run)}" if took(run) else ""
     line += "".join(f"\n{_INDENT}let pass: {inert(each)}" for each in run.lifted)
     return f"{line}\n{_INDENT}{inert(run.location)}"
 
@@ -56,11 +58,18 @@ def took(run: RunRecord) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60}:{int(seconds) % 60:02} min"
 
 
-def elsewhere_line(flow: str, until: datetime) -> str:
+def elsewhere_line(flow: str, until: datetime, width: int = 0) -> str:
     """Who is at it, until when others leave it alone, and what to do if that runner is dead."""
     name = inert(short(flow))
-    said = f"  … export       {name}  left to another runner, whose lease ends at {until:%Y-%m-%d %H:%M} UTC"
+    said = f"  … export       {name:<{width}}  left to another runner, whose lease ends at {until:%Y-%m-%d %H:%M} UTC"
     return f"{said}\n{_INDENT}If that runner is dead: reconcile ledger release {name}"
+
+
+def idle_line(upcoming: NextExport | None) -> str:
+    """Nothing was due, and what is next."""
+    if upcoming is None:
+        return "Nothing due, and no slot is to come."
+    return f"Nothing due. Next export {upcoming.slot:%Y-%m-%d %H:%M} UTC ({inert(short(upcoming.flow))})."
 
 
 def failure_line(noun: str, name: str, error: ReconcilerError, width: int = 0) -> str:
@@ -98,14 +107,19 @@ def result_line(result: Result, width: int = 0) -> str:
             return failure_line(noun, name, error, width)
         case Done(run=RunRecord() as run):
             return export_line(run, width)
+        case Done(until=datetime() as until):
+            return elsewhere_line(change.subject, until, width)
         case Done(note=note):
-            said = "left" if change.change == "export" else _VERBS[change.change]
-            return f"  ✓ {noun:<12} {inert(name):<{width}}  {said}" + (f" · {inert(note)}" if note else "")
+            return f"  ✓ {noun:<12} {inert(name):<{width}}  {_verb(result)}" + (f" · {inert(note)}" if note else "")
+
+
+def _verb(done: Done) -> str:
+    return "left" if done.change.change == "export" and done.run is None else _VERBS[done.change.change]
 
 
 def totals(results: Iterable[Result]) -> str:
     """`1 created · 1 added · 1 exported · 1 failed`."""
     found: Counter[str] = Counter()
     for each in results:
-        found["failed" if isinstance(each, Failed) else _VERBS[each.change.change]] += 1
+        found["failed" if isinstance(each, Failed) else _verb(each)] += 1
     return " · ".join(f"{number:,} {verb}" for verb, number in found.items())

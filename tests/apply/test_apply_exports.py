@@ -61,6 +61,7 @@ def test_a_run_on_demand_left_open_never_becomes_a_slot(
     (result,) = apply.perform(plan, told.append)
     assert isinstance(result, Done)
     assert told == [result]
+    assert (result.run.run_id if result.run else None) == (run_id if files else None)
     after = house.head().document
     assert (after.open, after.last_slot) == (None, None)
     assert len(list((tmp_path / "out").rglob("part-*.csv"))) == files

@@ -15,6 +15,7 @@ from tests.cli.support import Reconcile
 
 ROOT = Path(__file__).parents[2]
 FLOW = "outbox/us-high-intent"
+NOTHING = "Nothing due. Next export {} 02:00 UTC (outbox/us-high-intent).\n"
 
 
 @pytest.fixture
@@ -38,12 +39,12 @@ def exported(folder: Path) -> int:
 
 
 def test_a_slot_is_exported_when_it_is_due_and_once(applied: Path, reconcile: Reconcile) -> None:
-    assert reconcile("-C", applied, "run", "--at", "2026-12-01T01:59Z").out == "Nothing due.\n"
+    assert reconcile("-C", applied, "run", "--at", "2026-12-01T01:59Z").out == NOTHING.format("2026-12-01")
     found = reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z")
     assert found.code == 0
     assert "90 rows · 1 file" in found.out
     assert exported(applied) == 90
-    assert reconcile("-C", applied, "run", "--at", "2026-12-01T02:01Z").out == "Nothing due.\n"
+    assert reconcile("-C", applied, "run", "--at", "2026-12-01T02:01Z").out == NOTHING.format("2026-12-02")
     assert exported(applied) == 90
 
 

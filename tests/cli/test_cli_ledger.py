@@ -85,3 +85,20 @@ def test_run_says_who_has_what_is_due(tmp_path: Path, reconcile: Reconcile) -> N
     assert f"reconcile ledger release {FLOW.short}" in found.out
     assert reconcile("-C", shop, "ledger", "release", FLOW.short).code == 0
     assert "✓ export" in reconcile("-C", shop, "run", "--at", "2026-12-01T02:06Z").out
+
+
+def test_what_was_asked_for_and_another_has_open_is_told_where_nothing_is_due(
+    applied: Path, reconcile: Reconcile
+) -> None:
+    claim_and_die(applied)
+    found = reconcile("-C", applied, "plan")
+    assert "is left to its runner until its lease ends at " in found.out
+    found = reconcile("-C", applied, "apply", "--yes")
+    assert (found.code, "✓ export" in found.out, found.out.endswith("1 left\n")) == (0, False, True), found.out
+    assert f"{FLOW.short}  left to another runner, whose lease ends at " in found.out
+    found = reconcile("-C", applied, "run")
+    assert (found.code, "Nothing due" in found.out) == (0, False)
+    assert f"{FLOW.short}  left to another runner, whose lease ends at " in found.out
+    reconcile("-C", applied, "ledger", "release", FLOW.short)
+    assert "was left open and will be discarded" in reconcile("-C", applied, "plan").out
+    assert reconcile("-C", applied, "run").out.startswith("Nothing due. Next export ")
