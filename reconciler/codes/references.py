@@ -12,6 +12,12 @@ REFERENCE_CODES = (
         "Correct the name or declare the resource.",
     ),
     Code(
+        "R127",
+        "required label is missing",
+        "`Project.spec.requiredLabels` names keys that every Destination, Audience and Activation must have among its `metadata.labels`.",
+        "Add the label with its value, or take its key out of `requiredLabels`.",
+    ),
+    Code(
         "R102",
         "duplicate name",
         "Two resources of one kind have the same name.",

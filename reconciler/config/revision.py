@@ -148,10 +148,18 @@ class Revision:
             at += (entry.size or 0) + 1
 
 
+_CHANGED = (
+    *("status", "--porcelain", "-z", "--untracked-files=all", "--"),
+    *(":(glob)**/*.yaml", ":(glob)**/*.yml", ":(exclude,glob)**/.*/**"),
+)
+"""YAML files of the project's folder, new ones too; what is in folders that begin with a dot isn't read as configuration."""
+
+
 def head(project: Path) -> str | None:
-    """The commit that is checked out, in full; None outside of git."""
+    """The commit that is checked out, in full, with `-dirty` behind it where configuration isn't as it is there; None outside of git."""
     try:
-        return _commit(project, "HEAD")
+        commit = _commit(project, "HEAD")
+        return f"{commit}-dirty" if _git(project, *_CHANGED) else commit
     except ConfigInvalid:
         return None
 

@@ -75,6 +75,23 @@ def check_rules(index: Index) -> None:
                 detail = f"Destination {to.metadata.name} can only be written to, so that nothing there is deleted. Write onRemove: keep."
                 index.report("C109", entry, ("spec", "onRemove"), detail, key=True)
     _renames(index)
+    _labelled(index)
+
+
+def _labelled(index: Index) -> None:
+    """What the project wants every destination, audience and activation to say of itself."""
+    required = next((project.spec.required_labels for _, project in index.all(Project)), ())
+    if not required:
+        return
+    for kind in (Destination, Audience, Activation):
+        for entry, resource in index.all(kind):
+            missing = [key for key in required if key not in resource.metadata.labels]
+            if missing:
+                path: Path = ("metadata", "labels") if resource.metadata.labels else ("metadata",)
+                detail = (
+                    f"The Project requires {' and '.join(missing)} among its labels. Add metadata.labels.{missing[0]}."
+                )
+                index.report("R127", entry, path, detail, key=True)
 
 
 def _one_project(index: Index) -> None:

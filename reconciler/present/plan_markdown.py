@@ -26,7 +26,7 @@ from reconciler.present.plan_text import (
     shown_by_destinations,
     subject,
 )
-from reconciler.present.words import cut, plural
+from reconciler.present.words import cut, plural, revision
 from reconciler.values.identity import FlowId
 
 MAX_LENGTH = 60_000
@@ -137,7 +137,7 @@ def _footer(plan: Plan, saved: SavedPlan | None, apply: str) -> list[str]:
         f"environment {code(plan.environment)}" if plan.environment else "",
         "simulated ledger" if plan.simulated else "",
         _against(plan),
-        f"revision {code(plan.revision[:12])}" if plan.revision else "",
+        f"revision {code(revision(plan.revision, 12))}" if plan.revision else "",
         f"only {code(cut(', '.join(plan.selected), 200))}" if plan.selected else "",
         moment(plan.at),
         f"plan {code(saved.digest[:12])}" if saved else "",

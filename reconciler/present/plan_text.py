@@ -41,6 +41,7 @@ from reconciler.present.words import (
     location,
     plural,
     recipient,
+    revision,
     schedule,
     short,
 )
@@ -102,7 +103,7 @@ def header(plan: Plan, ledger: str | None) -> str:
         f"environment {plan.environment}" if plan.environment else "",
         f"compared with {plan.base[:40]}" if plan.base else store,
         "SIMULATED" if plan.simulated else "",
-        f"revision {plan.revision[:7]}" if plan.revision else "",
+        f"revision {revision(plan.revision)}" if plan.revision else "",
         f"only {', '.join(plan.selected)}" if plan.selected else "",
         moment(plan.at),
     ]

@@ -24,6 +24,7 @@ from reconciler.present.words import (
     location,
     override,
     plural,
+    revision,
     schedule,
 )
 from reconciler.resources.override import Override
@@ -181,7 +182,7 @@ def details(status: FlowStatus) -> str:
     """What is known of one flow beyond its line, with line ends."""
     head = status.head
     by = f"{head.applied.by}, {_moment(head.applied.at)}" + (
-        f", revision {head.applied.revision[:7]}" if head.applied.revision else ""
+        f", revision {revision(head.applied.revision)}" if head.applied.revision else ""
     )
     folder = f"{location(head.spec.destination)}/{head.source_id}"
     rows = {

@@ -218,3 +218,9 @@ def removed(found: ChangeCounts | None) -> str:
     """` · removed: 12 gone, 3 suppressed`, or nothing."""
     said = ", ".join(f"{rows:,} {_GONE[reason]}" for reason, rows in found.removed.items() if rows) if found else ""
     return f" · removed: {said}" if said else ""
+
+
+def revision(commit: str, length: int = 7) -> str:
+    """A commit in short; that it isn't all is kept (`3f2c9aa-dirty`)."""
+    name, dash, rest = commit.partition("-")
+    return f"{name[:length]}{dash}{rest}"

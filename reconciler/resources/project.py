@@ -11,7 +11,7 @@ from reconciler.resources.accounts.aws import AwsAccountSpec, Url
 from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.alert import Endpoint
 from reconciler.resources.identity import IdentitySpec
-from reconciler.resources.metadata import Name
+from reconciler.resources.metadata import LabelKey, Name
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
 
@@ -126,6 +126,10 @@ class ProjectSpec(Value):
     include: tuple[Glob, ...] | None = None
     exclude: tuple[Glob, ...] = ()
     removals: RemovalGuard = RemovalGuard()
+    required_labels: Annotated[
+        tuple[LabelKey, ...],
+        Field(description="Keys that each Destination, Audience and Activation must have among its labels."),
+    ] = ()
     identity: Annotated[IdentitySpec | None, Field(description="Else the operating system's user is who applies.")] = (
         None
     )
