@@ -48,6 +48,12 @@ PLAN_CODES = (
         "Correct the pattern; `reconcile list` shows the names.",
     ),
     Code(
+        "G109",
+        "another project's folder",
+        "Two projects of one ledger would export into one folder, where neither knows the other's files.",
+        "Give the destination a folder of its own, or let one project declare it.",
+    ),
+    Code(
         "G108",
         "an older revision than the applied one",
         "A newer commit has been applied. Applying an older one would undo it, as a slow or repeated job does by accident.",

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
+from reconciler.catalog.base import LOCAL_STORE
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
-from reconciler.plan.plan import AnyChange, Refusal, RemoveDestination, RemoveFlow
+from reconciler.plan.plan import AnyChange, CreateDestination, Refusal, RemoveDestination, RemoveFlow, UpdateDestination
+from reconciler.resources.effective import EffectiveDestination
 
 AllowRemovals = int | Literal["all"] | None
 _NAMED = 5
@@ -51,6 +53,34 @@ def foreign(kind: str, record: DestinationRecord | FlowHead) -> Refusal:
     """Something that is declared here and owned by another project."""
     name = record.name if isinstance(record, DestinationRecord) else record.flow_id.short
     return Refusal(code="G103", sentence=f"The {kind} {name} belongs to project {record.owner}.")
+
+
+def shared(owner: str, changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ...]:
+    """Destinations that would come to lie in a folder of another project's, or around one. Relative folders are each project's own."""
+    others = [record for record in actual.destinations.values() if record.owner != owner]
+    found = []
+    for change in changes:
+        if not isinstance(change, CreateDestination | UpdateDestination):
+            continue
+        known = actual.destinations.get(change.subject)
+        if known is not None and known.spec.place == change.spec.place:
+            continue
+        for other in others:
+            if other.name != change.subject and _overlap(other.spec, change.spec):
+                whose = f"that of {other.name}, which belongs to project {other.owner}"
+                sentence = f"The folder of destination {change.subject} overlaps {whose}."
+                found.append(Refusal(code="G109", sentence=sentence))
+    return tuple(found)
+
+
+def _overlap(one: EffectiveDestination, other: EffectiveDestination) -> bool:
+    """Whether one's folder is the other's, or lies in it."""
+    if one.place.store != other.place.store:
+        return False
+    if one.place.store == LOCAL_STORE and not (one.place.path.startswith("/") and other.place.path.startswith("/")):
+        return False
+    paths = [[part for part in each.place.path.split("/") if part] for each in (one, other)]
+    return all(a == b for a, b in zip(*paths, strict=False))
 
 
 def protected(changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ...]:

@@ -73,6 +73,7 @@ def plan(
         refusals += work.refusals
         refusals += verdicts.refusals(judged)
         refusals += guards.protected(work.changes, actual)
+        refusals += guards.shared(work.owner, work.changes, actual)
         if not allow_rewind:
             refusals += guards.rewinds(work.owner, actual, committed_at)
         removed = [FlowId.parse(each.subject).short for each in work.changes if isinstance(each, RemoveFlow)]

@@ -237,3 +237,30 @@ def test_a_renamed_destination_stays_while_a_flow_is_left(tmp_path: Path) -> Non
 
 def test_a_selection_of_nothing_is_refused(tmp_path: Path) -> None:
     assert codes(plan(small(tmp_path), Actual(), NOW, select=("outbux",))) == ["G107"]
+
+
+def in_bucket(name: str, path: str) -> str:
+    spec = f"{{type: s3, account: aws, connection: {{bucket: shared, path: {path}}}}}"
+    account = "{apiVersion: reconciler/v1, kind: Account, metadata: {name: aws}, spec: {type: aws}}"
+    return f"{{apiVersion: reconciler/v1, kind: Destination, metadata: {{name: {name}}}, spec: {spec}}}\n---\n{account}"
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"), [("a/b", True), ("a/b/c", True), ("a", True), ("a/bc", False), ("z", False)]
+)
+def test_two_projects_of_one_ledger_never_share_a_folder(tmp_path: Path, path: str, refused: bool) -> None:
+    theirs = PROJECT.replace("name: growth", "name: theirs")
+    actual = apply(plan(declared(tmp_path, theirs, in_bucket("box", "a/b")), Actual(), NOW), Actual())
+    found = plan(declared(tmp_path, PROJECT, in_bucket("mine", path)), actual, NOW)
+    assert codes(found) == (["G109"] if refused else [])
+    assert all("mine" in each.sentence and "box" in each.sentence for each in found.refusals)
+    elsewhere = apply(plan(declared(tmp_path, PROJECT, in_bucket("mine", "y")), actual, NOW), actual)
+    moved = plan(declared(tmp_path, PROJECT, in_bucket("mine", path)), elsewhere, NOW)
+    assert codes(moved) == (["G109"] if refused else [])
+    assert "G109" not in codes(plan(declared(tmp_path, theirs, in_bucket("box", "a/b/c")), elsewhere, NOW))
+
+
+def test_relative_folders_of_two_projects_are_two_folders(tmp_path: Path) -> None:
+    theirs = PROJECT.replace("name: growth", "name: theirs")
+    actual = apply(plan(declared(tmp_path, theirs, OUTBOX), Actual(), NOW), Actual())
+    assert plan(declared(tmp_path, PROJECT, OUTBOX.replace("name: outbox", "name: mine")), actual, NOW).refusals == ()
