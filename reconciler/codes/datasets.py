@@ -118,7 +118,7 @@ DATASET_CODES = (
     Code(
         "F117",
         "dataset is smaller than it must be",
-        "The dataset holds fewer rows than `minRows`. A source that is empty or too small fails closed.",
+        "The dataset holds fewer rows than `minRows`. A source that is empty or too small fails closed. Files younger than `settle` wait, and aren't counted.",
         "Look at what writes the dataset; lower `minRows` only if this is right.",
     ),
     Code(

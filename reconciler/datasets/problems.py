@@ -25,7 +25,7 @@ def named(path: str) -> str:
 
 def too_small(rows: int, least: int) -> SourceError:
     """F117: the dataset holds fewer rows than `minRows`."""
-    return problem("F117", f"It holds {rows:,} rows; minRows is {least:,}.")
+    return problem("F117", f"It holds {rows:,} rows; minRows is {least:,}. Files younger than settle aren't counted.")
 
 
 def still_written(paths: Sequence[str]) -> SourceError:
