@@ -21,13 +21,23 @@ from reconciler.ledger.records import Actual, ProjectRecord
 from reconciler.plan.access import Access
 from reconciler.plan.bind import VALID_FOR, SavedPlan, check_saved, refuse
 from reconciler.plan.permitted import Principal
-from reconciler.plan.plan import AddFlow, Export, MoveFlow, Plan, RemoveFlow, ResumeFlow, SuspendFlow, UpdateFlow
+from reconciler.plan.plan import (
+    AddFlow,
+    AdoptFlow,
+    Export,
+    MoveFlow,
+    Plan,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateFlow,
+)
 from reconciler.resources.alert import EffectiveAlert
 from reconciler.stores.ledger import Ledger
 from reconciler.values.identity import FlowId
 from reconciler.version import __version__
 
-_TELLING = AddFlow | UpdateFlow | MoveFlow | SuspendFlow | ResumeFlow
+_TELLING = AddFlow | UpdateFlow | MoveFlow | AdoptFlow | SuspendFlow | ResumeFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +135,8 @@ def _silent(results: tuple[Result, ...]) -> Iterator[FlowId]:
                 yield FlowId.parse(flow)
             case Done(change=MoveFlow(moved_from=flow)):
                 yield FlowId.parse(flow)
-            case Done(change=UpdateFlow(subject=flow, fields=fields, spec=spec)) if not spec.alerts:
-                if any(field.path.startswith("alerts") for field in fields):
-                    yield FlowId.parse(flow)
+            case Done(change=UpdateFlow() | AdoptFlow() as change) if not change.spec.alerts:
+                if any(field.path.startswith("alerts") for field in change.fields):
+                    yield FlowId.parse(change.subject)
             case _:
                 pass

@@ -13,7 +13,7 @@ from reconciler.apply.retain import thin, wanted
 from reconciler.errors import ReconcilerError
 from reconciler.export.job import Interrupted
 from reconciler.ledger.records import FlowHead, RunRecord
-from reconciler.plan.plan import AddFlow, MoveFlow, UpdateFlow
+from reconciler.plan.plan import AddFlow, AdoptFlow, MoveFlow, UpdateFlow
 from reconciler.resources.effective import FlowSpec
 from reconciler.values.identity import FlowId
 
@@ -53,6 +53,7 @@ def touched_by(results: Iterable[Result]) -> list[str]:
                 | Done(change=AddFlow(spec=spec))
                 | Done(change=UpdateFlow(spec=spec))
                 | Done(change=MoveFlow(spec=spec))
+                | Done(change=AdoptFlow(spec=spec))
             ):
                 found += [each.change.subject] if keeps_some(spec) else []
             case _:

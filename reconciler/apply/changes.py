@@ -22,6 +22,8 @@ from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Applied, DestinationRecord, FlowHead, ProjectRecord, RunRecord
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptDestination,
+    AdoptFlow,
     Change,
     CreateDestination,
     Export,
@@ -134,13 +136,13 @@ class Apply:
 
     def _perform(self, change: Change) -> Done:
         match change:
-            case CreateDestination() | UpdateDestination():
+            case CreateDestination() | UpdateDestination() | AdoptDestination():
                 return self._destination(change)
             case RemoveDestination():
                 return self._remove_destination(change)
             case AddFlow():
                 return self._add(change)
-            case UpdateFlow() | SuspendFlow() | ResumeFlow():
+            case UpdateFlow() | SuspendFlow() | ResumeFlow() | AdoptFlow():
                 return self._update(change)
             case RemoveFlow():
                 return self._remove(change)
@@ -153,7 +155,7 @@ class Apply:
             case _:
                 assert_never(change)
 
-    def _destination(self, change: CreateDestination | UpdateDestination) -> Done:
+    def _destination(self, change: CreateDestination | UpdateDestination | AdoptDestination) -> Done:
         sealing_for(self.context, change.spec)
         destination = self.context.open_destination(change.spec)
         report = destination.probe()
@@ -169,6 +171,7 @@ class Apply:
             fingerprint=fingerprint(change.spec),
             generation=change.generation + 1,
             protected=change.protected,
+            transfer_to=change.transfer_to,
             applied=self.applied,
         )
         if found is None:
@@ -214,16 +217,24 @@ class Apply:
             self.context.ledger.swap(found, head)
         return Done(change)
 
-    def _update(self, change: UpdateFlow | SuspendFlow | ResumeFlow) -> Done:
+    def _update(self, change: UpdateFlow | SuspendFlow | ResumeFlow | AdoptFlow) -> Done:
         head = self._settled(change, change.generation)
-        new = transitions.updated(
-            head.document,
-            change.spec,
-            rebuild=change.rebuild if isinstance(change, UpdateFlow) else None,
-            source_id=change.source_id,
-            applied=self.applied,
-            nonce=self.context.ledger.nonce(),
-        )
+        rebuild = change.rebuild if isinstance(change, UpdateFlow | AdoptFlow) else None
+        source_id, nonce = change.source_id, self.context.ledger.nonce()
+        if isinstance(change, AdoptFlow):
+            new = transitions.adopted(
+                head.document,
+                change.spec,
+                owner=change.owner,
+                rebuild=rebuild,
+                source_id=source_id,
+                applied=self.applied,
+                nonce=nonce,
+            )
+        else:
+            new = transitions.updated(
+                head.document, change.spec, rebuild=rebuild, source_id=source_id, applied=self.applied, nonce=nonce
+            )
         updated = self.context.ledger.swap(head, new)
         free_snapshots(self.context.ledger, [snapshot_of(head.document.cursor)], updated.document)
         settle(self.context, head.document.flow_id, self.now)

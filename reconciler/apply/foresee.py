@@ -23,12 +23,23 @@ from reconciler.export.look import Measured
 from reconciler.ledger import transitions
 from reconciler.ledger.records import Actual, Applied, FlowHead
 from reconciler.plan.data import ChangedData, Count, DueData, FlowData, PlanData, count
-from reconciler.plan.plan import AddFlow, Export, MoveFlow, Plan, RemoveFlow, ResumeFlow, SuspendFlow, UpdateFlow
+from reconciler.plan.plan import (
+    AddFlow,
+    AdoptFlow,
+    Export,
+    MoveFlow,
+    Plan,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateFlow,
+)
 from reconciler.resources.formats import Files
 from reconciler.values.changed import ChangeCounts
 from reconciler.values.excluded import Excluded
 
 _UNFINISHED = "An open run is dealt with first; what it holds was settled when it was claimed."
+_TOUCHING = AddFlow | UpdateFlow | MoveFlow | AdoptFlow | ResumeFlow
 
 
 def foresee(context: Context, plan: Plan, actual: Actual, now: datetime, samples: int = 0) -> PlanData:
@@ -37,7 +48,7 @@ def foresee(context: Context, plan: Plan, actual: Actual, now: datetime, samples
     `StoreError`, `Interrupted`."""
     heads = after(plan, actual)
     due = {each.subject: each for each in plan.changes if isinstance(each, Export)}
-    touched = [each.subject for each in plan.changes if isinstance(each, AddFlow | UpdateFlow | MoveFlow | ResumeFlow)]
+    touched = [each.subject for each in plan.changes if isinstance(each, _TOUCHING)]
     looked = sorted({*due, *touched} & heads.keys())
     comparisons = Comparisons.begun(context, heads, looked, now)
     flows = [
@@ -74,6 +85,16 @@ def after(plan: Plan, actual: Actual) -> Mapping[str, FlowHead]:
                     before=head,
                     source_id=change.source_id,
                     rebuild=change.rebuild,
+                )
+            case AdoptFlow():
+                heads[change.subject] = transitions.adopted(
+                    _idle(actual.flows[change.subject]),
+                    change.spec,
+                    owner=change.owner,
+                    rebuild=change.rebuild,
+                    source_id=change.source_id,
+                    applied=applied,
+                    nonce="",
                 )
             case RemoveFlow():
                 heads.pop(change.subject, None)

@@ -8,8 +8,8 @@ REFERENCE_CODES = (
     Code(
         "R101",
         "unknown reference",
-        "The resource that is named isn't declared in this project.",
-        "Correct the name or declare the resource.",
+        "The resource that is named isn't declared in this project. What is still named can't be removed: each place that uses it is shown.",
+        "Correct the name or declare the resource; or take out every place that names it, if it is to go.",
     ),
     Code(
         "R127",
@@ -184,5 +184,23 @@ REFERENCE_CODES = (
         "a rebuild would send what the backfill leaves out",
         "With overwrites: rebuild, a flow exports all that a table holds once rows of it were deleted, updated or overwritten. Which of them were there before the time at which a limited backfill begins can't be told then.",
         "Write backfill: full, or overwrites: refuse in the activation's own incremental.",
+    ),
+    Code(
+        "R190",
+        "handed over to two projects",
+        "A flow comes from an activation, a destination and an audience or dataset; what any of them says under `transferTo` holds for it, and only one project can take it over.",
+        "Let all of them name the same project, or take `transferTo` out of the others.",
+    ),
+    Code(
+        "R191",
+        "a project hands nothing over to itself",
+        "`transferTo` and `adoptFrom` name the other project of the ledger, by the name of its Project document.",
+        "Name the other project, or take the line out.",
+    ),
+    Code(
+        "R192",
+        "handed over to whom it is taken over from",
+        "One object is either on its way to another project or on its way from it.",
+        "Take out `adoptFrom`, which has done its work once it was adopted; or `transferTo`, if it is to come back.",
     ),
 )

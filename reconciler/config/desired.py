@@ -29,8 +29,18 @@ from reconciler.values.identity import FlowId
 
 
 @dataclass(frozen=True, slots=True)
+class Adopting:
+    """An object that says `adoptFrom`: its kind and name, and the project it is taken over from."""
+
+    kind: str
+    name: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredFlow:
-    """A flow with the place that declares it: the activation's entry that names its audience or dataset.
+    """A flow with the place that declares it: the activation's entry that names its audience or dataset. `adopting`: what of all that
+    it comes from is to be adopted.
 
     The place is looked up when somebody asks: ten thousand of them take a second.
     """
@@ -39,6 +49,7 @@ class DesiredFlow:
     spec: FlowSpec
     document: Document = field(repr=False, compare=False)
     path: Path = field(repr=False, compare=False)
+    adopting: tuple[Adopting, ...] = ()
 
     @property
     def source(self) -> Source:

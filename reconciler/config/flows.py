@@ -13,6 +13,7 @@ from reconciler.config.columns import export_columns
 from reconciler.config.desired import DesiredFlow
 from reconciler.config.encryption import Keys
 from reconciler.config.exclusions import consent_rule, suppressions
+from reconciler.config.handover import adopting, transfer_to
 from reconciler.config.increments import flow_dataset
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path
@@ -188,12 +189,7 @@ class Flows:
         if columns is None or schedule is None:
             return
         dataset = self.index.get(Dataset, source.dataset)
-        metadata = (
-            activation.metadata,
-            destination.metadata,
-            resource.metadata,
-            *([dataset.metadata] if dataset else []),
-        )
+        of = {each.kind: each for each in (activation, destination, resource, dataset) if each is not None}.values()
         flow = FlowSpec(
             source=source,
             destination=self._overridden(self.destinations[flow_id.destination], activation),
@@ -210,10 +206,11 @@ class Flows:
             alerts=effective_alerts(self.index, activation, destination),
             on_remove=spec.on_remove,
             suspend=spec.suspend,
-            protect=any(each.protect for each in metadata),
+            protect=any(each.metadata.protect for each in of),
+            transfer_to=transfer_to(self.index, entry, chosen.path, of),
         )
         check_limit(self.index, entry, flow)
-        self.flows[flow_id] = DesiredFlow(flow_id, flow, entry.document, chosen.path)
+        self.flows[flow_id] = DesiredFlow(flow_id, flow, entry.document, chosen.path, adopting(of))
 
     def _columns(
         self, entry: Entry, activation: Activation, destination: Destination, source: EffectiveSource

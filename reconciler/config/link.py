@@ -14,6 +14,7 @@ from reconciler.config.exclusions import check_exclusions
 from reconciler.config.files import Origin
 from reconciler.config.flows import Flows
 from reconciler.config.governance import check_governance
+from reconciler.config.handover import check_handover
 from reconciler.config.increments import check_increments
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
@@ -70,6 +71,7 @@ def link(
     check_alerts(index)
     check_metrics(index)
     check_ledger_account(index)
+    check_handover(index, DEFAULT_PROJECT)
     flows = Flows(index, recipient_keys(index, origin))
     flows.build()
     project = next((resource for _, resource in index.all(Project)), DEFAULT_PROJECT)

@@ -53,7 +53,7 @@ class ProjectRecord(Document):
 
 
 class DestinationRecord(Document):
-    """A destination as applied."""
+    """A destination as applied. `transfer_to`: the project that may adopt it."""
 
     name: str
     owner: str
@@ -61,6 +61,7 @@ class DestinationRecord(Document):
     fingerprint: str
     generation: int
     protected: bool
+    transfer_to: str | None = None
     applied: Applied
 
 

@@ -15,8 +15,11 @@ from reconciler.plan.diff import differences
 from reconciler.plan.permitted import Needed, Permissions, Principal
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptDestination,
+    AdoptFlow,
     AnyChange,
     CreateDestination,
+    DestinationChange,
     Export,
     MoveFlow,
     Reason,
@@ -110,7 +113,7 @@ class Access:
         if self.newcomer:
             return frozenset({_POLICIES})
         match change:
-            case CreateDestination() | UpdateDestination() | RemoveDestination():
+            case CreateDestination() | UpdateDestination() | AdoptDestination() | RemoveDestination():
                 return self._connecting(change)
             case MoveFlow():
                 left = self._activating(FlowId.parse(change.moved_from))
@@ -121,6 +124,10 @@ class Access:
                 )
             case AddFlow() | UpdateFlow() | SuspendFlow() | ResumeFlow():
                 return self._activating(FlowId.parse(change.subject)) | self._lifting(change.subject, change.spec)
+            case AdoptFlow():
+                # What the other project's policies let pass is no matter of this one's.
+                lifting = frozenset({_POLICIES}) if any(each.policy for each in change.spec.overrides) else frozenset()
+                return self._activating(FlowId.parse(change.subject)) | lifting
             case RemoveFlow():
                 return self._activating(FlowId.parse(change.subject))
             case UpdateAccess():
@@ -130,7 +137,7 @@ class Access:
             case _:
                 assert_never(change)
 
-    def _connecting(self, change: CreateDestination | UpdateDestination | RemoveDestination) -> frozenset[Need]:
+    def _connecting(self, change: DestinationChange) -> frozenset[Need]:
         """By what the destination accepts, before and after: data sets have a permission of their own."""
         name = change.subject
         record = self.actual.destinations.get(name)

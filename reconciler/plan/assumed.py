@@ -27,6 +27,7 @@ def as_applied(base: Desired, now: datetime) -> Actual:
             fingerprint=fingerprint(spec),
             generation=1,
             protected=base.destinations[name].metadata.protect,
+            transfer_to=base.destinations[name].metadata.transfer_to,
             applied=applied,
         )
         for name, spec in base.destination_specs.items()

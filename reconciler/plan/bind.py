@@ -14,6 +14,7 @@ from reconciler.plan import verdicts
 from reconciler.plan.calendar import latest_slot
 from reconciler.plan.governance import review
 from reconciler.plan.plan import (
+    AdoptDestination,
     AnyChange,
     CreateDestination,
     Export,
@@ -58,7 +59,9 @@ def digest_of(plan: Plan, expires: datetime) -> str:
 
 def refuse(refusal: Refusal) -> ReconcilerError:
     """The error that a refusal of a saved plan is: a guard's no (exit 4), or a plan gone stale (exit 5)."""
-    kind: type[Refused] | type[Conflict] = Refused if refusal.code.startswith(("G10", "G14", "G15")) else Conflict
+    kind: type[Refused] | type[Conflict] = (
+        Refused if refusal.code.startswith(("G10", "G14", "G15", "G17")) else Conflict
+    )
     return kind(refusal.code, "the saved plan can't be performed", refusal.sentence)
 
 
@@ -114,7 +117,7 @@ def _touched(change: AnyChange, actual: Actual) -> list[tuple[str, int, int]]:
     """Name, generation as seen, generation now: of the change's subject and, for a rename, of its former end."""
     if isinstance(change, UpdateAccess):
         return []  # the ledger's serial tells whether it was changed
-    if isinstance(change, CreateDestination | UpdateDestination | RemoveDestination):
+    if isinstance(change, CreateDestination | UpdateDestination | AdoptDestination | RemoveDestination):
         record = actual.destinations.get(change.subject)
         return [(change.subject, change.generation, record.generation if record else 0)]
     found = [(change.subject, change.generation, _generation(actual, change.subject))]

@@ -13,6 +13,7 @@ from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptFlow,
     DestinationChange,
     Export,
     FlowChange,
@@ -72,11 +73,13 @@ def exports(
         match change:
             case AddFlow() if not change.spec.suspend:
                 found += _due(None, change.spec, _subject(change), None, clock)
-            case UpdateFlow() | ResumeFlow() | MoveFlow() if not change.spec.suspend:
-                head = heads[change.moved_from if isinstance(change, MoveFlow) else change.subject]
+            case UpdateFlow() | ResumeFlow() | MoveFlow() | AdoptFlow() if not change.spec.suspend:
+                there = heads.get(change.moved_from if isinstance(change, MoveFlow) else change.subject)
+                if there is None:
+                    continue  # it is adopted, and no ledger is at hand: what is there isn't known
                 fresh = None if isinstance(change, ResumeFlow) or change.cursor != "rebuild" else change.rebuild
-                rebuild = fresh or head.rebuild
-                found += _due(head, change.spec, _subject(change), rebuild, clock)
+                rebuild = fresh or there.rebuild
+                found += _due(there, change.spec, _subject(change), rebuild, clock)
             case _:
                 pass
     return found
@@ -145,7 +148,7 @@ def upcoming(settled: Iterable[FlowHead], changes: _Changes, now: datetime) -> N
     """The earliest slot after `now` of any flow that isn't suspended once the plan is applied."""
     flows: list[tuple[str, FlowSpec]] = [(head.flow, head.spec) for head in settled]
     for change in changes:
-        if isinstance(change, AddFlow | UpdateFlow | ResumeFlow | MoveFlow):
+        if isinstance(change, AddFlow | UpdateFlow | ResumeFlow | MoveFlow | AdoptFlow):
             flows.append((change.subject, change.spec))
     known: dict[ScheduleSpec, datetime | None] = {}
     best: tuple[datetime, str] | None = None

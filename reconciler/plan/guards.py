@@ -9,8 +9,18 @@ from typing import Literal
 from reconciler.catalog.base import LOCAL_STORE
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
-from reconciler.plan.plan import AnyChange, CreateDestination, Refusal, RemoveDestination, RemoveFlow, UpdateDestination
+from reconciler.plan.plan import (
+    AdoptDestination,
+    AdoptFlow,
+    AnyChange,
+    CreateDestination,
+    Refusal,
+    RemoveDestination,
+    RemoveFlow,
+    UpdateDestination,
+)
 from reconciler.resources.effective import EffectiveDestination
+from reconciler.values.identity import FlowId
 
 AllowRemovals = int | Literal["all"] | None
 _NAMED = 5
@@ -49,10 +59,11 @@ def rewinds(owner: str, actual: Actual, committed_at: datetime | None) -> tuple[
     return (Refusal(code="G108", sentence=sentence),)
 
 
-def foreign(kind: str, record: DestinationRecord | FlowHead) -> Refusal:
-    """Something that is declared here and owned by another project."""
+def foreign(kind: str, record: DestinationRecord | FlowHead, *, offered: bool = False) -> Refusal:
+    """Something that is declared here and owned by another project. `offered`: to this one."""
     name = record.name if isinstance(record, DestinationRecord) else record.flow_id.short
-    return Refusal(code="G103", sentence=f"The {kind} {name} belongs to project {record.owner}.")
+    mend = f" It is offered to this one: to take it over, say adoptFrom: {record.owner}." if offered else ""
+    return Refusal(code="G103", sentence=f"The {kind} {name} belongs to project {record.owner}.{mend}")
 
 
 def shared(owner: str, changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ...]:
@@ -60,7 +71,7 @@ def shared(owner: str, changes: Iterable[AnyChange], actual: Actual) -> tuple[Re
     others = [record for record in actual.destinations.values() if record.owner != owner]
     found = []
     for change in changes:
-        if not isinstance(change, CreateDestination | UpdateDestination):
+        if not isinstance(change, CreateDestination | UpdateDestination | AdoptDestination):
             continue
         known = actual.destinations.get(change.subject)
         if known is not None and known.spec.place == change.spec.place:
@@ -98,6 +109,85 @@ def protected(changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ..
                 found.append(Refusal(code="G104", sentence=sentence))
             case _:
                 pass
+    return tuple(found)
+
+
+def offered(changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ...]:
+    """Removals of what another project may adopt, and counts on being exported until then."""
+    found = []
+    for change in changes:
+        match change:
+            case RemoveFlow() if (to := actual.flows[change.subject].spec.transfer_to) is not None:
+                found.append(_still_offered("flow", actual.flows[change.subject].flow_id.short, to))
+            case RemoveDestination() if (
+                change.reason.code != "renamed" and (to := actual.destinations[change.subject].transfer_to) is not None
+            ):
+                found.append(_still_offered("destination", change.subject, to))
+            case _:
+                pass
+    return tuple(found)
+
+
+def _still_offered(kind: str, name: str, to: str) -> Refusal:
+    sentence = f"The {kind} {name} is offered to project {to}, which hasn't adopted it yet, and is no longer declared."
+    return Refusal(code="G172", sentence=sentence)
+
+
+def in_use(owner: str, changes: Sequence[AnyChange], actual: Actual) -> tuple[Refusal, ...]:
+    """Destinations that would go, or go elsewhere, while flows of another project are there: those were handed over without it."""
+    found = []
+    adopted = {change.subject for change in changes if isinstance(change, AdoptFlow)}
+    for change in changes:
+        if not _leaves(change, actual):
+            continue
+        users = [
+            f"{head.flow_id.short} of project {head.owner}"
+            for flow, head in sorted(actual.flows.items())
+            if head.flow_id.destination == change.subject
+            and head.owner != owner
+            and head.state not in ("removed", "moved")
+            and flow not in adopted
+        ]
+        if users:
+            goes = "would go" if isinstance(change, RemoveDestination) else "would go to another folder"
+            more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
+            sentence = f"Destination {change.subject} {goes}, and is used by {', '.join(users[:_NAMED])}{more}."
+            found.append(Refusal(code="G175", sentence=sentence))
+    return tuple(found)
+
+
+def _leaves(change: AnyChange, actual: Actual) -> bool:
+    match change:
+        case RemoveDestination():
+            return True
+        case UpdateDestination() | AdoptDestination():
+            record = actual.destinations.get(change.subject)
+            return record is not None and record.spec.place != change.spec.place
+        case _:
+            return False
+
+
+def selected(changes: Iterable[AnyChange], desired: Desired) -> tuple[Refusal, ...]:
+    """Audiences and datasets that were left out while an activation that is still declared exports them by their labels: a name that is
+    listed is a missing reference, and what is selected would go without a word."""
+    found = []
+    for change in changes:
+        if not isinstance(change, RemoveFlow):
+            continue
+        flow = FlowId.parse(change.subject)
+        activation = desired.activations.get(change.spec.activation)
+        if activation is None or flow.source in (desired.audiences if flow.kind == "audience" else desired.datasets):
+            continue
+        selector = activation.spec.audience_selector if flow.kind == "audience" else activation.spec.dataset_selector
+        to, feed = activation.spec.destination, activation.spec.feed or ""
+        if selector is None or (to, feed) != (flow.destination, flow.feed):
+            continue
+        at = desired.at("Activation", change.spec.activation, ("spec",))
+        sentence = (
+            f"The {flow.kind} {flow.source} is in use and no longer declared: activation {change.spec.activation} "
+            f"({at.path}:{at.line}) exports it to {flow.destination} by its labels."
+        )
+        found.append(Refusal(code="G176", sentence=sentence))
     return tuple(found)
 
 

@@ -52,11 +52,13 @@ class _Common(Value):
 
 
 class CreateDestination(_Common):
-    """A destination that the ledger doesn't know. `renamed_from`: the record that is removed in the same plan."""
+    """A destination that the ledger doesn't know. `renamed_from`: the record that is removed in the same plan. `transfer_to`: the project
+    that may adopt it, here as below."""
 
     change: Literal["create-destination"] = "create-destination"
     spec: EffectiveDestination
     protected: bool
+    transfer_to: str | None = None
     renamed_from: str | None = None
 
 
@@ -66,6 +68,17 @@ class UpdateDestination(_Common):
     change: Literal["update-destination"] = "update-destination"
     spec: EffectiveDestination
     protected: bool
+    transfer_to: str | None = None
+
+
+class AdoptDestination(_Common):
+    """A destination that another project offers: from then on it is this one's."""
+
+    change: Literal["adopt-destination"] = "adopt-destination"
+    spec: EffectiveDestination
+    protected: bool
+    transfer_to: str | None = None
+    adopted_from: str
 
 
 class RemoveDestination(_Common):
@@ -110,6 +123,14 @@ class MoveFlow(_FlowChange):
     rebuild: str | None = None
 
 
+class AdoptFlow(_FlowChange):
+    """A flow that another project offers: from then on it is this one's, and goes on where it stands. `rebuild` as in `UpdateFlow`."""
+
+    change: Literal["adopt-flow"] = "adopt-flow"
+    adopted_from: str
+    rebuild: str | None = None
+
+
 class SuspendFlow(_FlowChange):
     """No exports until it is resumed."""
 
@@ -144,8 +165,8 @@ class UpdateAccess(_Common):
     spec: Governing | None = None
 
 
-DestinationChange = CreateDestination | UpdateDestination | RemoveDestination
-FlowChange = AddFlow | UpdateFlow | RemoveFlow | MoveFlow | SuspendFlow | ResumeFlow
+DestinationChange = CreateDestination | UpdateDestination | AdoptDestination | RemoveDestination
+FlowChange = AddFlow | UpdateFlow | RemoveFlow | MoveFlow | AdoptFlow | SuspendFlow | ResumeFlow
 AnyChange = DestinationChange | FlowChange | Export | UpdateAccess
 Change = Annotated[AnyChange, Field(discriminator="change")]
 
@@ -153,7 +174,9 @@ Change = Annotated[AnyChange, Field(discriminator="change")]
 _ORDER = (
     "create-destination",
     "update-destination",
+    "adopt-destination",
     "move-flow",
+    "adopt-flow",
     "remove-flow",
     "add-flow",
     "update-flow",
@@ -170,6 +193,14 @@ def order(change: AnyChange) -> tuple[int, str]:
     return _ORDER.index(change.change), change.subject
 
 
+class Handover(Value):
+    """A destination or flow that is offered to project `to`, and whether that has adopted it. `subject` as in changes."""
+
+    subject: str
+    to: str
+    adopted: bool
+
+
 class NextExport(Value):
     """The earliest slot to come, and whose it is."""
 
@@ -184,7 +215,8 @@ class Plan(Value):
     those among them that export nothing. `base`: the revision it is compared with instead of a ledger; such a plan is
     for reading, holds no exports and can't be applied. `drift`: what isn't as recorded at the destinations, where `refreshed`
     says that they were looked at; nothing is done about it. `governance`: what the policies say of all that is declared.
-    `permissions`: who plans and what it takes, where roles are applied.
+    `permissions`: who plans and what it takes, where roles are applied. `handovers`: what is as declared here and offered to another
+    project, or has been adopted by it.
     """
 
     project: str
@@ -207,6 +239,7 @@ class Plan(Value):
     drift: tuple[Drift, ...] = ()
     governance: Governance = Governance()
     permissions: Permissions | None = None
+    handovers: tuple[Handover, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -5,35 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import assert_never
 
-from reconciler.config.desired import Desired
+from reconciler.config.desired import Desired, DesiredFlow
 from reconciler.ledger.records import Actual, DestinationRecord, FlowHead
-from reconciler.plan import access, exports, governance, guards, reasons, verdicts
+from reconciler.plan import access, exports, flow_changes, governance, guards, handover, reasons, verdicts
 from reconciler.plan.diff import differences
 from reconciler.plan.drift import drift
+from reconciler.plan.flow_changes import TRANSFER
 from reconciler.plan.permitted import Principal
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptDestination,
+    AdoptFlow,
     CreateDestination,
-    CursorEffect,
     DestinationChange,
     FieldDiff,
     FlowChange,
+    Handover,
     MoveFlow,
     Plan,
-    Reason,
     Refusal,
     RemoveDestination,
     RemoveFlow,
-    ResumeFlow,
-    SuspendFlow,
     UpdateAccess,
     UpdateDestination,
-    UpdateFlow,
     order,
 )
 from reconciler.plan.selection import Selection
-from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.resources.effective import EffectiveDestination
+from reconciler.resources.metadata import OwnedMetadata
 from reconciler.values.identity import FlowId
 from reconciler.values.slot import to_utc
 from reconciler.version import __version__
@@ -64,7 +65,7 @@ def plan(
     """
     now = to_utc(now)
     record = actual.project
-    work = _Planner(desired, actual, now, Selection(select))
+    work = _Planner(desired, actual, now, Selection(select), assumed=base is not None)
     judged = governance.review(desired, actual, now)
     refusals = list(guards.wrong_ledger(desired, actual))
     roles = access.Access.of(work.owner, actual, desired)
@@ -73,6 +74,9 @@ def plan(
         refusals += work.refusals
         refusals += verdicts.refusals(judged)
         refusals += guards.protected(work.changes, actual)
+        refusals += guards.offered(work.changes, actual)
+        refusals += guards.in_use(work.owner, work.changes, actual)
+        refusals += guards.selected(work.changes, desired)
         refusals += guards.shared(work.owner, work.changes, actual)
         if not allow_rewind:
             refusals += guards.rewinds(work.owner, actual, committed_at)
@@ -103,21 +107,25 @@ def plan(
         drift=drift(actual.observed, record.lineage, work.selection) if actual.observed and record else (),
         governance=judged,
         permissions=roles.review([*work.changes, *work.governs], principal) if roles is not None else None,
+        handovers=tuple(sorted(work.handovers, key=lambda each: each.subject)),
     )
 
 
 @dataclass
 class _Planner:
-    """One comparison. `settled`: heads of the selected flows that are as declared."""
+    """One comparison. `assumed`: with a revision, as if that were applied, so that what other projects have isn't known. `settled`: heads
+    of the selected flows that are as declared."""
 
     desired: Desired
     actual: Actual
     now: datetime
     selection: Selection
+    assumed: bool = False
     changes: list[DestinationChange | FlowChange] = field(default_factory=list)
     governs: list[UpdateAccess] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     settled: list[FlowHead] = field(default_factory=list)
+    handovers: list[Handover] = field(default_factory=list)
     applied: dict[str, FlowHead] = field(default_factory=dict)
     _moved: set[str] = field(default_factory=set)
     _needed: set[str] = field(default_factory=set)
@@ -140,11 +148,11 @@ class _Planner:
             if head.moved_to is not None and head.owner == self.owner:
                 self._leaving.setdefault(head.moved_to, []).append(head)
         for flow_id, flow in sorted(self.desired.flows.items()):
-            self._flow(flow_id, flow.spec)
+            self._flow(flow_id, flow)
         declared = {str(flow_id) for flow_id in self.desired.flows}
         for name, head in self.applied.items():
             if name not in declared and name not in self._moved and self.selection.flow(head.flow_id):
-                self._remove_flow(head)
+                self.changes.append(flow_changes.remove(head))
         for name in sorted(self.desired.destination_specs):
             if name in self._needed or self.selection.named(name):
                 self._destination(name, self.desired.destination_specs[name])
@@ -168,7 +176,8 @@ class _Planner:
 
     # Flows ------------------------------------------------------------------------------------------------------------
 
-    def _flow(self, flow_id: FlowId, spec: FlowSpec) -> None:
+    def _flow(self, flow_id: FlowId, flow: DesiredFlow) -> None:
+        spec = flow.spec
         head = self.actual.flows.get(str(flow_id))
         gone = head is None or head.state in _GONE
         former = self._former(flow_id) if gone else None
@@ -177,15 +186,37 @@ class _Planner:
         self._needed.add(flow_id.destination)
         if former is not None:
             self._moved.add(former.flow)
-            self._move_flow(flow_id, former, spec, head)
+            self.changes.append(flow_changes.move(flow_id, former, spec, head))
         elif head is None or gone:
-            self._add_flow(flow_id, spec, head)
+            self._new_flow(flow, head)
         elif head.owner != self.owner:
-            self.refusals.append(guards.foreign("flow", head))
+            self._found(handover.of_flow(self.owner, flow, head))
         elif head.spec == spec:  # not the fingerprint: one of an older version lacks the fields that are new
             self.settled.append(head)
+            if spec.transfer_to is not None:
+                self.handovers.append(Handover(subject=head.flow, to=spec.transfer_to, adopted=False))
         else:
-            self._update_flow(head, spec)
+            self.changes.append(flow_changes.update(head, spec))
+
+    def _new_flow(self, flow: DesiredFlow, tombstone: FlowHead | None) -> None:
+        waiting = handover.not_adopted(flow, self.owner, self.applied, self.actual.destinations)
+        if waiting is None:
+            self.changes.append(flow_changes.add(flow.id, self.owner, flow.spec, tombstone))
+        elif self.assumed:
+            self.changes.append(handover.adopt_flow(self.owner, flow, None, waiting.project))
+        else:
+            self.refusals.append(handover.nothing_there(flow, waiting))
+
+    def _found(self, what: AdoptFlow | AdoptDestination | Handover | Refusal) -> None:
+        match what:
+            case AdoptFlow() | AdoptDestination():
+                self.changes.append(what)
+            case Handover():
+                self.handovers.append(what)
+            case Refusal():
+                self.refusals.append(what)
+            case _:
+                assert_never(what)
 
     def _former(self, flow_id: FlowId) -> FlowHead | None:
         """The applied flow that this one is a rename of: of its destination, its source, or both."""
@@ -207,119 +238,64 @@ class _Planner:
         least = there.generation if there else 0
         return next((head for head in self._leaving.get(str(flow_id), ()) if head.generation > least), None)
 
-    def _add_flow(self, flow_id: FlowId, spec: FlowSpec, tombstone: FlowHead | None) -> None:
-        self.changes.append(
-            AddFlow(
-                subject=str(flow_id),
-                owner=self.owner,
-                reason=reasons.added(spec, again=tombstone is not None),
-                generation=tombstone.generation if tombstone else 0,
-                spec=spec,
-                source_id=spec.source.id or spec.source.name,
-            )
-        )
-
-    def _remove_flow(self, head: FlowHead) -> None:
-        self.changes.append(
-            RemoveFlow(
-                subject=head.flow,
-                owner=self.owner,
-                reason=reasons.removed(head.spec),
-                generation=head.generation,
-                spec=head.spec,
-                source_id=head.source_id,
-                purge=head.spec.on_remove == "purge",
-            )
-        )
-
-    def _move_flow(self, flow_id: FlowId, old: FlowHead, spec: FlowSpec, tombstone: FlowHead | None) -> None:
-        source_id = spec.source.id or old.source_id
-        found = reasons.rebuilds(old.spec, spec, old.source_id, source_id)
-        self.changes.append(
-            MoveFlow(
-                subject=str(flow_id),
-                owner=self.owner,
-                reason=reasons.renamed(old.flow_id.short, flow_id.short),
-                fields=differences(old.spec, spec),
-                cursor=_effect(old, found),
-                generation=tombstone.generation if tombstone else 0,
-                spec=spec,
-                source_id=source_id,
-                moved_from=old.flow,
-                from_generation=old.generation,
-                rebuild=" ".join(each.sentence for each in found) or None,
-            )
-        )
-
-    def _update_flow(self, head: FlowHead, spec: FlowSpec) -> None:
-        fields = differences(head.spec, spec)
-        source_id = spec.source.id or head.source_id
-        found = reasons.rebuilds(head.spec, spec, head.source_id, source_id)
-        paths = tuple(each.path for each in fields)
-        cursor = _effect(head, found)
-        if "suspend" in paths and {*paths} <= {"suspend", "activation"}:
-            kind, reason = (SuspendFlow, reasons.SUSPENDED) if spec.suspend else (ResumeFlow, reasons.RESUMED)
-            self.changes.append(
-                kind(
-                    subject=head.flow,
-                    owner=self.owner,
-                    reason=reason,
-                    fields=fields,
-                    cursor=cursor,
-                    generation=head.generation,
-                    spec=spec,
-                    source_id=source_id,
-                )
-            )
-            return
-        self.changes.append(
-            UpdateFlow(
-                subject=head.flow,
-                owner=self.owner,
-                reason=found[0]
-                if found and cursor == "rebuild"
-                else reasons.changed(paths, compares=spec.changes is not None),
-                fields=fields,
-                cursor=cursor,
-                generation=head.generation,
-                spec=spec,
-                source_id=source_id,
-                rebuild=" ".join(each.sentence for each in found) or None,
-            )
-        )
-
     # Destinations -----------------------------------------------------------------------------------------------------
 
     def _destination(self, name: str, spec: EffectiveDestination) -> None:
         metadata = self.desired.destinations[name].metadata
         record = self.actual.destinations.get(name)
-        if record is None:
+        if record is None and self.assumed and metadata.adopt_from is not None:
+            self._found(handover.adopt_destination(self.owner, spec, metadata, None, metadata.adopt_from))
+        elif record is None:
             former = self._own(metadata.renamed_from)
             self.changes.append(
                 CreateDestination(
                     subject=name,
                     owner=self.owner,
                     reason=reasons.renamed(former.name, name) if former else reasons.NEW_DESTINATION,
-                    fields=tuple(_destination_fields(former, spec, metadata.protect)) if former else (),
+                    fields=tuple(_destination_fields(former, spec, metadata)) if former else (),
                     spec=spec,
                     protected=metadata.protect,
+                    transfer_to=metadata.transfer_to,
                     renamed_from=former.name if former else None,
                 )
             )
         elif record.owner != self.owner:
-            self.refusals.append(guards.foreign("destination", record))
-        elif record.spec != spec or record.protected != metadata.protect:
+            self._of_another(name, spec, metadata, record)
+        elif fields := tuple(_destination_fields(record, spec, metadata)):
+            offer = [each.path for each in fields] == [TRANSFER]
             self.changes.append(
                 UpdateDestination(
                     subject=name,
                     owner=self.owner,
-                    reason=reasons.CHANGED_DESTINATION,
-                    fields=tuple(_destination_fields(record, spec, metadata.protect)),
+                    reason=reasons.offered(metadata.transfer_to) if offer else reasons.CHANGED_DESTINATION,
+                    fields=fields,
                     generation=record.generation,
                     spec=spec,
                     protected=metadata.protect,
+                    transfer_to=metadata.transfer_to,
                 )
             )
+        elif metadata.transfer_to is not None:
+            self.handovers.append(Handover(subject=name, to=metadata.transfer_to, adopted=False))
+
+    def _of_another(
+        self, name: str, spec: EffectiveDestination, metadata: OwnedMetadata, record: DestinationRecord
+    ) -> None:
+        """A destination that is declared here and another project's."""
+        here = [flow for flow_id, flow in self.desired.flows.items() if flow_id.destination == name]
+        own = any(head.flow_id.destination == name for head in self.applied.values())
+        heads = [self.actual.flows.get(str(flow.id)) for flow in here]
+        found = handover.of_destination(
+            self.owner,
+            spec,
+            metadata,
+            record,
+            uses=own or any(each.project == record.owner for flow in here for each in flow.adopting),
+            adds=any(_arrives(each, name) for each in self.changes),
+            offered=any(head is not None and head.spec.transfer_to == self.owner for head in heads),
+        )
+        if found is not None:
+            self._found(found)
 
     def _own(self, name: str | None) -> DestinationRecord | None:
         record = self.actual.destinations.get(name) if name else None
@@ -371,15 +347,20 @@ class _Planner:
         )
 
 
-def _effect(head: FlowHead, found: tuple[Reason, ...]) -> CursorEffect:
-    """Before the first export there is nothing to rebuild: with `backfill: none`, that would send what was never meant to."""
-    if not reasons.has_exported(head):
-        return "none"
-    return "rebuild" if found or head.rebuild is not None else "keep"
+def _arrives(change: DestinationChange | FlowChange, name: str) -> bool:
+    """Whether a flow begins on a destination, or comes from another one."""
+    if isinstance(change, MoveFlow):
+        old, new = (FlowId.parse(each).destination for each in (change.moved_from, change.subject))
+        return new == name != old
+    return isinstance(change, AddFlow) and FlowId.parse(change.subject).destination == name
 
 
-def _destination_fields(record: DestinationRecord, spec: EffectiveDestination, protect: bool) -> Iterator[FieldDiff]:
+def _destination_fields(
+    record: DestinationRecord, spec: EffectiveDestination, metadata: OwnedMetadata
+) -> Iterator[FieldDiff]:
     yield from differences(record.spec, spec)
-    if record.protected != protect:
-        before, after = ("true" if each else "false" for each in (record.protected, protect))
+    if record.protected != metadata.protect:
+        before, after = ("true" if each else "false" for each in (record.protected, metadata.protect))
         yield FieldDiff(path="protect", before=before, after=after)
+    if record.transfer_to != metadata.transfer_to:
+        yield FieldDiff(path=TRANSFER, before=record.transfer_to, after=metadata.transfer_to)

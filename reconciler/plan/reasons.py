@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.ledger.records import FlowHead, OpenRun
 from reconciler.plan.diff import folder, origin, place
-from reconciler.plan.plan import Reason
+from reconciler.plan.plan import CursorEffect, Reason
 from reconciler.resources.basis import basis
 from reconciler.resources.effective import EffectiveSource, FlowSpec
 from reconciler.values.types import parse_type
@@ -35,6 +35,19 @@ _PARTS = {"protect": "protection", "onRemove": "onRemove", "suspend": "suspensio
 def renamed(old: str, new: str) -> Reason:
     """A destination's two records, or a flow's two heads, during a rename."""
     return Reason(code="renamed", sentence=f"Renamed from {old} to {new}.")
+
+
+def adopted(of: str, *, known: bool) -> Reason:
+    """A destination or flow that another project offers; `known`: the ledger says so."""
+    offer = ", which offers it." if known else ", if that offers it by then."
+    return Reason(code="adopted", sentence=f"Adopted from project {of}{offer}")
+
+
+def offered(to: str | None) -> Reason:
+    """`transferTo` is all that differs."""
+    if to is None:
+        return Reason(code="offer-withdrawn", sentence="It is no longer offered to another project.")
+    return Reason(code="offered", sentence=f"It is offered to project {to}; until that adopts it, all goes on here.")
 
 
 def added(spec: FlowSpec, *, again: bool) -> Reason:
@@ -115,6 +128,14 @@ def _canonical(source: EffectiveSource) -> str | None:
         return None
     found = check(source.where, columns)
     return found.text if isinstance(found, Checked) else None
+
+
+def effect(head: FlowHead, found: tuple[Reason, ...]) -> CursorEffect:
+    """What becomes of a cursor. Before the first export there is nothing to rebuild: with `backfill: none`, that would send what was never
+    meant to."""
+    if not has_exported(head):
+        return "none"
+    return "rebuild" if found or head.rebuild is not None else "keep"
 
 
 def has_exported(head: FlowHead) -> bool:

@@ -19,6 +19,7 @@ from reconciler.present.plan_summary import Group, by_destination, summary
 from reconciler.present.plan_text import (
     called,
     details,
+    handed_over,
     headline,
     mark,
     moment,
@@ -33,7 +34,7 @@ MAX_LENGTH = 60_000
 """Characters; GitHub takes 65,536 in a comment."""
 _RESERVE = 600
 _LISTED = 20
-_SIGNS = {"+": "add", "~": "change", "-": "remove", "→": "rename", "▶": "due"}
+_SIGNS = {"+": "add", "~": "change", "-": "remove", "→": "rename", "⇐": "adopt", "▶": "due"}
 
 
 def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "", data: PlanData | None = None) -> str:
@@ -43,6 +44,7 @@ def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "", 
     lines = [
         f"**{_first_line(plan, groups)}{_drifted(plan)}**",
         *_refusals(plan),
+        *_handed_over(plan),
         *_drift(plan),
         *policies_markdown(plan.governance),
         *permissions_markdown(plan),
@@ -67,6 +69,11 @@ def _drifted(plan: Plan) -> str:
         return ""
     found = plural(len(plan.drift), "thing")
     return f" At the destinations, {found} not as recorded." if plan.drift else " The destinations are as recorded."
+
+
+def _handed_over(plan: Plan) -> list[str]:
+    lines = [f"- {code(each)}" for each in handed_over(plan)]
+    return ["", *lines] if lines else []
 
 
 def _drift(plan: Plan) -> list[str]:

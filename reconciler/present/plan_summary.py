@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptDestination,
+    AdoptFlow,
     AnyChange,
     CreateDestination,
     Export,
@@ -34,7 +36,7 @@ _DESTINATIONS = 5
 _COLUMNS = 5
 _ACCESS = "roles and policies"
 """No destination has a space in its name."""
-_Changed = UpdateFlow | MoveFlow
+_Changed = UpdateFlow | MoveFlow | AdoptFlow
 _INCREMENTAL = "source.datasetSpec.incremental"
 
 
@@ -82,7 +84,7 @@ def summary(groups: Sequence[Group]) -> str:
 def _who(changes: Sequence[AnyChange]) -> str:
     for each in changes:
         match each:
-            case CreateDestination() | UpdateDestination() | RemoveDestination():
+            case CreateDestination() | UpdateDestination() | AdoptDestination() | RemoveDestination():
                 found = each.spec.spec.recipient
             case Export() | UpdateAccess():
                 continue
@@ -112,11 +114,12 @@ def _said(changes: Sequence[AnyChange]) -> Iterator[str]:
     yield from _of_destinations(changes)
     yield from _added([each for each in changes if isinstance(each, AddFlow)])
     yield from _columns(changes)
-    changed = [each for each in changes if isinstance(each, UpdateFlow | MoveFlow)]
+    changed = [each for each in changes if isinstance(each, _Changed)]
     rebuilt = [each for each in changed if each.cursor == "rebuild"]
     kept = [each for each in changed if each.cursor != "rebuild"]
     yield from _counted(rebuilt, "exported again in full")
     yield from _counted([each for each in kept if isinstance(each, MoveFlow)], "renamed")
+    yield from _adopted([each for each in changed if isinstance(each, AdoptFlow)])
     yield from _counted([each for each in kept if isinstance(each, UpdateFlow)], "changed otherwise")
     yield from _counted([each for each in changes if isinstance(each, SuspendFlow)], "suspended")
     yield from _counted([each for each in changes if isinstance(each, ResumeFlow)], "resumed")
@@ -128,11 +131,22 @@ def _said(changes: Sequence[AnyChange]) -> Iterator[str]:
         yield f"{plural(due, 'export')} due"
 
 
+def _adopted(changes: Sequence[AdoptFlow]) -> Iterator[str]:
+    for project in sorted({each.adopted_from for each in changes}):
+        found = [each for each in changes if each.adopted_from == project]
+        yield from _counted(found, f"taken over from project {code(project)}")
+
+
 def _of_destinations(changes: Sequence[AnyChange]) -> Iterator[str]:
-    new, old, both = (CreateDestination,), (RemoveDestination,), (CreateDestination, UpdateDestination)
+    new, old, both = (
+        (CreateDestination,),
+        (RemoveDestination,),
+        (CreateDestination, UpdateDestination, AdoptDestination),
+    )
     kinds = (
         ("new", [each for each in changes if isinstance(each, new) and not _renamed(each)]),
         ("with a new name", [each for each in changes if isinstance(each, new) and _renamed(each)]),
+        ("taken over", [each for each in changes if isinstance(each, AdoptDestination)]),
         ("changed", [each for each in changes if isinstance(each, UpdateDestination)]),
         ("no longer protected", [each for each in changes if isinstance(each, both) and _unprotects(each)]),
         ("under another name now", [each for each in changes if isinstance(each, old) and _renamed(each)]),
@@ -167,7 +181,7 @@ def _columns(changes: Sequence[AnyChange]) -> Iterator[str]:
         if isinstance(each, AddFlow):
             for column in each.spec.leaving:
                 new.setdefault(column.name, set()).update(each.spec.labels(column))
-        elif isinstance(each, UpdateFlow | MoveFlow):
+        elif isinstance(each, _Changed):
             for field in each.fields:
                 name = field.path.removeprefix("columns.")
                 if name != field.path and field.after is not None:

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
+from reconciler.plan import reasons
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptDestination,
+    AdoptFlow,
     AnyChange,
     CreateDestination,
     Export,
     FieldDiff,
+    Handover,
     MoveFlow,
     Plan,
     RemoveDestination,
@@ -23,7 +27,6 @@ from reconciler.plan.plan import (
     UpdateDestination,
     UpdateFlow,
 )
-from reconciler.plan.reasons import AGREEMENT_ENDED
 from reconciler.present.plan_permissions import permissions_text
 from reconciler.present.plan_policies import policies_text
 from reconciler.present.plan_renames import perhaps_renamed
@@ -48,6 +51,9 @@ from reconciler.present.words import (
 
 Style = Callable[[str, str], str]
 _MAX_NAME = 40
+_Changed = UpdateFlow | MoveFlow | AdoptFlow
+_HANDOVERS = 10
+_SHOWING = UpdateDestination | AdoptDestination
 
 
 def plain(text: str, role: str) -> str:
@@ -59,7 +65,8 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     """The plan, with a line end. Nothing to do is one line. `ledger`: its URL, for the header."""
     if plan.is_empty:
         said = nothing_to_do(plan) + (" The ledger is SIMULATED." if plan.simulated else "")
-        return "\n".join([said, *_drift(plan, style), *policies_text(plan.governance, style)]) + "\n"
+        more = [*handed_over(plan), *_drift(plan, style), *policies_text(plan.governance, style)]
+        return "\n".join([said, *more]) + "\n"
     width = name_width(plan)
     lines = [header(plan, ledger), ""]
     shown, renamed = shown_by_destinations(plan), perhaps_renamed(plan)
@@ -68,6 +75,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
         lines.append(f"  {style(sign, role)} {noun:<12} {inert(subject(each)):<{width}}  {inert(headline(each))}")
         lines += [f"      {cut(inert(name), 40):<12} {value}" for name, value in details(each, shown, renamed)]
     lines += ["", counts(plan)] if plan.changes else []
+    lines += handed_over(plan)
     lines += _drift(plan, style)
     lines += policies_text(plan.governance, style)
     lines += permissions_text(plan)
@@ -80,6 +88,21 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
 def name_width(plan: Plan) -> int:
     """Of the column that names what is changed."""
     return min(max((len(subject(each)) for each in plan.changes), default=0), _MAX_NAME)
+
+
+def handed_over(plan: Plan) -> list[str]:
+    """What is offered to another project, or is that one's already; the first of many by name."""
+    lines = [_handed(each) for each in plan.handovers[:_HANDOVERS]]
+    if (more := len(plan.handovers) - _HANDOVERS) > 0:
+        lines.append(f"… and {more:,} more that are handed over.")
+    return lines
+
+
+def _handed(each: Handover) -> str:
+    name = inert(called(each.subject))
+    if each.adopted:
+        return f"Handed over: {name} belongs to project {each.to} now; what declares it here can be taken out."
+    return f"Offered: {name} is offered to project {each.to}, which hasn't adopted it yet; until then all goes on here."
 
 
 def _drift(plan: Plan, style: Style) -> list[str]:
@@ -152,6 +175,10 @@ def mark(change: AnyChange) -> tuple[str, str, str]:
             return "~", "change", "flow"
         case MoveFlow():
             return "→", "move", "flow"
+        case AdoptFlow():
+            return "⇐", "move", "flow"
+        case AdoptDestination():
+            return "⇐", "move", "destination"
         case RemoveFlow():
             return "-", "remove", "flow"
         case UpdateAccess():
@@ -170,19 +197,17 @@ def headline(change: AnyChange) -> str:
             return " · ".join(
                 part for part in (former, location(change.spec), recipient(change.spec), encrypted(change.spec)) if part
             )
-        case UpdateDestination():
-            return " · ".join(
-                part
-                for part in ("update", location(change.spec), recipient(change.spec), encrypted(change.spec))
-                if part
-            )
+        case UpdateDestination() | AdoptDestination():
+            what = "update" if change.reason.code == reasons.CHANGED_DESTINATION.code else change.reason.sentence
+            parts = (what, location(change.spec), recipient(change.spec), encrypted(change.spec))
+            return " · ".join(part for part in parts if part)
         case RemoveDestination():
             return change.reason.sentence
         case AddFlow() if change.spec.suspend:
             return f"suspended · {_rhythm(change)}"
         case AddFlow():
             return f"FIRST EXPORT: {backfill(change.spec)} · {_rhythm(change)}"
-        case UpdateFlow() | MoveFlow():
+        case UpdateFlow() | MoveFlow() | AdoptFlow():
             paused = " · suspended" if change.spec.suspend else ""
             return f"{_why(change)} · {_cursor(change)}{paused}"
         case RemoveFlow() | SuspendFlow() | ResumeFlow():
@@ -199,14 +224,14 @@ def _rhythm(change: AddFlow) -> str:
     return f"then {change.spec.mode}, {schedule(change.spec.schedule)}"
 
 
-def _why(change: UpdateFlow | MoveFlow) -> str:
+def _why(change: _Changed) -> str:
     """The reason, and for a rebuild all of them."""
     if change.rebuild is None or change.cursor != "rebuild":
         return change.reason.sentence
-    return f"{change.reason.sentence} {change.rebuild}" if isinstance(change, MoveFlow) else change.rebuild
+    return change.rebuild if isinstance(change, UpdateFlow) else f"{change.reason.sentence} {change.rebuild}"
 
 
-def _cursor(change: UpdateFlow | MoveFlow) -> str:
+def _cursor(change: _Changed) -> str:
     match change.cursor:
         case "rebuild":
             return "next export is a full REBUILD"
@@ -220,7 +245,7 @@ def _cursor(change: UpdateFlow | MoveFlow) -> str:
 
 def _export(change: Export) -> str:
     slot = f"slot {change.slot:%Y-%m-%d %H:%M}"
-    if change.run_id or change.reason.code == AGREEMENT_ENDED:
+    if change.run_id or change.reason.code == reasons.AGREEMENT_ENDED:
         return f"{slot} · {change.reason.sentence}"
     kind = "first export" if change.kind == "full" and change.cursor == "none" else change.kind
     return " · ".join([slot, kind, *([f"for {plural(change.missed, 'missed slot')} too"] if change.missed else [])])
@@ -228,7 +253,7 @@ def _export(change: Export) -> str:
 
 def shown_by_destinations(plan: Plan) -> Mapping[str, frozenset[FieldDiff]]:
     """The fields that a destination's own change shows, by its name."""
-    return {each.subject: frozenset(each.fields) for each in plan.changes if isinstance(each, UpdateDestination)}
+    return {each.subject: frozenset(each.fields) for each in plan.changes if isinstance(each, _SHOWING)}
 
 
 def details(
@@ -264,7 +289,7 @@ def details(
 
 def _labels_of(change: AnyChange, field: FieldDiff) -> str:
     """The labels of a column that newly leaves, or leaves otherwise."""
-    if not isinstance(change, UpdateFlow | MoveFlow) or field.after is None:
+    if not isinstance(change, _Changed) or field.after is None:
         return ""
     name = field.path.removeprefix("columns.")
     found = [each for each in change.spec.columns if each.name == name and name != field.path]
@@ -277,10 +302,10 @@ def counts(plan: Plan) -> str:
     flows: Counter[str] = Counter()
     for each in plan.changes:
         verb = each.change.split("-")[0]
-        if isinstance(each, CreateDestination | UpdateDestination | RemoveDestination):
+        if isinstance(each, CreateDestination | UpdateDestination | AdoptDestination | RemoveDestination):
             destinations[verb] += 1
         elif not isinstance(each, Export | UpdateAccess):
-            rebuilt = each.cursor == "rebuild" and isinstance(each, UpdateFlow | MoveFlow)
+            rebuilt = each.cursor == "rebuild" and isinstance(each, _Changed)
             flows["rebuild" if rebuilt else verb] += 1
     exports = sum(1 for each in plan.changes if isinstance(each, Export))
     parts = [_tally(destinations, "destination"), _tally(flows, "flow")]

@@ -20,6 +20,8 @@ _VERBS = {
     "update-flow": "updated",
     "remove-flow": "removed",
     "move-flow": "moved",
+    "adopt-destination": "adopted",
+    "adopt-flow": "adopted",
     "suspend-flow": "suspended",
     "resume-flow": "resumed",
     "update-access": "recorded",

@@ -71,7 +71,7 @@ class EffectiveSource(Value):
 
 
 class FlowSpec(Value):
-    """One flow: source to destination, when, how."""
+    """One flow: source to destination, when, how. `transfer_to`: the project that may adopt it."""
 
     source: EffectiveSource
     destination: EffectiveDestination
@@ -89,6 +89,7 @@ class FlowSpec(Value):
     on_remove: Literal["keep", "purge"]
     suspend: bool
     protect: bool
+    transfer_to: str | None = None
 
     @property
     def flow_id(self) -> FlowId:

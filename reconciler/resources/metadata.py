@@ -29,13 +29,25 @@ class ProtectedMetadata(Metadata):
     protect: Annotated[bool, Field(description="Removing it takes a reviewed `protect: false` first.")] = False
 
 
-class ActivationMetadata(ProtectedMetadata):
+class OwnedMetadata(ProtectedMetadata):
+    """`transferTo`, `adoptFrom`: both ends of handing the object and its flows over from one project of a ledger to another."""
+
+    transfer_to: Annotated[
+        Name | None, Field(description="The project that may adopt it; until it does, everything goes on here.")
+    ] = None
+    adopt_from: Annotated[
+        Name | None,
+        Field(description="The project it is taken over from, which says transferTo; nothing is exported anew."),
+    ] = None
+
+
+class ActivationMetadata(OwnedMetadata):
     """`override` lifts one of the activation's guards, or a policy of what its flows bring, for a while; several are a list."""
 
     override: Overrides | None = None
 
 
-class RenamableMetadata(ProtectedMetadata):
+class RenamableMetadata(OwnedMetadata):
     """`renamedFrom`: the name under which the ledger knows it; flows, cursors and folders are carried over."""
 
     renamed_from: Name | None = None

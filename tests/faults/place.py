@@ -97,7 +97,8 @@ def environment(server: S3Server) -> dict[str, str]:
 @dataclass(frozen=True)
 class Declared:
     """What a project says. `flow`: whether the audience is activated; `was`: the former names of audience and destination. `diff`:
-    whether exports tell who left, in files of their own. `files`: how the flow's are named and kept."""
+    whether exports tell who left, in files of their own. `files`: how the flow's are named and kept. `project`: whose it is; `says`: of
+    its destination, to another project."""
 
     audience: str = "us"
     destination: str = "box"
@@ -109,6 +110,8 @@ class Declared:
     diff: bool = False
     mode: str = "incremental"
     files: str = "{}"
+    project: str = "shop"
+    says: str = ""
 
 
 def declare(place: Place, declared: Declared = Declared()) -> None:
@@ -124,7 +127,9 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
         account=account,
         connection=_connection(place),
         destination=declared.destination,
-        destination_was=_was(declared.destination_was),
+        destination_was=_was(declared.destination_was) + (f", {declared.says}" if declared.says else ""),
+        project=declared.project,
+        root=place.root,
         key="[prospect_id]" if declared.diff else "[]",
         incremental=_DIFF if declared.diff else "{strategy: files, settle: 0s}",
     )
@@ -185,10 +190,10 @@ def _connection(place: Place) -> str:
         server = f'host: 127.0.0.1, port: {port}, path: "{place.root}/out", hostKeys: ["{pin}"]'
         return f"type: sftp, account: partner, connection: {{{server}}}"
     if place.kind == "pgp":
-        return "type: local, connection: {path: out}, encryption: {type: pgp, recipients: [{fromFile: reader.asc}]}"
+        return f"type: local, connection: {{path: '{place.root}/out'}}, encryption: {{type: pgp, recipients: [{{fromFile: reader.asc}}]}}"
     if place.destination_in_s3:
         return f'type: s3, account: cloud, connection: {{bucket: {place.bucket}, path: "{place.prefix}/out"}}'
-    return "type: local, connection: {path: out}"
+    return f"type: local, connection: {{path: '{place.root}/out'}}"
 
 
 def _was(name: str) -> str:
@@ -198,7 +203,7 @@ def _was(name: str) -> str:
 _PROJECT = """\
 apiVersion: reconciler/v1
 kind: Project
-metadata: {{name: shop}}
+metadata: {{name: {project}}}
 spec: {{ledger: {{{ledger}, simulated: true}}, removals: {{maxShare: 100%}}}}
 {account}---
 apiVersion: reconciler/v1
@@ -210,7 +215,7 @@ apiVersion: reconciler/v1
 kind: Dataset
 metadata: {{name: people}}
 spec:
-  location: data
+  location: {root}/data
   format: csv
   columns: {{prospect_id: {{type: string}}, country: {{type: string}}}}
   primaryKey: {key}

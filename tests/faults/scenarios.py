@@ -78,7 +78,7 @@ def finish(place: Place, scenario: Scenario, where: object) -> None:
         assert head["lastSlot"] == SLOTS[2], where
         assert look.pinned(place, scenario.flow) == look.data_files(place), where
     if place.server is None:  # a call more, which costs most where every request does
-        assert "Nothing due." in done(place, *RUN, SLOTS[2]), where
+        assert "Nothing due" in done(place, *RUN, SLOTS[2]), where
 
 
 # Runs -----------------------------------------------------------------------------------------------------------------
@@ -206,6 +206,33 @@ def _renamed_onto_a_tombstone(place: Place, driver: Driver) -> None:
     declare(place, Declared(audience="usa", audience_was="us"))
 
 
+OFFERED, ADOPTED = Declared(says="transferTo: agency"), Declared(project="agency", says="adoptFrom: shop")
+
+
+def _offered(left: Callable[[Place, Driver], None]) -> Callable[[Place, Driver], None]:
+    """A night and what it left; then the project offers all to another one, whose documents are here now."""
+
+    def prepare(place: Place, driver: Driver) -> None:
+        declare(place, OFFERED)
+        put(place, "a.csv", FIRST)
+        done(place, *APPLY, APPLIED)
+        left(place, driver)
+        declare(place, ADOPTED)
+
+    return prepare
+
+
+def _half_published(place: Place, driver: Driver) -> None:
+    _die(place, driver, (*RUN, SLOTS[0]), "publish", 1)
+    put(place, "b.csv", SECOND)
+
+
+def _half_staged(place: Place, driver: Driver) -> None:
+    done(place, *RUN, SLOTS[0])
+    put(place, "b.csv", SECOND)
+    _die(place, driver, (*RUN, SLOTS[1]), "finish", 1)
+
+
 def _removed(place: Place, driver: Driver) -> None:
     """Its files are to be purged, those of a half published run, too."""
     declare(place, Declared(on_remove="purge"))
@@ -284,4 +311,6 @@ RENAME_BACK = Scenario(
 )
 PURGE = Scenario("purge", _removed, (*APPLY, SLOTS[1]), _nothing, "")
 PURGE_RENAMED = Scenario("rename-then-purge", _renamed_then_removed, (*APPLY, SLOTS[1]), _nothing, "")
-APPLIES = (CREATE, REBUILD, REBUILD_DECIDED, RENAME, RENAME_BACK, PURGE, PURGE_RENAMED)
+ADOPT = Scenario("adopt", _offered(_half_staged), (*APPLY, SLOTS[1]), _once)
+ADOPT_DECIDED = Scenario("adopt-decided", _offered(_half_published), (*APPLY, SLOTS[1]), _once)
+APPLIES = (CREATE, REBUILD, REBUILD_DECIDED, RENAME, RENAME_BACK, PURGE, PURGE_RENAMED, ADOPT, ADOPT_DECIDED)

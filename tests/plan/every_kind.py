@@ -21,7 +21,8 @@ NEW_SCHEDULE = SCHEDULE.replace("nightly", "morning").replace("02:00", "04:00")
 DATASET = """{apiVersion: reconciler/v1, kind: Dataset, metadata: {name: prospects},
   spec: {location: lake, format: parquet, columns: {id: {type: string}, email: {type: string}, country: {type: string}}}}"""
 
-
+LAKE = DATASET.replace("name: prospects", "name: leads").replace("location: lake", "location: /srv/lake")
+THEIRS = audience("leads-us").replace("dataset: prospects", "dataset: leads")
 ROLE = """{apiVersion: reconciler/v1, kind: Role, metadata: {name: privacy},
   spec: {subjects: [{group: privacy-office}], grants: [manage-policies]}}"""
 
@@ -59,6 +60,16 @@ def before(folder: Path) -> Actual:
     )
     actual = apply(plan(desired, Actual(), NOW), Actual())
     actual = apply(plan(desired, actual, NIGHT), actual)
+    partner = declared(
+        folder,
+        PROJECT.replace("name: growth", "name: partner"),
+        SCHEDULE,
+        LAKE,
+        local("theirs", "/srv/theirs", meta="transferTo: growth"),
+        THEIRS,
+        activation("leads-us", to="theirs", name="from-partner"),
+    )
+    actual = apply(plan(partner, actual, NOW), actual)
     late = opened(actual.flows["outbox/audience/late"], NIGHT + timedelta(days=1))
     return actual.model_copy(update={"flows": {**actual.flows, late.flow: late}})
 
@@ -78,6 +89,7 @@ def every_kind(folder: Path) -> Plan:
         local("outbox", "out", "format: {type: csv}", "protect: true"),
         local("side", "side"),
         local("latter", "former", meta="renamedFrom: former"),
+        local("theirs", "/srv/theirs", meta="adoptFrom: partner"),
         *(audience(name) for name in ("us", "mode", "paused", "resting", "late")),
         audience("de", "country IN ('DE', 'AT')"),
         audience("new", "country = 'CA'", "renamedFrom: old"),
@@ -86,6 +98,9 @@ def every_kind(folder: Path) -> Plan:
         activation("resting", to="side", name="rest"),
         activation("mode", name="by-hand", more="columns: [id, {column: email, as: contact}], guards: {export: {maxRows: 10}}"),
         activation("us", to="latter", name="to-former"),
+        LAKE,
+        THEIRS,
+        activation("leads-us", to="theirs", name="from-partner"),
         activation(
             "us", to="agency-s3", name="to-agency",
             more="columns: [id, {column: email, as: hashed, transform: sha256-email}], backfill: full",

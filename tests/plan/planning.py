@@ -21,6 +21,8 @@ from reconciler.ledger.records import (
 )
 from reconciler.plan.plan import (
     AddFlow,
+    AdoptDestination,
+    AdoptFlow,
     CreateDestination,
     Export,
     MoveFlow,
@@ -105,7 +107,7 @@ def apply(plan: Plan, actual: Actual, *, export: bool = True, protect: Mapping[s
     for change in plan.changes:
         name, head = change.subject, flows.get(change.subject)
         match change:
-            case CreateDestination() | UpdateDestination():
+            case CreateDestination() | UpdateDestination() | AdoptDestination():
                 destinations[name] = DestinationRecord(
                     nonce="n",
                     name=name,
@@ -114,6 +116,7 @@ def apply(plan: Plan, actual: Actual, *, export: bool = True, protect: Mapping[s
                     fingerprint=fingerprint(change.spec),
                     generation=change.generation + 1,
                     protected=change.protected,
+                    transfer_to=change.transfer_to,
                     applied=applied,
                 )
             case RemoveDestination():
@@ -133,6 +136,17 @@ def apply(plan: Plan, actual: Actual, *, export: bool = True, protect: Mapping[s
                     before=head,
                     source_id=change.source_id,
                     rebuild=change.rebuild,
+                )
+            case AdoptFlow():
+                assert head
+                flows[name] = transitions.adopted(
+                    head,
+                    change.spec,
+                    owner=change.owner,
+                    rebuild=change.rebuild,
+                    source_id=change.source_id,
+                    applied=applied,
+                    nonce="n",
                 )
             case RemoveFlow():
                 assert head
