@@ -187,6 +187,7 @@ def details(status: FlowStatus) -> str:
     folder = f"{location(head.spec.destination)}/{head.source_id}"
     rows = {
         "applied": f"{by} · generation {head.generation}",
+        "offered": f"to project {head.spec.transfer_to}, which hasn't adopted it yet" if head.spec.transfer_to else "",
         "schedule": schedule(head.spec.schedule) + (" (suspended)" if head.state == "suspended" else ""),
         "cursor": _cursor_text(head),
         "guards": guards(head.spec),
@@ -270,6 +271,8 @@ def as_data(status: FlowStatus, *, shell: Shell = HERE) -> dict[str, object]:
     lifted = [{**each.to_json(), "inForce": days >= 0, "daysLeft": max(days, 0)} for each, days in status.lifted]
     return {
         "flow": head.flow,
+        "owner": head.owner,
+        "transferTo": head.spec.transfer_to,
         "condition": status.state,
         "note": status.note or None,
         "detail": _detail(status) or None,

@@ -138,6 +138,15 @@ def test_taking_over_without_consent_is_refused(teams: Teams) -> None:
     assert "transferTo: agency" in found.refusals[0].sentence
 
 
+@pytest.mark.parametrize("offer", ["", "transferTo: other"])
+def test_each_flow_needs_consent_of_its_own(teams: Teams, offer: str) -> None:
+    """Without the destination, nothing but the flow's own head tells of it."""
+    if offer:
+        teams.performed(teams.growth(activation=activation("us", meta=offer)))
+    found = teams.agency(activation=activation("us", meta=TAKE))
+    assert (codes(found), changes(found)) == (["G170"], [])
+
+
 def test_an_offer_to_another_project_is_no_consent(teams: Teams) -> None:
     teams.performed(teams.growth(destination=outbox("transferTo: other")))
     assert set(codes(teams.agency(destination=outbox(TAKE)))) == {"G170"}
