@@ -147,6 +147,14 @@ def test_each_flow_needs_consent_of_its_own(teams: Teams, offer: str) -> None:
     assert (codes(found), changes(found)) == (["G170"], [])
 
 
+def test_a_destination_without_flows_needs_consent_too(teams: Teams) -> None:
+    teams.performed(teams.growth(POST))
+    taken = POST.replace("name: post", f"name: post, {TAKE}", 1)
+    elsewhere = OUTBOX.replace("name: outbox", "name: own").replace("/srv/out", "/srv/own")
+    found = teams.agency(taken, destination=elsewhere, activation=activation("us", to="own"))
+    assert codes(found) == ["G170"]
+
+
 def test_an_offer_to_another_project_is_no_consent(teams: Teams) -> None:
     teams.performed(teams.growth(destination=outbox("transferTo: other")))
     assert set(codes(teams.agency(destination=outbox(TAKE)))) == {"G170"}
