@@ -16,6 +16,7 @@ from reconciler.datasets.columns import column
 from reconciler.datasets.problems import problem
 from reconciler.destinations.base import FileSink
 from reconciler.export.budget import USUAL, Budget
+from reconciler.export.csv_plain import Plain, as_they_are
 from reconciler.export.csv_text import BOM, ENCODINGS, check, fields, header, line_end
 from reconciler.export.pipe import Pipe, compressor
 from reconciler.export.plain import for_json
@@ -171,11 +172,12 @@ def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe
         pipe.write(BOM)
     if first := header(schema.names(), fmt):
         pipe.write(first)
-    texts = fields(schema, fmt)
+    texts, plain = fields(schema, fmt), Plain.of(fmt)
     for frame in frames:
         if (misfit := check(frame, fmt)) is not None:
             raise misfit
-        frame.lazy().select(texts).sink_csv(
+        simple = as_they_are(plain.columns(frame), fmt)
+        frame.lazy().select(simple.get(name, text) for name, text in zip(schema, texts, strict=True)).sink_csv(
             _file(pipe),
             include_header=False,
             separator=fmt.delimiter,

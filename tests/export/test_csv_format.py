@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import SourceError
+from reconciler.export.csv_plain import Plain, as_they_are
+from reconciler.export.csv_text import fields
 from reconciler.resources.formats import CsvFormat
 from tests.export.support import dataset, export
 
@@ -193,3 +196,31 @@ def test_any_text_by_the_csv_module(
         strict=True,
     )
     assert list(reader)[1:] == [["NULL" if value is None else value for value in row] for row in rows]
+
+
+EDGES = [*" \t\v\f\x85\xa0\u1680\u2003\u2028\u3000", *"=+-@;,|\"'\\\n\r", "NULL", "é", "ab", "€", "", "日本", "\U0001f600"]
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"formulas": "neutralise"},
+    {"delimiter": ";", "quote": "'", "escape": "\\", "nullValue": "NULL"},
+    {"delimiter": "|", "nullValue": "é", "emptyValue": "ab", "formulas": "neutralise"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=range(len(OPTIONS)))
+@given(st.lists(st.none() | st.lists(st.sampled_from(EDGES), max_size=3).map("".join), min_size=1, max_size=4))
+def test_what_is_written_as_it_is_needs_nothing(options: dict[str, Any], values: list[str | None]) -> None:
+    fmt = csv_format(**options)
+    frame = pl.DataFrame({"a": values}, schema={"a": pl.String})
+    made = frame.select(fields(frame.schema, fmt))["a"].to_list()
+    quick = as_they_are(Plain.of(fmt).columns(frame), fmt)
+    if quick:
+        assert frame.select(quick["a"])["a"].to_list() == made
+
+
+@pytest.mark.parametrize("values", [["x"], ["x", None], [None], ["Zoë", "São Paulo", "o'Neil", "a-b=c"]])
+def test_ordinary_text_is_written_as_it_is(values: list[str | None]) -> None:
+    whole = pl.Series("a", ["left out, since cut off", *values])
+    plain = Plain.of(csv_format(formulas="neutralise"))
+    assert [each.name for each in plain.columns(whole.slice(1).to_frame())] == ["a"]
+    assert plain.columns(whole.to_frame()) == []
