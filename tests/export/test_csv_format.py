@@ -198,7 +198,17 @@ def test_any_text_by_the_csv_module(
     assert list(reader)[1:] == [["NULL" if value is None else value for value in row] for row in rows]
 
 
-EDGES = [*" \t\v\f\x85\xa0\u1680\u2003\u2028\u3000", *"=+-@;,|\"'\\\n\r", "NULL", "é", "ab", "€", "", "日本", "\U0001f600"]
+EDGES = [
+    *" \t\v\f\x85\xa0\u1680\u2003\u2028\u3000",
+    *"=+-@;,|\"'\\\n\r",
+    "NULL",
+    "é",
+    "ab",
+    "€",
+    "",
+    "日本",
+    "\U0001f600",
+]
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"formulas": "neutralise"},
