@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bench.exports import load
+from bench.exports import load, load_product
 from bench.measuring import copy
 
 FILES = 16
@@ -163,7 +163,7 @@ def by_ids(source: Path, out: Path, options: dict[str, Any]) -> list[str]:
 
 
 PEERS = {
-    "reconcile": (load, prepare_product, by_product),
+    "reconcile": (load_product, prepare_product, by_product),
     "DuckDB join of digests": (load, prepare_digests, by_digests),
     "DuckDB join of ids": (load, prepare_ids, by_ids),
 }

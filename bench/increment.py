@@ -11,7 +11,7 @@ from typing import Any
 
 from bench import exports
 from bench import rows as written
-from bench.exports import load
+from bench.exports import load_product
 
 FILES = 100
 WHERE = "intent_score >= 0.7"
@@ -65,6 +65,6 @@ def rows(peer: str, source: Path, where: list[str], options: dict[str, Any]) -> 
 
 
 PEERS = {
-    "reconcile": (load, prepare_increment, export),
-    "the full export": (load, prepare_full, export),
+    "reconcile": (load_product, prepare_increment, export),
+    "the full export": (load_product, prepare_full, export),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import rows as written
-from bench.exports import COLUMNS, declare, generate, load
+from bench.exports import COLUMNS, declare, generate, load, load_product
 
 __all__ = ["PEERS", "generate", "rows"]
 
@@ -78,7 +78,7 @@ def rows(peer: str, source: Path, where: list[str], options: dict[str, Any]) -> 
 
 
 PEERS = {
-    "reconcile": (load, prepare_product, by_product),
+    "reconcile": (load_product, prepare_product, by_product),
     "DuckDB COPYs": (load, None, by_duckdb),
     "Polars sinks": (load, None, by_polars),
 }
