@@ -29,7 +29,7 @@ demo: install
 	$(PY) scripts/demo.py
 
 test: install servers
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 4 --dist loadgroup
 
 lint: install
 	$(PY) -m ruff check .

@@ -21,9 +21,20 @@ from tests.servers.seaweedfs import seaweedfs
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+_LONG = "tests/faults/"
+_HANDS = 8
+
 _OTHERS = frozenset(
     {"CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "RECONCILER_ACTOR"}
 )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a file's tests stay together, for what they share; but those that kill runners take minutes and are dealt out."""
+    for at, item in enumerate(items):
+        path = item.nodeid.partition("::")[0]
+        group = f"{path}#{at % _HANDS}" if path.startswith(_LONG) else path
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
