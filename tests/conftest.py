@@ -30,7 +30,7 @@ _OTHERS = frozenset(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes a file's tests stay together, for what they share; but those that kill runners take minutes and are dealt out."""
+    """Among several processes a file's tests stay together, for what they share; but those that kill runners are dealt out."""
     for at, item in enumerate(items):
         path = item.nodeid.partition("::")[0]
         group = f"{path}#{at % _HANDS}" if path.startswith(_LONG) else path

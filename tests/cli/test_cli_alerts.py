@@ -123,7 +123,8 @@ def test_a_channel_that_is_down_fails_no_export_and_gets_it_later(
     assert "1 alert to on-call waiting since 2026-12-01 02:00 UTC: N101" in shown
     first = listener.received[-1]
     listener.answers = [200]
-    assert night(reconcile, folder, 1, 3).out == "Nothing due.\n"
+    due = "Nothing due. Next export 2026-12-02 02:00 UTC (outbox/us-high-intent).\n"
+    assert night(reconcile, folder, 1, 3).out == due
     again = listener.received[-1]
     assert json.loads(first.body) == json.loads(
         again.body
