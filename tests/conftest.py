@@ -22,7 +22,6 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 _LONG = "tests/faults/"
-_HANDS = 8
 
 _OTHERS = frozenset(
     {"CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "RECONCILER_ACTOR"}
@@ -30,11 +29,12 @@ _OTHERS = frozenset(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Among several processes a file's tests stay together, for what they share; but those that kill runners are dealt out."""
-    for at, item in enumerate(items):
+    """Among several processes a file's tests stay together, for what they share. Those that kill runners take minutes: by where they do."""
+    for item in items:
         path = item.nodeid.partition("::")[0]
-        group = f"{path}#{at % _HANDS}" if path.startswith(_LONG) else path
-        item.add_marker(pytest.mark.xdist_group(group))
+        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        apart = [str(given.get(each, "")) for each in ("kind", "name")] if path.startswith(_LONG) else []
+        item.add_marker(pytest.mark.xdist_group("#".join([path, *apart])))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ bounded while it is read: a dozen objects can stand for more files than any disk
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from reconciler.config.files import ENVIRONMENTS, MAX_FILES, MAX_TOTAL, SUFFIXES, Read, unshowable
+from reconciler.config.files import ENVIRONMENTS, MAX_FILES, MAX_TOTAL, SUFFIXES, Directory, Read, unshowable
 from reconciler.config.text import MAX_BYTES, displayed, too_large
 from reconciler.diagnostics import CODES, Diagnostic, Source, diagnose
 from reconciler.errors import ConfigInvalid
@@ -148,20 +149,44 @@ class Revision:
             at += (entry.size or 0) + 1
 
 
-_CHANGED = (
-    *("status", "--porcelain", "-z", "--untracked-files=all", "--"),
+_NEW = (
+    *("ls-files", "-z", "--others", "--exclude-standard", "--"),
     *(":(glob)**/*.yaml", ":(glob)**/*.yml", ":(exclude,glob)**/.*/**"),
 )
-"""YAML files of the project's folder, new ones too; what is in folders that begin with a dot isn't read as configuration."""
+"""YAML files of the project's folder that git doesn't have; what is in folders that begin with a dot isn't read as configuration."""
 
 
 def head(project: Path) -> str | None:
     """The commit that is checked out, in full, with `-dirty` behind it where configuration isn't as it is there; None outside of git."""
     try:
         commit = _commit(project, "HEAD")
-        return f"{commit}-dirty" if _git(project, *_CHANGED) else commit
+        return commit if _as_committed(project, commit) and not _git(project, *_NEW) else f"{commit}-dirty"
     except ConfigInvalid:
         return None
+
+
+def _as_committed(project: Path, commit: str) -> bool:
+    """Whether the files of a commit lie in the folder with their content, line ends aside.
+
+    Compared here: git itself (`status`, `diff`) would run the filters that the repository's configuration names.
+    """
+    visible = {
+        name: entry
+        for name, entry in _tree(project, commit)
+        if entry.mode.startswith("100") and not any(each.startswith(".") for each in name.split("/")[:-1])
+    }
+    return all(
+        isinstance(content, bytes) and visible[name].object_id in _object_ids(content, len(visible[name].object_id))
+        for name, content in Directory(project).read(visible)
+    )
+
+
+def _object_ids(content: bytes, length: int) -> Iterator[str]:
+    """What git calls this content, as it is and with its line ends as they are committed; of 40 digits or of 64."""
+    for each in (content, content.replace(b"\r\n", b"\n")):
+        made = hashlib.sha1(usedforsecurity=False) if length == 40 else hashlib.sha256()
+        made.update(b"blob %d\0" % len(each) + each)
+        yield made.hexdigest()
 
 
 def commit_time(project: Path) -> datetime | None:

@@ -60,3 +60,11 @@ def test_what_is_not_committed_is_said(project: Path, change: str) -> None:
 
 def test_no_git_is_no_revision(tmp_path: Path) -> None:
     assert head(tmp_path) is None
+
+
+def test_line_ends_and_ignored_files_are_no_change(project: Path) -> None:
+    (project / "reconcile.yaml").write_bytes(b"a: 1\r\n")
+    (project / ".gitignore").write_text("made/\n")
+    (project / "made").mkdir()
+    (project / "made" / "x.yaml").write_text("a: 1\n")
+    assert head(project) == git(project, "rev-parse", "HEAD")
