@@ -23,7 +23,10 @@ def raised() -> set[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and len(node.args) >= 2:
                 code, summary = (arg.value if isinstance(arg, ast.Constant) else None for arg in node.args[:2])
-                if isinstance(code, str) and isinstance(summary, str) and re.fullmatch(r"[A-Z]\d{3}", code):
+                if not isinstance(code, str) or not isinstance(summary, str):
+                    continue
+                # What ends in a full stop is a detail, given to a function that knows the summary.
+                if re.fullmatch(r"[A-Z]\d{3}", code) and not summary.endswith("."):
                     found.add((code, summary))
             if isinstance(node, ast.Dict):
                 for key, value in zip(node.keys, node.values, strict=True):
