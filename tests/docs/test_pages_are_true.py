@@ -17,7 +17,9 @@ from tests.cli.support import in_a_process
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(page for at in ("docs", "examples", "tests") for page in (ROOT / at).rglob("*.md"))]
+)
 CODE = re.compile(r"`([^`\n]+)`|^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PLACE = re.compile(r"`((?:reconciler|scripts|tests|examples|schemas|bench|[a-z]+)/[\w./-]+\.(?:py|md|yaml|lock|toml))`")
 

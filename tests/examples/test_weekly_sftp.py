@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Reconcile
+from tests.examples.rehearsal import EXAMPLES, replaced
 from tests.servers.gnupg import Gpg
 from tests.servers.openssh import SshServer
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "weekly-sftp"
 MONDAYS = ("2026-12-07T06:00Z", "2026-12-14T06:00Z")
 
 
@@ -37,11 +37,11 @@ def test_two_weeks(
     tmp_path: Path, reconcile: Reconcile, openssh_server: SshServer, gpg: Gpg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, incoming = tmp_path / "weekly", openssh_server.folder("incoming")
-    shutil.copytree(EXAMPLE, project)
+    shutil.copytree(EXAMPLES / "weekly-sftp", project)
     agency = gpg.make("weekly-agency")
     (project / "keys" / "agency.asc").write_bytes(gpg.public(agency))
-    text = (project / "reconcile.yaml").read_text()
-    for example, real in (
+    replaced(
+        project / "reconcile.yaml",
         (
             "metadata: {name: weekly-sftp}",
             'metadata: {name: weekly-sftp}\nspec: {ledger: {url: "file://.l", simulated: true}}',
@@ -52,10 +52,7 @@ def test_two_weeks(
         ("host: sftp.agency.example", f"host: 127.0.0.1\n    port: {openssh_server.port}"),
         ("/incoming/acme", str(incoming)),
         ("SHA256:gAYRPZzcYzA0khmcnwZUb2XYs9IuBlqlLvKFvSVxjVY", openssh_server.host_key),
-    ):
-        assert example in text
-        text = text.replace(example, real)
-    (project / "reconcile.yaml").write_text(text)
+    )
 
     def done(*arguments: str) -> str:
         found = reconcile("-C", project, *arguments)
