@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.api.planfile import read_plan as read_plan
     from reconciler.api.planfile import write_plan as write_plan
     from reconciler.api.project import Project as Project
+    from reconciler.api.purges import NotDiscarded as NotDiscarded
     from reconciler.api.purges import NotPurged as NotPurged
     from reconciler.api.purges import Purged as Purged
     from reconciler.api.retaining import NotRemoved as NotRemoved
@@ -75,6 +76,7 @@ _PLACES = {
     "NotAlerted": "api.sending",
     "NotExported": "api.runs",
     "NotMeasured": "api.measuring",
+    "NotDiscarded": "api.purges",
     "NotPurged": "api.purges",
     "NotRemoved": "api.retaining",
     "NotValid": "config.invalid",

@@ -42,8 +42,8 @@ _TELLING = AddFlow | UpdateFlow | MoveFlow | AdoptFlow | SuspendFlow | ResumeFlo
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """`results`: of each change, in order. `purges`: those that an earlier apply left unfinished. `retained`: exports that were past
-    `files.retain`. `made`: this apply made the ledger."""
+    """`results`: of each change, in order. `purges`: those that an earlier apply left unfinished, and what of abandoned runs couldn't be
+    removed. `retained`: exports that were past `files.retain`. `made`: this apply made the ledger."""
 
     results: tuple[Result, ...]
     purges: tuple[PurgeEvent, ...] = ()

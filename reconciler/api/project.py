@@ -301,7 +301,7 @@ class Project:
         from reconciler.api.applying import Performed, alerts_declared, check, perform, permitted
         from reconciler.api.freeing import free
         from reconciler.api.measuring import measure
-        from reconciler.api.purges import complete, owed
+        from reconciler.api.purges import complete, discard, left_behind, owed
         from reconciler.api.retaining import retain_after
         from reconciler.apply.horizon import not_behind
         from reconciler.apply.sweep import Sweep
@@ -323,7 +323,10 @@ class Project:
             done = perform(wiring, ledger, checked, actual.project, now, hooks, exports=exports, who=who)
         unfinished = owed(actual, checked.project)
         if unfinished:
-            done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, hooks.told))
+            done = replace(done, purges=complete(wiring.context(ledger, hooks), unfinished, now, hooks.told))
+        if left := left_behind(actual, checked.project):
+            found = discard(wiring.context(ledger, hooks), left, now, hooks.told)
+            done = replace(done, purges=(*done.purges, *found))
         mine = [head for head in actual.flows.values() if head.owner == checked.project]
         thinned = retain_after(lambda: wiring.context(ledger, hooks), mine, done.results, now, hooks.told)
         done = replace(done, retained=thinned)

@@ -10,11 +10,12 @@ from datetime import datetime
 from functools import partial
 from threading import Lock
 
-from reconciler.api.purges import PurgeEvent, complete
+from reconciler.api.purges import NotDiscarded, PurgeEvent, complete
 from reconciler.api.retaining import RetainEvent, keeps_some, retain
 from reconciler.apply.context import Context
 from reconciler.apply.due import due_exports
 from reconciler.apply.runs import Wanted, run_flow, settle
+from reconciler.apply.settle import LeftBehind
 from reconciler.apply.together import origin
 from reconciler.apply.units import together, units
 from reconciler.errors import ReconcilerError, unexpected
@@ -107,7 +108,7 @@ def run_due(
     else:
         with ThreadPoolExecutor(parallel, thread_name_prefix="flow") as pool:
             events += [event for found in pool.map(partial(member, context), single) for event in found]
-    events += complete(context, [head for head in heads if head.purge], told)
+    events += complete(context, [head for head in heads if head.purge], now, told)
     exported = [each.flow for each in events if isinstance(each, Exported) and keeps_some(each.run.spec)]
     events += retain(context, heads, exported, now, told)
     if not told.anything:
@@ -182,8 +183,11 @@ def _one(
 
 
 def _ours(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:
+    event: Event | None
     try:
         event = _exported(context, head, wanted, now)
+    except LeftBehind as error:
+        event = NotDiscarded(head.flow, error)
     except ReconcilerError as error:
         event = NotExported(head.flow, error)
     except Interrupted:

@@ -250,7 +250,7 @@ class Apply:
         settle(self.context, head.document.flow_id, self.now)
         if not change.purge:
             return Done(change, note="files kept")
-        return Done(change, note=_purged(purge(self.context, head.document.flow_id)))
+        return Done(change, note=_purged(purge(self.context, head.document.flow_id, self.now)))
 
     def _move(self, change: MoveFlow) -> Done:
         """The old head is marked before the new one exists; where an earlier apply ended in between, this goes on from there."""
@@ -320,7 +320,7 @@ class Apply:
         _same(change, found.document.generation if found else 0)
         if found is None or not found.document.purge:
             return found
-        purge(self.context, flow_id)
+        purge(self.context, flow_id, self.now)
         return self.context.ledger.head(flow_id)
 
     def _settled(self, change: Change, generation: int, flow_id: FlowId | None = None) -> Versioned[FlowHead]:

@@ -6,6 +6,7 @@ that are as applied otherwise; at others nothing is written at all.
 
 from __future__ import annotations
 
+from reconciler.apply.reaching import reaching
 from reconciler.apply.recorded import find_run
 from reconciler.apply.verify import Open, manifest_problem
 from reconciler.destinations.base import Destination
@@ -59,7 +60,7 @@ def _export(ledger: Ledger, head: FlowHead, connect: Open) -> SeenExport | None:
     names = len(run.files) + (run.manifest is not None)
     seen = SeenExport(flow=head.flow, slot=run.slot, run_id=run.run_id, files=names)
     try:
-        destination = connect(run.spec.destination)
+        destination = connect(reaching(ledger, head)(run.spec.destination))
         if not destination.capabilities.readable:
             return None
         missing, changed = _compared(run, destination)

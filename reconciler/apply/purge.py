@@ -5,49 +5,58 @@ The flow's tombstone says that a purge is owed until all of it is done: whoever 
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
+
+from reconciler.apply.conditions import unremoved
 from reconciler.apply.context import Context
+from reconciler.apply.deleting import delete_run
+from reconciler.apply.reaching import reaching
 from reconciler.apply.recorded import runs_of
 from reconciler.errors import DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import transitions
-from reconciler.ledger.records import RunRecord
 from reconciler.values.identity import FlowId
 
 
-def purge(context: Context, flow_id: FlowId) -> int | None:
-    """Deletes the files of every recorded run of a removed flow; returns how many, those included that were gone already.
+def purge(context: Context, flow_id: FlowId, now: datetime) -> int | None:
+    """Deletes the files of every recorded run of a removed flow; returns how many, those included that nobody deleted but were gone.
     None: nothing was owed.
 
-    A run whose files can't be deleted doesn't keep those of others. Raises `DestinationError` H120 where any are left,
-    `OutcomeUnknown`, `StoreError`.
+    A run whose files can't be deleted doesn't keep those of others. Raises `DestinationError` H120 where any are left, after the head
+    says so; `OutcomeUnknown`, `StoreError`.
     """
     head = context.ledger.head(flow_id)
     if head is None or not head.document.purge:
         return None
+    reach = reaching(context.ledger, head.document)
     runs, failed = 0, list[ReconcilerError]()
     deleted: set[tuple[str, str]] = set()
     for run in runs_of(context.ledger, head.document):
         runs += 1
+        if run.removed_at is not None:
+            continue
         try:
-            if run.removed_at is not None:
-                continue
-            _delete(context, run)
+            delete_run(context, run, reach(run.spec.destination), "purge", now)
             deleted |= {(run.spec.destination.name, each.path) for each in run.files}
         except OutcomeUnknown:
             raise
         except ReconcilerError as error:
             failed.append(error)
     if failed:
-        raise _left(failed, runs)
+        problem = _left(failed, runs)
+        _note(context, flow_id, problem, now)
+        raise problem
     context.ledger.swap(head, transitions.purged(head.document, nonce=context.ledger.nonce()))
     return len(deleted)
 
 
-def _delete(context: Context, run: RunRecord) -> None:
-    """The manifest first: at no instant does a reader see one whose files aren't there."""
-    destination = context.open_destination(run.spec.destination)
-    if run.manifest:
-        destination.delete([run.manifest])
-    destination.delete([each.path for each in run.files])
+def _note(context: Context, flow_id: FlowId, problem: DestinationError, now: datetime) -> None:
+    """Says on the tombstone why files are still there."""
+    with suppress(ReconcilerError):  # what is told is what couldn't be deleted
+        head = context.ledger.head(flow_id)
+        if head is not None:
+            why = unremoved(problem, now, head.document.unpurged)
+            context.ledger.swap(head, transitions.not_purged(head.document, why, nonce=context.ledger.nonce()))
 
 
 def _left(failed: list[ReconcilerError], runs: int) -> DestinationError:

@@ -48,7 +48,7 @@ def find(head: FlowHead, text: str) -> Resendable:
     if fit:
         ids = ", ".join(f"{each.run_id} ({'on demand' if each.on_demand else 'by schedule'})" for each in fit)
         raise UsageError("U110", "several runs have this slot", f"Name one by its run id: {ids}.")
-    kept = [slot_text(each.slot) + (f" ({each.run_id})" if each.on_demand else "") for each in head.resendable]
+    kept = [f"{slot_text(each.slot)} ({each.run_id})" for each in head.resendable]
     there = f"The newest are {', '.join(kept[: -_SHOWN - 1 : -1])}." if kept else "This flow has none."
     raise UsageError(
         "U109", "no such run to send again", f"Only a flow's newest {RESENDABLE_KEPT} runs can be sent again. {there}"

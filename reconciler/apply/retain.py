@@ -11,7 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from reconciler.apply.conditions import unremoved
 from reconciler.apply.context import Context
+from reconciler.apply.deleting import delete_run
+from reconciler.apply.reaching import reaching
 from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
@@ -55,7 +58,7 @@ def thin(context: Context, flow_id: FlowId, now: datetime) -> Thinned | None:
         return None
     found = _Thinning(context, head.document, now).all()
     problem = _left(found.failed) if found.failed else None
-    _note(context, head, found, problem)
+    _note(context, head, found, problem, now)
     if problem is not None:
         raise problem
     return found
@@ -66,6 +69,7 @@ class _Thinning:
 
     def __init__(self, context: Context, head: FlowHead, now: datetime) -> None:
         self._context, self._head, self._now = context, head, now
+        self._reach = reaching(context.ledger, head)
         self._names = sorted(_names(context.ledger, head))
         before = head.retained.through if head.retained else None
         self._found = Thinned(through=before)
@@ -127,30 +131,12 @@ class _Thinning:
             return False
 
     def _delete(self, run: RunRecord) -> bool:
-        destination = self._context.open_destination(run.spec.destination)
-        if not destination.capabilities.deletable:
+        if not run.spec.destination.spec.deletes:
             return True  # claimed while it could only be written to: then nothing of it is ours to take back
-        if run.manifest:
-            destination.delete([run.manifest])
-        destination.delete([each.path for each in run.files])
-        if self._mark(run):
+        if delete_run(self._context, run, self._reach(run.spec.destination), "retain", self._now):
             self._found.exports += 1
             self._found.files += len(run.files)
         return True
-
-    def _mark(self, run: RunRecord) -> bool:
-        """Says so in the run's document; whether it was us who did."""
-        ledger = self._context.ledger
-        key = keys.run(FlowId.parse(run.flow), run.slot, run.run_id)
-        stored = ledger.read(RunRecord, key)
-        if stored is None or stored.document.removed_at is not None:
-            return False
-        new = stored.document.model_copy(update={"removed_at": self._now, "nonce": ledger.nonce()})
-        try:
-            written = ledger.replace(key, new, stored.version)
-        except Conflict:
-            return False  # another runner says the same
-        return written.document.nonce == new.nonce
 
     def _read(self, name: str, life: Life) -> RunRecord | None:
         found = self._context.ledger.read(RunRecord, f"{keys.runs(FlowId.parse(life.flow))}{name}")
@@ -170,15 +156,17 @@ def _left_at(run: RunRecord) -> datetime:
     return max(run.slot, run.finished_at)
 
 
-def _note(context: Context, head: Versioned[FlowHead], found: Thinned, problem: DestinationError | None) -> None:
+def _note(
+    context: Context, head: Versioned[FlowHead], found: Thinned, problem: DestinationError | None, now: datetime
+) -> None:
     """Says on the head how far it got. Where that changed meanwhile, whoever changed it has made sure that it is looked at again."""
-    said = f"{problem.code} {problem.summary}" if problem else None
+    before = head.document.retained.unremoved if head.document.retained else None
     new = transitions.thinned(
         head.document,
         through=found.through,
         removed=found.exports,
         again=found.again,
-        problem=said,
+        unremoved=unremoved(problem, now, before) if problem else None,
         nonce=context.ledger.nonce(),
     )
     try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from reconciler.apply.conditions import condition
+from reconciler.apply.conditions import condition, unremoved
 from reconciler.apply.context import Context
 from reconciler.apply.publish import roll_forward
+from reconciler.apply.reaching import reaching
 from reconciler.apply.snapshots import free_snapshots
-from reconciler.errors import AccountError, Conflict, DestinationError, OutcomeUnknown, ReconcilerError
+from reconciler.errors import AccountError, Conflict, DestinationError, MissingExtra, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import Condition, FlowHead, OpenRun
+from reconciler.ledger.records import AbandonedRun, Condition, FlowHead, OpenRun
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
 
@@ -20,13 +22,29 @@ _LOST_SWAP: Final = ("L120", "L121")
 _TRIES: Final = 20
 
 
+class LeftBehind(DestinationError):
+    """H122: what abandoned runs of a flow staged can't be discarded."""
+
+    def __init__(self, flow: str, failed: Sequence[tuple[AbandonedRun, ReconcilerError]]) -> None:
+        run, first = failed[0]
+        more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
+        super().__init__(
+            "H122",
+            "what an abandoned run staged is still there",
+            f"{flow}: run {run.run_id}{more} ended without anybody having seen anything of it, and what it staged at "
+            f"{run.destination.name} can't be removed: {first.code} {first.summary}: {first.detail.rstrip('.')}. Every run and apply tries "
+            f"again. If that place or its account is gone for good: reconcile ledger abandon {run.run_id}",
+            permanent=not isinstance(first, DestinationError) or first.permanent,
+        )
+
+
 def settle(context: Context, flow_id: FlowId, now: datetime, *, insist: bool = False) -> Versioned[FlowHead] | None:
     """Deals with what earlier runs left: a decided run is completed, an undecided one whose lease is over is abandoned,
     abandoned ones are discarded. Returns the head afterwards; its `open` is another's live run, if any. `context.completed` hears of what
     was completed.
 
-    Where an abandoned run can't be discarded (its bucket is gone, say), the head keeps it in mind for a later call, and the
-    flow goes on. With `insist` the `DestinationError` is raised, for a caller that has nothing else to do.
+    Where an abandoned run can't be discarded (its bucket is gone, say), the head keeps it in mind for a later call, with why, and the
+    flow goes on. With `insist` it is raised (`LeftBehind`), for a caller that has nothing else to do.
     Losing a swap here means that another runner did that step: the head is looked at afresh.
     """
     for _ in range(_TRIES):
@@ -52,7 +70,7 @@ def _settle_once(context: Context, flow_id: FlowId, now: datetime, insist: bool)
             head.document, run.run_id, "its runner's lease is over", now=now, nonce=context.ledger.nonce()
         )
         head = context.ledger.swap(head, gone)
-    return _discard(context, head, insist) if head else None
+    return _discard(context, head, now, insist) if head else None
 
 
 def give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, now: datetime) -> bool:
@@ -65,7 +83,7 @@ def give_up(context: Context, flow_id: FlowId, run: OpenRun, error: Exception, n
         _clear_up(context, run)
         return False
     try:
-        _discard(context, left, insist=False)
+        _discard(context, left, now, insist=False)
     except OutcomeUnknown:
         raise
     except ReconcilerError:
@@ -127,20 +145,22 @@ def forget_staged(context: Context, run_id: str) -> None:
         context.ledger.delete(keys.staged(run_id), found.version)
 
 
-def _discard(context: Context, head: Versioned[FlowHead], insist: bool) -> Versioned[FlowHead]:
+def _discard(context: Context, head: Versioned[FlowHead], now: datetime, insist: bool) -> Versioned[FlowHead]:
     """What can't be discarded now stays listed, and keeps nothing else from being done: its destination may be gone for good."""
-    failed: DestinationError | AccountError | None = None
+    failed: list[tuple[AbandonedRun, ReconcilerError]] = []
+    reach = reaching(context.ledger, head.document)
     for each in head.document.abandoned:
         forget_staged(context, each.run_id)
         free_snapshots(context.ledger, [keys.snapshot(each.run_id)], head.document)
+        nonce = context.ledger.nonce()
         try:
-            context.open_destination(each.destination).discard(each.run_id)
-        except (DestinationError, AccountError) as error:
-            failed = failed or error
+            context.open_destination(reach(each.destination)).discard(each.run_id)
+        except (DestinationError, AccountError, MissingExtra) as error:
+            failed.append((each, error))
+            why = unremoved(error, now, each.unremoved)
+            head = context.ledger.swap(head, transitions.not_discarded(head.document, each.run_id, why, nonce=nonce))
             continue
-        head = context.ledger.swap(
-            head, transitions.discarded(head.document, each.run_id, nonce=context.ledger.nonce())
-        )
-    if failed is not None and insist:
-        raise failed
+        head = context.ledger.swap(head, transitions.discarded(head.document, each.run_id, nonce=nonce))
+    if failed and insist:
+        raise LeftBehind(head.document.flow, failed)
     return head

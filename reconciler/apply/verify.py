@@ -10,7 +10,7 @@ from typing import Literal
 
 from reconciler.apply.recorded import runs_of
 from reconciler.destinations.base import Destination
-from reconciler.errors import DestinationError
+from reconciler.errors import AccountError, DestinationError, MissingExtra
 from reconciler.ledger import keys
 from reconciler.ledger.records import FlowHead, RunRecord, StagedRecord
 from reconciler.resources.effective import EffectiveDestination
@@ -52,10 +52,10 @@ def given_way(ledger: Ledger, head: FlowHead) -> frozenset[str]:
     return frozenset(each for run in runs_of(ledger, head) for each in run.replaced or ())
 
 
-def verify_run(run: RunRecord, connect: Open) -> Verified:
-    """Reads every file of a run back, at the destination as it was claimed. Raises `DestinationError` where that can't be
+def verify_run(run: RunRecord, where: EffectiveDestination, connect: Open) -> Verified:
+    """Reads every file of a run back, `where` they are reached today. Raises `DestinationError`, `AccountError` where that can't be
     told, as without permission or network: that is no finding."""
-    destination = connect(run.spec.destination)
+    destination = connect(where)
     if not destination.capabilities.readable:
         return Verified(run, None, ())
     found = []
@@ -81,16 +81,16 @@ def manifest_problem(run: RunRecord, name: str, destination: Destination) -> Lit
     return None if _lists(content, run) else "changed"
 
 
-def unknown(ledger: Ledger, runs: list[RunRecord], connect: Open) -> Iterator[Finding]:
-    """Files in the folders of these runs that no run of the ledger put there."""
+def unknown(ledger: Ledger, runs: list[tuple[RunRecord, EffectiveDestination]], connect: Open) -> Iterator[Finding]:
+    """Files in the folders of these runs, each reached where it says, that no run of the ledger put there."""
     listed: dict[tuple[str, str], Finding] = {}
-    folders = {(connect(run.spec.destination).location(), run.folder): run for run in runs}
-    for (root, folder), run in folders.items():
-        destination = connect(run.spec.destination)
+    folders = {(_root(where, connect), run.folder): (run, where) for run, where in runs}
+    for (root, folder), (run, where) in folders.items():
+        destination = connect(where)
         if destination.capabilities.readable:
             for each in destination.list(f"{folder}/"):
                 listed[root, each.name] = _finding("unknown", run, destination, each.name, run_id=False)
-    mine = {(connect(run.spec.destination).location(), name) for run in runs for name in _names(run)}
+    mine = {(_root(where, connect), name) for run, where in runs for name in _names(run)}
     strangers = listed.keys() - mine
     if strangers:
         # Read after listing, so that whatever a runner published meanwhile is known by now; staged before recorded,
@@ -134,7 +134,7 @@ def _of_open(ledger: Ledger, head: FlowHead, connect: Open) -> Iterator[tuple[st
     staged = ledger.read(StagedRecord, keys.staged(head.open.run_id))
     if staged is None:
         return
-    root = connect(head.open.spec.destination).location()
+    root = _root(head.open.spec.destination, connect)
     manifest = (staged.document.manifest,) if staged.document.manifest else ()
     yield from ((root, file.name) for file in (*staged.document.files, *manifest))
 
@@ -143,8 +143,16 @@ def _all_recorded(ledger: Ledger, connect: Open) -> Iterator[tuple[str, str]]:
     for key, _ in ledger.store.list(keys.RUNS):
         found = ledger.read(RunRecord, key)
         if found is not None:
-            root = connect(found.document.spec.destination).location()
+            root = _root(found.document.spec.destination, connect)
             yield from ((root, name) for name in _names(found.document))
+
+
+def _root(destination: EffectiveDestination, connect: Open) -> str:
+    """What tells a destination's files from another's; also of one that can't be opened here any more, as without its account."""
+    try:
+        return connect(destination).location()
+    except (DestinationError, AccountError, MissingExtra):
+        return destination.spec.connection.url()
 
 
 def _hash(destination: Destination, name: str) -> tuple[int, str] | None:

@@ -44,7 +44,7 @@ def command(
     plan is refused, 5 if it is stale, 6 if some changes failed and the rest is done.
     """
     from reconciler.api.acting import acting_at
-    from reconciler.api.purges import NotPurged
+    from reconciler.api.purges import NotDiscarded, NotPurged
     from reconciler.api.retaining import NotRemoved
     from reconciler.apply.changes import Failed
     from reconciler.present.plan_text import as_text, name_width
@@ -92,7 +92,7 @@ def command(
             "warning",
         )
     bad = [each.error for each in done.results if isinstance(each, Failed)]
-    bad += [each.error for each in done.purges if isinstance(each, NotPurged)]
+    bad += [each.error for each in done.purges if isinstance(each, NotPurged | NotDiscarded)]
     bad += [each.error for each in done.retained if isinstance(each, NotRemoved)]
     return exits.of_several(bad, len(done.results) + len(done.purges) + len(done.retained) - len(bad))
 

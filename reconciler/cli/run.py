@@ -32,7 +32,7 @@ def command(
     do this at once: each slot is exported once. Ends with 6 if some exports failed and others didn't, with 75 if the
     outcome of one is unknown.
     """
-    from reconciler.api.purges import NotPurged
+    from reconciler.api.purges import NotDiscarded, NotPurged
     from reconciler.api.retaining import NotRemoved
     from reconciler.api.runs import NotExported
 
@@ -41,17 +41,17 @@ def command(
         events = here.project(environment).run(select=select, at=when, parallel=parallel, shard=part, hooks=hooks)
     if len(events) > 1:
         here.console.out(_totals(events))
-    errors = [each.error for each in events if isinstance(each, NotExported | NotPurged | NotRemoved)]
+    errors = [each.error for each in events if isinstance(each, NotExported | NotPurged | NotRemoved | NotDiscarded)]
     return exits.of_several(errors, len(events) - len(errors))
 
 
 def _totals(events: tuple[Event, ...]) -> str:
     """`37 exported · 1 failed`."""
-    from reconciler.api.purges import NotPurged, Purged
+    from reconciler.api.purges import NotDiscarded, NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Exported, NotExported
 
     verbs: dict[type[Event], str] = {Exported: "exported", Purged: "purged", Removed: "thinned"}
-    verbs |= dict.fromkeys((NotExported, NotPurged, NotRemoved), "failed")
+    verbs |= dict.fromkeys((NotExported, NotPurged, NotRemoved, NotDiscarded), "failed")
     found = Counter(verbs[type(each)] for each in events)
     return " · ".join(f"{number:,} {verb}" for verb, number in found.items())

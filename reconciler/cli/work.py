@@ -58,7 +58,7 @@ def _flow(event: object) -> FlowId | None:
 def _tell(console: Console, event: object, width: int) -> None:
     from reconciler.api.freeing import NotFreed
     from reconciler.api.measuring import NotMeasured
-    from reconciler.api.purges import NotPurged, Purged
+    from reconciler.api.purges import NotDiscarded, NotPurged, Purged
     from reconciler.api.retaining import NotRemoved, Removed
     from reconciler.api.runs import Elsewhere, Exported, Idle, NotExported
     from reconciler.api.sending import Alerted, NotAlerted
@@ -93,6 +93,9 @@ def _tell(console: Console, event: object, width: int) -> None:
             console.event("purged", flow=flow, files=files)
         case NotPurged(flow, error):
             console.say(failure_line("purge", short(flow), error), "failed", "error", flow=flow, **error_fields(error))
+        case NotDiscarded(flow, error):
+            said = failure_line("discard", short(flow), error)
+            console.say(said, "failed", "error", flow=flow, **error_fields(error))
         case Removed(flow, exports, files):
             console.out(retain_line(flow, exports, files))
             console.event("removed", flow=flow, exports=exports, files=files)

@@ -144,4 +144,12 @@ RUN_CODES = (
         "The destination refused to delete files of exports that are older than files.retain keeps. What they exported stays there.",
         "Mend what the detail names; the next run or apply tries again until they are gone.",
     ),
+    Code(
+        "H122",
+        "what an abandoned run staged is still there",
+        "A run ended before anything of it could be seen, and what it had staged can't be removed: its destination, or the account with which "
+        "it was claimed, can't be used any more. Nobody sees any of it, and the flow goes on.",
+        "Mend what the detail names; the next run or apply tries again. If the place is gone for good, give it up with "
+        "`reconcile ledger abandon RUN`.",
+    ),
 )

@@ -44,9 +44,9 @@ class Index:
     _by_kind: dict[str, list[Entry]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], broken: Iterable[Document]) -> Index:
-        """The index, with duplicate names reported."""
-        identities = (each.subject.partition("/") for each in broken)
+    def of(cls, entries: Iterable[Entry], broken: Iterable[str]) -> Index:
+        """The index, with duplicate names reported. `broken`: `Audience/us` for each document that was refused."""
+        identities = (each.partition("/") for each in broken)
         index = cls(frozenset((kind, name) for kind, _, name in identities))
         for entry in entries:
             key = (entry.resource.kind, entry.name)

@@ -20,7 +20,6 @@ from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations
 from reconciler.config.metrics import check_metrics
 from reconciler.config.overrides import check_overrides
-from reconciler.config.parse import Document
 from reconciler.config.remembered import Remembered
 from reconciler.config.roles import check_roles
 from reconciler.config.rules import check_rules
@@ -49,7 +48,7 @@ DEFAULT_PROJECT = Project.model_validate(
 
 def link(
     entries: Iterable[Entry],
-    broken: Iterable[Document],
+    broken: Iterable[str],
     *,
     origin: Origin | None,
     environment: str | None,
@@ -57,7 +56,7 @@ def link(
 ) -> tuple[Desired, list[Diagnostic]]:
     """The desired state as far as it could be built, and every finding. With an error among them it isn't whole.
 
-    `broken`: documents that were refused before; `origin`: where the project's files are, None if nowhere.
+    `broken`: `Audience/us` for each document that was refused before; `origin`: where the project's files are, None if nowhere.
     """
     index = Index.of(entries, broken)
     check_rules(index)

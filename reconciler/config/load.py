@@ -94,7 +94,7 @@ def _finish(
     environment: str | None,
 ) -> Loaded:
     entries: list[Entry] = []
-    broken: list[Document] = []
+    broken = [each.subject for found in texts.findings.values() for each in found if each.subject]
     for document in documents:
         if len(diagnostics) > MAX_FINDINGS:
             detail = f"Here and after, nothing was checked: {MAX_FINDINGS:,} findings are listed already."
@@ -105,7 +105,7 @@ def _finish(
         if isinstance(resource, AnyResource):
             entries.append(Entry(resource, document))
         else:
-            broken.append(document)
+            broken.append(document.subject)
     remembered = texts.remembered
     desired, wrong = link(entries, broken, origin=origin, environment=environment, remembered=remembered)
     if remembered is not None:

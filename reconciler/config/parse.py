@@ -43,12 +43,7 @@ class Document:
     @property
     def subject(self) -> str:
         """`Audience/us`, as far as the document says so."""
-        if not isinstance(self.data, dict):
-            return ""
-        metadata = self.data.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        kind = self.data.get("kind")
-        return f"{kind}/{name}" if isinstance(kind, str) and isinstance(name, str) else ""
+        return _subject(self.data)
 
     @property
     def top(self) -> Source:
@@ -110,9 +105,10 @@ def parse(raw: bytes, path: str) -> tuple[list[Document], list[Diagnostic]]:
 
 
 def _through_tree(text: str, path: str) -> tuple[list[Document], list[Diagnostic]]:
-    """The same for any text, with all that is wrong in it."""
+    """The same for any text, with all that is wrong in it. What is wrong inside of a document names what that is of."""
     composer = Composer(text)
     documents: list[Document] = []
+    subjects: dict[int, str] = {}
     for index, tree in enumerate(composer.documents()):
         if tree.root is None:
             continue
@@ -126,11 +122,23 @@ def _through_tree(text: str, path: str) -> tuple[list[Document], list[Diagnostic
         data = _Values(composer).value(tree.root)
         if len(composer.problems) == before:
             documents.append(Document(path, index, data, tree.start, tree.stop, text))
+        else:
+            subjects |= dict.fromkeys(range(before, len(composer.problems)), _subject(data))
     findings: list[Diagnostic] = []
-    for problem in composer.problems:
+    for number, problem in enumerate(composer.problems):
         place = Source(path, problem.mark.line + 1, problem.mark.column + 1, problem.length)
-        findings.append(diagnose(problem.code, place, problem.detail))
+        findings.append(diagnose(problem.code, place, problem.detail, subject=subjects.get(number, "")))
     return documents, findings
+
+
+def _subject(data: Any) -> str:
+    """`Audience/us`, as far as a document's data say so."""
+    if not isinstance(data, dict):
+        return ""
+    metadata = data.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    kind = data.get("kind")
+    return f"{kind}/{name}" if isinstance(kind, str) and isinstance(name, str) else ""
 
 
 @dataclass

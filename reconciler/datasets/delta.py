@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from reconciler.datasets.base import Access, Listing
 from reconciler.datasets.delta_log import DeltaHistory, deletion_vectors
-from reconciler.datasets.problems import problem
+from reconciler.datasets.problems import absent, problem
 from reconciler.datasets.s3_input import object_store
 from reconciler.datasets.tables import Folder, as_text, changed, check_declared, columns_of, inside, moment, unsupported
 from reconciler.errors import MissingExtra
@@ -79,7 +79,7 @@ class DeltaFiles:
         try:
             return DeltaTable(access.uri(""), version=version, storage_options=object_store(access))
         except TableNotFoundError as error:
-            raise problem("F101", f"There is no Delta Lake table at {self.folder.location}.") from error
+            raise absent(f"There is no Delta Lake table at {self.folder.location}.") from error
         except (DeltaError, OSError, ValueError) as error:
             # The library's words may hold anything.
             said = f"The table at {self.folder.location} can't be opened ({type(error).__name__})"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from reconciler.datasets.problems import problem
+from reconciler.datasets.problems import absent, problem
 from reconciler.datasets.tables import Folder, unsupported
 from reconciler.errors import SourceError
 
@@ -108,5 +108,5 @@ class GlueTable:
 
     def _refused(self, code: str) -> SourceError:
         if code == "EntityNotFoundException":
-            return problem("F101", f"AWS Glue knows no table {self.table} in the account's region.")
+            return absent(f"AWS Glue knows no table {self.table} in the account's region.")
         return problem("F104", f"AWS Glue answered {code} to glue:GetTable of {self.table}.")

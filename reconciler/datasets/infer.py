@@ -16,7 +16,7 @@ from reconciler.datasets.infer_json import Objects
 from reconciler.datasets.infer_text import Texts
 from reconciler.datasets.infer_types import Column, NoType, checked
 from reconciler.datasets.names import DataFormat, partitions
-from reconciler.datasets.problems import problem
+from reconciler.datasets.problems import absent, problem
 from reconciler.datasets.streams import open_text
 from reconciler.errors import MissingExtra, SourceError
 from reconciler.values.pin import PinnedFile
@@ -54,7 +54,7 @@ def infer(opened: Callable[[DataFormat], Files]) -> Found:
     listing = files.listing(_EVER)
     pinned = listing.pin.files
     if not pinned:
-        raise problem("F101", f"There is no data file at {listing.pin.location}.")
+        raise absent(f"There is no data file at {listing.pin.location}.")
     chosen = _spread(pinned, _FOOTERS if form == "parquet" else _SAMPLED)
     try:
         match form:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.datasets.base import Access, Listing
 from reconciler.datasets.names import DELTA_LOG, DataFormat, check_name, no_table, visible
-from reconciler.datasets.problems import named, problem
+from reconciler.datasets.problems import absent, named, problem
 from reconciler.errors import SourceError
 from reconciler.values.pin import Pin, PinnedFile
 
@@ -139,7 +139,7 @@ def _regular(path: str, about: os.stat_result) -> os.stat_result:
 def _missing(root: Path, error: FileNotFoundError) -> SourceError:
     if root.exists():
         return problem("F116", f"{error.filename} vanished while the dataset was listed.")
-    return problem("F101", f"There is nothing at {root}.")
+    return absent(f"There is nothing at {root}.")
 
 
 def _pinned(path: str, about: os.stat_result) -> PinnedFile:

@@ -18,6 +18,11 @@ def problem(code: str, detail: str) -> SourceError:
     return SourceError(code, CODES[code].summary, detail)
 
 
+def absent(what: str) -> SourceError:
+    """F101. `what`: the sentence that says what isn't there."""
+    return problem("F101", f"{what} Correct the dataset's location, or wait for what writes it.")
+
+
 def named(path: str) -> str:
     """A file for a message: its path, or what stands for a location that is one file."""
     return path or "the dataset's file"

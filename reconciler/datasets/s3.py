@@ -15,7 +15,7 @@ from reconciler.accounts.aws_errors import plain_error
 from reconciler.accounts.s3_answers import ELSEWHERE, NO_KEYS, WRONG_KEYS, answered, missing_action
 from reconciler.datasets.base import Access, Listing
 from reconciler.datasets.names import DELTA_LOG, DataFormat, check_name, no_table, visible
-from reconciler.datasets.problems import problem
+from reconciler.datasets.problems import absent, problem
 from reconciler.errors import SourceError
 from reconciler.values.pin import Pin, PinnedFile
 
@@ -114,7 +114,7 @@ class S3Files:
         if self._single:
             found = self._head("")
             if found is None:
-                raise problem("F101", f"There is nothing at {self.location}.")
+                raise absent(f"There is nothing at {self.location}.")
             return [found]
         anything = False
         objects = []
@@ -126,7 +126,7 @@ class S3Files:
             if file.path and not file.path.endswith("/") and visible(file.path):
                 objects.append((file, changed))
         if not anything:
-            raise problem("F101", f"There is nothing at {self.location}.")
+            raise absent(f"There is nothing at {self.location}.")
         return objects
 
     def _listed(self, prefix: str) -> Iterator[tuple[PinnedFile, datetime]]:
@@ -161,7 +161,7 @@ class S3Files:
     def _meaning(self, error: ClientError, action: str) -> Exception:
         status, code = answered(error)
         if code == "NoSuchBucket":
-            return problem("F101", f"There is no bucket {self.bucket}.")
+            return absent(f"There is no bucket {self.bucket}.")
         if status == 404:
             return _Gone("F101", "gone")
         if code in WRONG_KEYS:

@@ -89,11 +89,23 @@ class Standing(Value):
     manifest: str | None = None
 
 
+class Unremoved(Value):
+    """Why something that is to be removed is still there: the last try's code and sentences, which like every error's hold neither data
+    nor secrets. `since`: the first try that failed, of those that followed one another; `at`: the last."""
+
+    code: str
+    sentence: str
+    detail: str = ""
+    since: Instant
+    at: Instant
+    attempts: int = 1
+
+
 class Retained(Value):
     """How far `files.retain` has got. `through`: the last run, as its document is named, up to which all files are deleted.
 
     `removed`: exports deleted so far. `settled`: nothing was recorded or applied since it was looked at; `again`: when to look even so.
-    `problem`: why some are still there.
+    `problem`: why some are still there, in words; `unremoved`: since when, and how often it was tried.
     """
 
     through: str | None = None
@@ -101,6 +113,7 @@ class Retained(Value):
     settled: bool = False
     again: Instant | None = None
     problem: str | None = None
+    unremoved: Unremoved | None = None
 
 
 class OpenRun(Value):
@@ -136,12 +149,13 @@ class OpenRun(Value):
 
 
 class AbandonedRun(Value):
-    """A run whose staged files are still to be discarded, at the destination as claimed."""
+    """A run whose staged files are still to be discarded, at the destination as claimed. `unremoved`: why they couldn't be yet."""
 
     run_id: str
     destination: EffectiveDestination
     reason: str
     at: Instant
+    unremoved: Unremoved | None = None
 
 
 class Resendable(Value):
@@ -205,7 +219,8 @@ class FlowHead(Document):
     `nonces`: the latest transitions' nonces, newest last, so that a write whose answer was lost is recognised even after
     somebody swapped again. `since`: when the flow was first applied. `rebuild`: why the next export is full.
     `born`: the generation at which it was added or moved here: runs of an earlier one are those of a flow that was
-    removed. `formerly`: where its runs are recorded from before it was renamed. `purge`: its files are still to be deleted.
+    removed. `formerly`: where its runs are recorded from before it was renamed. `purge`: its files are still to be deleted;
+    `unpurged`: why they couldn't be yet.
     `standing`: what its runs put at a fixed name and no later one replaced; the newest last.
     """
 
@@ -234,6 +249,7 @@ class FlowHead(Document):
     last_run: LastRun | None = None
     resendable: tuple[Resendable, ...] = ()
     purge: bool = False
+    unpurged: Unremoved | None = None
     standing: tuple[Standing, ...] | None = None
     retained: Retained | None = None
 
@@ -284,7 +300,8 @@ class RunRecord(Document):
     `rows` and `size` are without files of those who left.
 
     `replaced`: runs whose file gave way to this one's (`files.replace`), and whose manifests were deleted. `removed_at`: when its own files
-    were deleted (`files.retain`). `delay_seconds`: from the slot to the claim; None for what was sent again.
+    were deleted; `removed_by`: as its flow was removed (`onRemove`), or past `files.retain`. `delay_seconds`: from the slot to the claim;
+    None for what was sent again.
     """
 
     flow: str
@@ -315,6 +332,7 @@ class RunRecord(Document):
     within: Range | None = None
     replaced: tuple[str, ...] | None = None
     removed_at: Instant | None = None
+    removed_by: Literal["purge", "retain"] | None = None
     claimed_at: Instant
     delay_seconds: int | None = None
     staged_at: Instant | None = None

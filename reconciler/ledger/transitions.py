@@ -20,6 +20,7 @@ from reconciler.ledger.records import (
     Resendable,
     Retained,
     Standing,
+    Unremoved,
 )
 from reconciler.resources.effective import FlowSpec, fingerprint
 from reconciler.values.cursor import Cursor
@@ -84,6 +85,16 @@ def discarded(head: FlowHead, run_id: str, *, nonce: str) -> FlowHead:
     return _next(head, nonce, abandoned=left)
 
 
+def not_discarded(head: FlowHead, run_id: str, why: Unremoved, *, nonce: str) -> FlowHead:
+    """Notes why what an abandoned run staged is still there."""
+    noted = tuple(
+        each.model_copy(update={"unremoved": why}) if each.run_id == run_id else each for each in head.abandoned
+    )
+    if noted == head.abandoned:
+        raise NotAllowed(head, f"run {run_id} is not waiting to be discarded")
+    return _next(head, nonce, abandoned=noted)
+
+
 def decide(head: FlowHead, run_id: str, staged_digest: str, *, nonce: str) -> FlowHead:
     """The fence: from here on the run only rolls forward. A runner that lost its claim loses here, having shown nothing."""
     run = _open(head, run_id, "staging")
@@ -143,12 +154,23 @@ def _looked_at_again(retained: Retained, name: str) -> Retained:
 
 
 def thinned(
-    head: FlowHead, *, through: str | None, removed: int, again: datetime | None, problem: str | None, nonce: str
+    head: FlowHead,
+    *,
+    through: str | None,
+    removed: int,
+    again: datetime | None,
+    unremoved: Unremoved | None,
+    nonce: str,
 ) -> FlowHead:
-    """What `files.retain` no longer keeps was deleted, `removed` more exports; but for a `problem`, all of it."""
+    """What `files.retain` no longer keeps was deleted, `removed` more exports; unless some is `unremoved`, all of it."""
     before = head.retained or Retained()
     after = Retained(
-        through=through, removed=before.removed + removed, settled=problem is None, again=again, problem=problem
+        through=through,
+        removed=before.removed + removed,
+        settled=unremoved is None,
+        again=again,
+        problem=f"{unremoved.code} {unremoved.sentence}" if unremoved else None,
+        unremoved=unremoved,
     )
     return _next(head, nonce, retained=after)
 
@@ -257,7 +279,14 @@ def purged(head: FlowHead, *, nonce: str) -> FlowHead:
     """Every file of a removed flow has been deleted."""
     if not head.purge:
         raise NotAllowed(head, "nothing is to be purged")
-    return _next(head, nonce, purge=False)
+    return _next(head, nonce, purge=False, unpurged=None)
+
+
+def not_purged(head: FlowHead, why: Unremoved, *, nonce: str) -> FlowHead:
+    """Notes why files of a removed flow are still there."""
+    if not head.purge:
+        raise NotAllowed(head, "nothing is to be purged")
+    return _next(head, nonce, unpurged=why)
 
 
 def moved_away(head: FlowHead, to: str, *, applied: Applied, nonce: str, before: FlowHead | None = None) -> FlowHead:

@@ -11,6 +11,7 @@ from reconciler.present.words import changes, cut, inert, plural, short
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _RIGHT = {3, 4, 5, 6}
+_GONE = {None: "deleted", "retain": "deleted", "purge": "purged"}
 
 
 def as_text(
@@ -49,16 +50,16 @@ def _row(run: RunRecord, replaced: bool) -> tuple[str, ...]:
         plural(len(run.files), "file"),
         size(run.size),
         took(run) or "–",
-        run.outcome + (", replaced" if replaced else "") + (", deleted" if run.removed_at else ""),
+        run.outcome + (", replaced" if replaced else "") + (f", {_GONE[run.removed_by]}" if run.removed_at else ""),
         run.run_id,
     )
 
 
-def _seconds(run: RunRecord) -> int | None:
+def _seconds(run: RunRecord) -> float | None:
     """None for a run whose two times are one: both are then the time that a call acted at, and say nothing of how long."""
     if run.finished_at == run.claimed_at:
         return None
-    return max(int((run.finished_at - run.claimed_at).total_seconds()), 0)
+    return max(round((run.finished_at - run.claimed_at).total_seconds(), 3), 0.0)
 
 
 def as_data(run: RunRecord, replaced: Mapping[str, str] = NOTHING) -> dict[str, object]:
@@ -73,5 +74,6 @@ def as_data(run: RunRecord, replaced: Mapping[str, str] = NOTHING) -> dict[str, 
         "delaySeconds": run.delay_seconds,
         "lifted": list(run.lifted),
         "removedAt": kept.get("removedAt"),
+        "removedBy": kept.get("removedBy"),
         "replacedBy": replaced.get(run.run_id),
     }

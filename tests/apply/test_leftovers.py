@@ -69,8 +69,12 @@ def test_a_flow_leaves_a_destination_that_is_gone_and_goes_on(house: House) -> N
     assert record is not None
     assert record.rows == 2
     assert [each.destination.name for each in house.head().document.abandoned] == ["box"]
-    with pytest.raises(DestinationError, match="D102"):
-        settle(house.context(), FLOW, SLOT, insist=True)
+    for _ in range(2):
+        with pytest.raises(DestinationError, match=r"H122.*run (r\d+) ended.*D102.*ledger abandon \1$"):
+            settle(house.context(), FLOW, SLOT + timedelta(hours=2), insist=True)
+    why = house.head().document.abandoned[0].unremoved
+    assert why is not None
+    assert (why.code, why.since, why.at - why.since, why.attempts) == ("D102", SLOT, timedelta(hours=2), 3)
     (house.root / "out").mkdir()
     settle(house.context(), FLOW, SLOT, insist=True)
     assert house.head().document.abandoned == ()

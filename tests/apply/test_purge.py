@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.apply.purge import purge
+from reconciler.apply.recorded import runs_of
 from reconciler.apply.runs import Wanted, run_flow
 from reconciler.destinations.base import Destination
 from reconciler.destinations.errors import failure
 from reconciler.errors import DestinationError
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import Applied, FlowHead
+from reconciler.ledger.records import Applied, FlowHead, Unremoved
 from tests.apply.fixtures_runs import FLOW, SLOT, House
 
 APPLIED = Applied(at=SLOT, by="test")
@@ -75,7 +76,7 @@ def files(house: House) -> list[str]:
 def test_a_manifest_goes_before_its_files(house: House) -> None:
     remove(house)
     context, destination = watched(house)
-    assert purge(context, FLOW) == 2
+    assert purge(context, FLOW, SLOT) == 2
     assert [name.rpartition("/")[2][:4] for name in destination.deleted] == ["_man", "part", "_man", "part"]
     assert files(house) == []
     assert not house.head().document.purge
@@ -85,13 +86,24 @@ def test_what_cannot_be_deleted_stays_owed_and_is_said(house: House) -> None:
     remove(house)
     context, _ = watched(house, broken="exportTime=202612030200/part-")
     with pytest.raises(DestinationError, match=r"H120 .* 1 of 2 runs .* D105") as caught:
-        purge(context, FLOW)
+        purge(context, FLOW, SLOT)
     assert not caught.value.permanent
     assert house.received() == ["1"]
-    assert house.head().document.purge
-    assert purge(house.context(), FLOW) == 2
+    with pytest.raises(DestinationError, match=r"H120 .* 1 of 2 runs"):
+        purge(context, FLOW, SLOT + DAY)
+    left = house.head().document
+    assert (left.purge, left.unpurged) == (True, why(left, SLOT, SLOT + DAY, 2))
+    assert [run.removed_by for run in runs_of(house.ledger, left)] == [None, "purge"]
+    assert purge(house.context(), FLOW, SLOT + 2 * DAY) == 1
     assert files(house) == []
-    assert not house.head().document.purge
+    assert (house.head().document.purge, house.head().document.unpurged) == (False, None)
+
+
+def why(head: FlowHead, since: datetime, at: datetime, attempts: int) -> Unremoved:
+    assert head.unpurged is not None
+    assert head.unpurged.code == "H120"
+    assert "D105" in head.unpurged.detail
+    return head.unpurged.model_copy(update={"since": since, "at": at, "attempts": attempts})
 
 
 def test_files_that_an_earlier_flow_of_the_name_left_on_purpose_stay(house: House) -> None:
@@ -103,7 +115,7 @@ def test_files_that_an_earlier_flow_of_the_name_left_on_purpose_stay(house: Hous
     night(house, 3)
     assert house.received()[-1] == "3"
     remove(house)
-    purge(house.context(), FLOW)
+    purge(house.context(), FLOW, SLOT)
     assert house.received() == ["1", "2"]
 
 
@@ -119,5 +131,5 @@ def test_files_exported_under_an_earlier_name_go_too(house: House) -> None:
     assert found is not None
     gone = transitions.removed(found.document, purge=True, applied=APPLIED, nonce=house.ledger.nonce())
     house.ledger.swap(found, gone)
-    assert purge(house.context(), new.flow_id) == 3
+    assert purge(house.context(), new.flow_id, SLOT) == 3
     assert files(house) == []

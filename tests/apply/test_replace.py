@@ -213,7 +213,7 @@ def test_purge_deletes_the_file_once(house: House) -> None:
     night(house, 1, SECOND)
     gone = transitions.removed(house.head().document, purge=True, applied=APPLIED, nonce=house.ledger.nonce())
     house.ledger.swap(house.head(), gone)
-    assert purge(house.context(), FLOW) == 1
+    assert purge(house.context(), FLOW, SLOT) == 1
     assert visible(house) == []
 
 

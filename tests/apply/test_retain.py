@@ -182,7 +182,7 @@ def test_everybody_knows_what_is_gone(tmp_path: Path) -> None:
     assert as_data(flow_status(head, SLOT))["retain"] == {"keep": 1, "removed": 1, "problem": None}
     gone = transitions.removed(head, purge=True, applied=APPLIED, nonce=house.ledger.nonce())
     swap(house, gone)
-    assert purge(house.context(), FLOW) == 1
+    assert purge(house.context(), FLOW, SLOT) == 1
 
 
 def test_a_look_at_destinations_misses_nothing(tmp_path: Path) -> None:

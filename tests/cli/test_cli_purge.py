@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,9 @@ def test_the_next_run_completes_it_and_says_so(owing: Path, reconcile: Reconcile
     found = reconcile("-C", owing, "run", "--at", "2026-12-01T04:00Z")
     assert (found.code, "1 file purged" in found.out, "Nothing due" in found.out) == (0, True, False)
     assert parts(owing) == []
+    assert "exported, purged" in reconcile("-C", owing, "history").out
+    (run,) = json.loads(reconcile("-C", owing, "history", "--format", "json").out)["runs"]
+    assert (run["removedAt"], run["removedBy"]) == ("2026-12-01T04:00:00Z", "purge")
 
 
 def test_a_flow_comes_back_only_after_what_is_owed(owing: Path, reconcile: Reconcile) -> None:

@@ -331,9 +331,11 @@ def test_runs_newest_first(house: House, reconcile: Reconcile) -> None:
 def test_how_long_a_run_took_is_said_only_where_it_was_recorded(house: House, reconcile: Reconcile) -> None:
     record = export(house)
     later = record.model_copy(update={"run_id": "r00000000000000zz", "finished_at": SLOT + timedelta(seconds=90)})
-    house.ledger.create(keys.run(FLOW, SLOT, later.run_id), later)
+    quick = record.model_copy(update={"run_id": "r00000000000000yy", "finished_at": SLOT + timedelta(seconds=0.6)})
+    for each in (later, quick):
+        house.ledger.create(keys.run(FLOW, SLOT, each.run_id), each)
     runs = json.loads(history(reconcile, house, "--format", "json").out)["runs"]
-    assert [each["durationSeconds"] for each in runs] == [90, None]
+    assert [each["durationSeconds"] for each in runs] == [90, 0.6, None]
     assert " 1:30 min  exported" in history(reconcile, house).out
 
 
@@ -421,7 +423,7 @@ def test_a_write_only_destination_is_said_to_be_unverifiable(
     assert found.code == 0
     assert "box can only be written to" in found.out
     assert "nothing to verify" in found.out
-    assert verify_run(record, house.context().open_destination).checked is None
+    assert verify_run(record, record.spec.destination, house.context().open_destination).checked is None
 
 
 def test_now_is_the_default_time(house: House, reconcile: Reconcile) -> None:

@@ -235,6 +235,16 @@ def test_two_claim_one_former_name(tmp_path: Path) -> None:
     assert "already says it was renamed from old" in found.diagnostics[0].detail
 
 
+def test_a_document_with_a_key_twice_is_no_missing_one(tmp_path: Path) -> None:
+    """What refers to it isn't wrong: it is there, and is said to be wrong itself."""
+    text = edited("metadata: {name: outbox}", "metadata: {name: outbox}\nmetadata: {name: outbox}")
+    found = loaded(tmp_path, text.replace("schedule: nightly", "schedule: nigthly"))
+    assert found.diagnostics[0].subject == "Destination/outbox"
+    assert [(each.code, "nigthly" in each.detail) for each in found.diagnostics] == [("Y106", False)] + [
+        ("R101", True)
+    ] * 2
+
+
 def test_all_findings_at_once_sorted(tmp_path: Path) -> None:
     text = edited("destination: outbox", "destination: outbux").replace("schedule: nightly", "schedule: nigthly")
     found = loaded(tmp_path, text.replace("dataType: prospects", "dataType: prospect"))
