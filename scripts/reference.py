@@ -30,7 +30,7 @@ def resources_page() -> str:
         "",
         "Every document has `apiVersion: reconciler/v1` and `kind`. A field in **bold** must be given where what it belongs to is. `NAME` "
         "stands for a key of one's own, `[]` for each item of a list. A name has a-z, 0-9 and hyphens, 63 characters at most. A secret is "
-        "`{fromEnv: NAME}` or `{fromFile: PATH}`, never the secret itself.",
+        "`{fromEnv: NAME}`, `{fromFile: PATH}` or `{fromAwsSecret: ARN, key: KEY}`, never the secret itself.",
     ]
     schemas = generate()
     for kind in KINDS:

@@ -135,7 +135,11 @@ class AwsSession:
             "aws_secret_access_key": key.secret_access_key,
             "aws_session_token": key.session_token,
         }
-        return {name: self._secrets.resolve(ref).reveal() for name, ref in refs.items() if ref is not None}
+        return {
+            name: self._secrets.resolve(ref, self._spec.auth.profile).reveal()
+            for name, ref in refs.items()
+            if ref is not None
+        }
 
     def _assume(self, base: boto3.Session, role: AssumeRole) -> dict[str, str]:
         """Fresh credentials of the role, in the form that botocore renews with."""
@@ -145,7 +149,7 @@ class AwsSession:
             "DurationSeconds": _ROLE_SECONDS,
         }
         if role.external_id is not None:
-            request["ExternalId"] = self._secrets.resolve(role.external_id).reveal()
+            request["ExternalId"] = self._secrets.resolve(role.external_id, self._spec.auth.profile).reveal()
         with said_plainly(self._spec.auth):
             given = self._sts(base, role).assume_role(**request)["Credentials"]
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from reconciler.accounts.errors import account_failure
 from reconciler.errors import AccountError
 from reconciler.resources.accounts.aws import AwsAuth
 
@@ -28,29 +29,23 @@ def plain_error(error: Exception) -> AccountError:
 
     match error:
         case boto.ProfileNotFound():
-            return AccountError(
+            return account_failure(
                 "A103",
-                "the profile isn't there",
                 f"{error}. Declare it in the AWS configuration of whoever runs reconcile, or correct `profile` in "
                 "the Account.",
             )
         case boto.NoCredentialsError() | boto.PartialCredentialsError():
             return no_credentials()
         case boto.HTTPClientError() | boto.ConnectionError():
-            return AccountError(
-                "A106", "the service that gives credentials can't be reached", f"{error}. Run again when it can be."
-            )
+            return account_failure("A106", f"{error}. Run again when it can be.")
         case _:
-            return AccountError(
-                "A104", "no usable credentials", f"{error}. Sign in again, or correct `auth` in the Account."
-            )
+            return account_failure("A104", f"{error}. Sign in again, or correct `auth` in the Account.")
 
 
 def no_credentials() -> AccountError:
     """Nothing was found where AWS clients look."""
-    return AccountError(
+    return account_failure(
         "A104",
-        "no usable credentials",
         "No AWS credentials were found in the environment, the configuration files, or the instance's or pod's role. "
         "Sign in (`aws sso login`), give the process a role, or declare `auth` in the Account.",
     )
@@ -59,13 +54,10 @@ def no_credentials() -> AccountError:
 def _refused(auth: AwsAuth, code: str) -> AccountError:
     role = auth.assume_role
     if role is None:
-        return AccountError(
-            "A104", "no usable credentials", f"AWS answered {code}. Sign in again, or correct `auth` in the Account."
-        )
+        return account_failure("A104", f"AWS answered {code}. Sign in again, or correct `auth` in the Account.")
     external = "with the external id that the Account names" if role.external_id else "without an external id"
-    return AccountError(
+    return account_failure(
         "A105",
-        "the role can't be assumed",
         f"{role.role_arn}: AWS answered {code} to assuming it {external}. Its trust policy must allow these "
         "credentials to "
         "sts:AssumeRole, and name the same external id if it names one; the credentials that assume it must be valid "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.codes.accounts import ACCOUNT_CODES
 from reconciler.codes.sftp import SFTP_CODES
 from reconciler.errors import AccountError
 
-_SUMMARIES = {entry.code: entry.summary for entry in SFTP_CODES}
+_SUMMARIES = {entry.code: entry.summary for entry in (*ACCOUNT_CODES, *SFTP_CODES)}
 
 
 def account_failure(code: str, detail: str) -> AccountError:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, assert_never
 
+from reconciler.accounts.aws_secrets import AwsSecrets
+from reconciler.accounts.errors import account_failure
 from reconciler.errors import AccountError
-from reconciler.resources.secrets import FromEnv, FromFile, SecretRef
+from reconciler.resources.secrets import FromAwsSecret, FromEnv, FromFile, SecretRef
 
 MASK = "***"
 _LONGEST = 65_536
@@ -47,16 +49,18 @@ class Secret:
 
 @dataclass(frozen=True)
 class SecretSource:
-    """Where references lead: the process's environment, and files (relative ones below `root`, the project)."""
+    """Where references lead: the process's environment, files (relative ones below `root`, the project), and AWS Secrets Manager, whose
+    answers are kept in `aws` for as long as a session is."""
 
     root: Path
     env: Mapping[str, str] = field(repr=False)
+    aws: AwsSecrets = field(default_factory=AwsSecrets, repr=False, compare=False)
 
-    def resolve(self, ref: SecretRef) -> Secret:
-        """The secret. Raises `AccountError` that names the reference and never the value.
+    def resolve(self, ref: SecretRef, profile: str | None = None) -> Secret:
+        """The secret. `profile`: of the AWS configuration, with which AWS is asked; None: with ambient credentials.
 
-        A file's permissions are not judged: orchestrators mount secrets readable for all and as links, and nobody
-        else is in there.
+        Raises `AccountError` that names the reference and never the value, `MissingExtra`. A file's permissions are not
+        judged: orchestrators mount secrets readable for all and as links, and nobody else is in there.
         """
         match ref:
             case FromEnv(from_env=name):
@@ -70,6 +74,9 @@ class SecretSource:
                 return _checked(text, f"the environment variable {name}")
             case FromFile(from_file=path):
                 return _checked(self._read(path), f"the file {path}")
+            case FromAwsSecret(from_aws_secret=arn, key=key):
+                where = f"the value under {key} in the secret {arn}" if key else f"the secret {arn}"
+                return _checked(self.aws.text(ref, profile), where)
             case _:
                 assert_never(ref)
 
@@ -96,5 +103,4 @@ def _checked(text: str, where: str) -> Secret:
 
 
 def _missing(code: str, what: str, mend: str) -> AccountError:
-    summary = {"A101": "a secret isn't there", "A102": "a secret can't be used"}[code]
-    return AccountError(code, summary, f"{what[0].upper()}{what[1:]}. {mend}, or correct the reference in the Account.")
+    return account_failure(code, f"{what[0].upper()}{what[1:]}. {mend}, or correct the reference in the Account.")

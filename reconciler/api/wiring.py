@@ -112,14 +112,13 @@ class Wiring:
     @contextmanager
     def telling(self, ledger: Ledger, lineage: str, hooks: Hooks, now: datetime) -> Iterator[Telling]:
         """Who tells others of what happens at `now`, for as long as it is entered."""
-        from reconciler.accounts.secrets import SecretSource
         from reconciler.alerts.open import open_channel
         from reconciler.api.alerting import Alerts
         from reconciler.api.sending import Sender
         from reconciler.api.telling import Telling
         from reconciler.api.tracing import traced
 
-        resolve = SecretSource(self.root, os.environ).resolve
+        resolve = self.sessions.secret
         sender = Sender(
             ledger,
             environment=self.place.environment,
@@ -157,7 +156,6 @@ class Wiring:
         return open_sealing(destination, root=self.root, resolve=self.sessions.secret, now=clock())
 
     def _engine(self) -> Engine:
-        from reconciler.accounts.secrets import SecretSource
         from reconciler.errors import MissingExtra
         from reconciler.export.budget import Budget
 
@@ -168,7 +166,7 @@ class Wiring:
         except ImportError as error:
             raise MissingExtra("export", "exporting") from error
         budget = Budget(spec.bytes, None if spec.threads == "auto" else spec.threads)
-        return SharingPolarsEngine(SecretSource(self.root, os.environ).resolve, budget)
+        return SharingPolarsEngine(self.sessions.secret, budget)
 
 
 def _user() -> str:

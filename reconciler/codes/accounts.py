@@ -8,13 +8,13 @@ ACCOUNT_CODES = (
     Code(
         "A101",
         "a secret isn't there",
-        "An Account names a secret by environment variable or file, which is read when it is used. It isn't there.",
-        "Set the variable for the process that runs reconcile, mount the file, or correct the reference.",
+        "A secret is named by environment variable, file, or the ARN of one in AWS Secrets Manager, and read when it is used. It isn't there, or has no such key.",
+        "Set the variable for the process that runs reconcile, mount the file, create the secret, or correct the reference.",
     ),
     Code(
         "A102",
         "a secret can't be used",
-        "What was found is empty, holds a NUL, is larger than 64 KiB, or isn't UTF-8 text.",
+        "What was found is empty, holds a NUL, is larger than 64 KiB, or isn't UTF-8 text. A secret of AWS Secrets Manager may also be binary, or not the JSON object in which the reference names a key.",
         "Put the secret there, alone. One line end after it is fine.",
     ),
     Code(
@@ -37,15 +37,21 @@ ACCOUNT_CODES = (
     ),
     Code(
         "A106",
-        "the service that gives credentials can't be reached",
-        "STS, the sign-in service or the instance's metadata service didn't answer, also after trying again.",
-        "Check the network and `endpoints.sts`, and run again.",
+        "the service that gives credentials or secrets can't be reached",
+        "STS, the sign-in service, Secrets Manager or the instance's metadata service didn't answer, also after trying again.",
+        "Check the network, `endpoints.sts` and the variables AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_*, and run again.",
     ),
     Code(
         "A107",
         "a key is too short",
         "Digests under a short key can be tried out by whoever has them.",
         "Use a random key of at least 16 characters, such as `openssl rand -hex 32` prints.",
+    ),
+    Code(
+        "A108",
+        "a secret may not be read",
+        "AWS Secrets Manager knows the secret, or won't say whether it does, and refuses these credentials: they lack secretsmanager:GetSecretValue on it, or kms:Decrypt on the key that encrypts it.",
+        "Allow the action that the detail names, on that ARN alone, to whoever runs reconcile.",
     ),
     Code(
         "A160",

@@ -120,7 +120,7 @@ SECRET_CODES = (
         "S101",
         "literal where a secret belongs",
         "Secrets never stand in the configuration. They are named, and resolved when they are used. The value isn't repeated here.",
-        "Write {fromEnv: NAME} or {fromFile: PATH}. What stood here is in git's history: revoke it.",
+        "Write {fromEnv: NAME}, {fromFile: PATH} or {fromAwsSecret: ARN, key: KEY}. What stood here is in git's history: revoke it.",
     ),
     Code(
         "S102",

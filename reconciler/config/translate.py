@@ -27,8 +27,13 @@ _TYPES = {
     "null": "nothing",
 }
 _MAX_KEYS = 20
-_SECRET_FORMS = "Write exactly one of these forms: {fromEnv: …}; {fromFile: …}."
-_SECRET_MEND = "Write {fromEnv: NAME} or {fromFile: PATH}. What stands here isn't repeated; if it was real, revoke it."
+_SECRET_FORMS = (
+    "Write exactly one of these forms: {fromEnv: …}; {fromFile: …}; {fromAwsSecret: …}, with key: … if it holds JSON."
+)
+_SECRET_MEND = (
+    "Write {fromEnv: NAME}, {fromFile: PATH} or {fromAwsSecret: ARN, key: KEY}. What stands here isn't repeated; if it was real, "
+    "revoke it."
+)
 
 
 def translate(
@@ -133,6 +138,8 @@ class _Error:
     def _no_form(self) -> Finding:
         if self._secret() and not isinstance(self.instance, dict):
             return self._literal_secret()
+        if self._secret():
+            return "C109", self.document.at(self.path), _SECRET_FORMS
         forms = [_form(branch) for branch in self.value]
         place = self.document.at(self.path)
         if isinstance(self.instance, dict) and any(branch.get("type") == "object" for branch in self.value):

@@ -21,4 +21,18 @@ class FromFile(Value):
     from_file: Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-SecretRef = FromEnv | FromFile
+class FromAwsSecret(Value):
+    """A secret of AWS Secrets Manager: what stands under `key` in the JSON object that it holds; without `key`, its whole text."""
+
+    from_aws_secret: Annotated[
+        str,
+        Field(
+            pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$",
+            max_length=2048,
+            description="A secret's ARN: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME.",
+        ),
+    ]
+    key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+
+SecretRef = FromEnv | FromFile | FromAwsSecret

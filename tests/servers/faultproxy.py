@@ -11,6 +11,7 @@ them: `strip` is for servers that don't check (moto).
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import socket
 import threading
@@ -53,13 +54,14 @@ class Drop:
 class Answer:
     """The server never hears of it; the client gets this status with an S3 error document.
 
-    `after`: the server does it first.
+    `after`: the server does it first. `json`: with the error as services of AWS that speak JSON write it.
     """
 
     status: int
     code: str = "InternalError"
     after: bool = False
     message: str = "injected"
+    json: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(status, given, content[: len(content) // 2], length=len(content))
                 self.wfile.flush()
                 self._reset()
+            case Answer(status, code, json=True):
+                said = json.dumps({"__type": code, "message": "injected"}).encode()
+                self._answer(status, [("Content-Type", "application/x-amz-json-1.1")], said)
             case Answer(status, code, after, message):
                 if after:
                     self._upstream(request, ())
