@@ -58,6 +58,12 @@ GOVERNANCE_CODES = (
         "Remove the override and mend what it let pass: leave the column out, or change the policy. To go on as before, have a later day reviewed.",
     ),
     Code(
+        "G144",
+        "the recipient's agreement is over",
+        "`recipient.until` is the last day on which anything leaves for a recipient, by UTC. After it, no flow to it is added, changed, adopted or resumed, and runs of those that are applied hold (H113). Other recipients' flows go on.",
+        "Write the new last day to recipient.until once the agreement is prolonged, or suspend or remove the flows.",
+    ),
+    Code(
         "U130",
         "the what-if can't be judged",
         "`policy test` judges names and expressions of the project: what would leave (columns, a condition, or labels), and who would get it or what for.",

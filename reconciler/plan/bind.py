@@ -86,8 +86,10 @@ def check_saved(saved: SavedPlan, desired: Desired | None, actual: Actual, now: 
     stale = _other_ledger(plan, actual) or _touched_since(plan, actual)
     if stale or desired is None:
         return stale
-    # Judged anew: an override may have ended since, and another project may have begun to send to the same recipient.
-    return next(iter(verdicts.refusals(review(desired, actual, now))), None) or _not_derived(plan, desired, actual)
+    # Judged anew: an override or an agreement may have ended since, and another project may have begun to send to the same recipient.
+    judged = review(desired, actual, now)
+    refusals = (*verdicts.refusals(judged), *verdicts.too_late(plan.changes, judged))
+    return next(iter(refusals), None) or _not_derived(plan, desired, actual)
 
 
 def other_tool(made_by: str, tool: str) -> Refusal:

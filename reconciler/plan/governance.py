@@ -9,7 +9,7 @@ from typing import Literal
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual
-from reconciler.plan.governed import Bearer, Governance, Lifted, SwitchedOff, Violation
+from reconciler.plan.governed import Bearer, Ended, Governance, Lifted, SwitchedOff, Violation
 from reconciler.plan.received import Carried, Party, parties, without
 from reconciler.resources.core_policies import Rule, in_effect
 from reconciler.resources.override import listed
@@ -32,6 +32,7 @@ def review(desired: Desired, actual: Actual, now: datetime) -> Governance:
         violations=tuple(sorted(violations, key=lambda each: (each.policy, each.third_party, each.recipient))),
         received=tuple(each.received() for each in known if each.labels),
         overrides=tuple(_overrides(desired, known, now)),
+        ended=tuple(_ended(desired, now)),
     )
 
 
@@ -97,6 +98,19 @@ def _overrides(desired: Desired, known: Sequence[Party], now: datetime) -> Itera
                 needed=needed,
                 place=f"{place.path}:{place.line}",
             )
+
+
+def _ended(desired: Desired, now: datetime) -> Iterator[Ended]:
+    """By destination: whose agreement is over, where something would still be sent."""
+    flows: dict[str, list[str]] = {}
+    for flow_id, flow in desired.flows.items():
+        if not flow.spec.suspend:
+            flows.setdefault(flow.spec.destination.name, []).append(str(flow_id))
+    for name, sending in sorted(flows.items()):
+        to = desired.destinations[name].spec.recipient
+        if to is not None and to.until is not None and to.ended(now):
+            at = desired.at("Destination", name, ("spec", "recipient", "until"))
+            yield Ended(recipient=to.name, until=to.until, flows=tuple(sorted(sending)), place=f"{at.path}:{at.line}")
 
 
 def _needs(party: Party, rule: Rule, flows: set[str], desired: Desired) -> bool:

@@ -57,6 +57,16 @@ class SwitchedOff(Value):
     place: str
 
 
+class Ended(Value):
+    """An agreement that is over, and the flows to that destination that are declared all the same, suspended ones aside. `place`: where
+    its last day stands, `path:line`."""
+
+    recipient: str
+    until: dt.date
+    flows: tuple[str, ...]
+    place: str
+
+
 class Received(Value):
     """Who receives which labels on what (`dataset.column`). `recipient`: its name, or the destination's where it has none."""
 
@@ -75,3 +85,4 @@ class Governance(Value):
     violations: tuple[Violation, ...] = ()
     received: tuple[Received, ...] = ()
     overrides: tuple[Lifted, ...] = ()
+    ended: tuple[Ended, ...] = ()

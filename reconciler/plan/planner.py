@@ -73,6 +73,7 @@ def plan(
         work.run()
         refusals += work.refusals
         refusals += verdicts.refusals(judged)
+        refusals += verdicts.too_late(work.changes, judged)
         refusals += guards.protected(work.changes, actual)
         refusals += guards.offered(work.changes, actual)
         refusals += guards.in_use(work.owner, work.changes, actual)

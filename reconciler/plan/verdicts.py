@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.config.desired import Desired, DesiredFlow
 from reconciler.diagnostics import Diagnostic, Source, diagnose
-from reconciler.plan.governed import Bearer, Governance, Lifted, Violation
-from reconciler.plan.plan import Refusal
+from reconciler.plan.governed import Bearer, Ended, Governance, Lifted, Violation
+from reconciler.plan.plan import AddFlow, AdoptFlow, AnyChange, MoveFlow, Refusal, ResumeFlow, UpdateFlow
 from reconciler.values.identity import FlowId
 
 _NAMED = 5
+_SENDS = (AddFlow, UpdateFlow, MoveFlow, AdoptFlow, ResumeFlow)
 
 
 def refusals(governance: Governance) -> tuple[Refusal, ...]:
@@ -18,6 +19,26 @@ def refusals(governance: Governance) -> tuple[Refusal, ...]:
     found = [Refusal(code="G140", sentence=sentence(each)) for each in governance.violations if not each.draft]
     found += [Refusal(code="G143", sentence=_ended(each)) for each in governance.overrides if has_ended(each)]
     return tuple(found)
+
+
+def too_late(changes: Iterable[AnyChange], governance: Governance) -> tuple[Refusal, ...]:
+    """For each agreement that is over: flows to whom it was with that would begin, change or go on."""
+    touched = {each.subject for each in changes if isinstance(each, _SENDS)}
+    found = ((each, [flow for flow in each.flows if flow in touched]) for each in governance.ended)
+    return tuple(Refusal(code="G144", sentence=over(each, flows)) for each, flows in found if flows)
+
+
+def over(ended: Ended, flows: Sequence[str]) -> str:
+    """Whose agreement is over, what sends to them, and the mends."""
+    return (
+        f"The agreement with {ended.recipient} was until {ended.until} ({ended.place}): nothing leaves by {by_flows(flows)}. "
+        "Have its new last day reviewed, if it is prolonged; else suspend what is exported there, or take it out."
+    )
+
+
+def by_flows(flows: Iterable[str]) -> str:
+    """`agency/us, agency/de and 3 more`."""
+    return _listed([FlowId.parse(each).short if "/" in each else each for each in flows])
 
 
 def has_ended(lifted: Lifted) -> bool:
@@ -45,16 +66,19 @@ def _needless(lifted: Lifted) -> str:
 
 
 def findings(governance: Governance, desired: Desired) -> list[Diagnostic]:
-    """What `validate` says: errors of policies that are enabled, warnings of drafts, each at what lets the first column out; and
-    overrides that have ended, or lift nothing."""
+    """What `validate` says: errors of policies that are enabled, warnings of drafts, each at what lets the first column out; overrides that
+    have ended, or lift nothing; warnings of agreements that are over."""
     found = []
-    for each in governance.violations:
-        flow, bearer = _first(each, desired)
+    for violation in governance.violations:
+        flow, bearer = _first(violation, desired)
         place, subject = _place(flow, bearer, desired), f"Activation/{flow.spec.activation}"
-        if each.draft:
-            found.append(diagnose("G141", place, sentence(each), severity="warning", subject=subject))
+        if violation.draft:
+            found.append(diagnose("G141", place, sentence(violation), severity="warning", subject=subject))
         else:
-            found.append(diagnose("G140", place, sentence(each), subject=subject))
+            found.append(diagnose("G140", place, sentence(violation), subject=subject))
+    for each in governance.ended:
+        path, _, line = each.place.rpartition(":")
+        found.append(diagnose("G144", Source(path, int(line)), over(each, each.flows), severity="warning"))
     for lifted in governance.overrides:
         path, _, line = lifted.place.rpartition(":")
         place, subject = Source(path, int(line)), f"Activation/{lifted.activation}"
@@ -82,8 +106,7 @@ def _carried(bearer: Bearer) -> str:
     what = f"people chosen by {name}" if bearer.leaves_as is None else name
     renamed = f" as {bearer.leaves_as}" if bearer.leaves_as not in (None, bearer.column) else ""
     label = bearer.label + (f", {bearer.place}" if bearer.place else "")
-    flows = [FlowId.parse(each).short if "/" in each else each for each in bearer.flows]
-    return f"{what}{renamed} ({label}) by {_listed(flows)}"
+    return f"{what}{renamed} ({label}) by {by_flows(bearer.flows)}"
 
 
 def _mends(violation: Violation) -> str:

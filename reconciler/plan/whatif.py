@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from reconciler.config.desired import Desired
 from reconciler.ledger.records import Actual
@@ -36,18 +36,20 @@ class Trial:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`recipient`, `actions`, `labels`: what was judged, with all that the recipient receives already. `violations`: those that there
-    would be, drafts too; `new`: of them, by name of the policy, those that there aren't without the trial."""
+    would be, drafts too; `new`: of them, by name of the policy, those that there aren't without the trial. `until`: the last day of an
+    agreement that is over."""
 
     recipient: str
     actions: tuple[str, ...]
     labels: tuple[str, ...]
     violations: tuple[Violation, ...]
     new: frozenset[str]
+    until: date | None = None
 
     @property
     def denied(self) -> bool:
-        """Whether an enabled policy forbids it."""
-        return any(not each.draft for each in self.violations)
+        """Whether an enabled policy forbids it, or the agreement is over."""
+        return self.until is not None or any(not each.draft for each in self.violations)
 
 
 def tried(trial: Trial, desired: Desired, actual: Actual, now: datetime) -> Verdict:
@@ -77,7 +79,13 @@ def tried(trial: Trial, desired: Desired, actual: Actual, now: datetime) -> Verd
         labels=tuple(sorted(after.labels)),
         violations=violations,
         new=frozenset(each.policy for each in violations) - was,
+        until=_over(trial, desired, now),
     )
+
+
+def _over(trial: Trial, desired: Desired, now: datetime) -> date | None:
+    to = desired.destinations[trial.destination].spec.recipient if trial.destination is not None else None
+    return to.until if to is not None and to.ended(now) else None
 
 
 def problems(where: str, dataset: DatasetSpec, name: str) -> tuple[Problem, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reconciler.plan.governed import Governance, Lifted, SwitchedOff
-from reconciler.plan.verdicts import is_needless, sentence
+from reconciler.plan.governed import Ended, Governance, Lifted, SwitchedOff
+from reconciler.plan.verdicts import by_flows, is_needless, sentence
 from reconciler.present.markdown import code
 from reconciler.present.words import cut, days_left, inert, plural
 
@@ -18,6 +18,7 @@ def policies_text(found: Governance, style: Style) -> list[str]:
     lines = [f"Policies     {said}" for said in _judged(found)]
     lines += [f"  {each.status:<10} {inert(_switched(each))}" for each in found.off]
     lines += [f"  override   {inert(_lifted(each))}" for each in found.overrides[:_LISTED]]
+    lines += [f"  agreement  {inert(_over(each))}" for each in found.ended[:_LISTED]]
     drafts = [each for each in found.violations if each.draft]
     lines += [style(f"Warning  G141  {inert(sentence(each))}", "change") for each in drafts[:_LISTED]]
     return lines + _more(len(drafts))
@@ -28,6 +29,7 @@ def policies_markdown(found: Governance) -> list[str]:
     lines = [f"- Policies: {code(said)}" for said in _judged(found)]
     lines += [f"- Policy {each.status}: {code(cut(_switched(each), 300))}" for each in found.off[:_LISTED]]
     lines += [f"- Override: {code(cut(_lifted(each), 700))}" for each in found.overrides[:_LISTED]]
+    lines += [f"- Agreement: {code(cut(_over(each), 700))}" for each in found.ended[:_LISTED]]
     drafts = [each for each in found.violations if each.draft]
     lines += [f"- Warning G141: {code(cut(sentence(each), 1_000))}" for each in drafts[:_LISTED]]
     return ["", *lines, *_more(len(drafts))] if lines else []
@@ -53,6 +55,11 @@ def _lifted(each: Lifted) -> str:
         f"{what} of {each.activation} ({each.place}), through {each.until} ({days_left(each.days_left)}): {each.reason}"
     )
     return said + (" · lifts nothing that is broken: remove it (G142)" if is_needless(each) else "")
+
+
+def _over(each: Ended) -> str:
+    """`Agency Ltd, until 2027-06-30 (agency.yaml:9): over, nothing leaves by agency/us (G144)`."""
+    return f"{each.recipient}, until {each.until} ({each.place}): over, nothing leaves by {by_flows(each.flows)} (G144)"
 
 
 def _more(drafts: int) -> list[str]:

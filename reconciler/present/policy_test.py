@@ -19,7 +19,11 @@ def as_text(found: Verdict, style: Style) -> str:
         word, role, code = ("Warning", "change", "G141") if each.draft else ("Refused", "refused", "G140")
         already = "" if each.policy in found.new else " It is broken already, without this."
         lines.append(style(f"{word}  {code}  {inert(sentence(each) + already)}", role))
-    if not found.violations:
+    if found.until is not None:
+        lines.append(
+            style(f"Refused  G144  The agreement with {inert(found.recipient)} was until {found.until}.", "refused")
+        )
+    if not found.violations and not found.denied:
         lines.append("No policy forbids it.")
     return "\n".join(lines) + "\n"
 
@@ -31,6 +35,7 @@ def as_data(found: Verdict) -> dict[str, object]:
         "recipient": found.recipient,
         "actions": list(found.actions),
         "labels": list(found.labels),
+        "agreementEnded": found.until.isoformat() if found.until else None,
         "violations": [
             {**each.to_json(), "sentence": sentence(each), "new": each.policy in found.new} for each in found.violations
         ],

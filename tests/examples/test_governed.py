@@ -85,6 +85,13 @@ def test_what_is_lifted_for_a_while_is_allowed_and_told(example: Path) -> None:
     assert planned(example, at=datetime(2027, 1, 1, tzinfo=UTC))[1] == ["G140", "G143"]
 
 
+def test_after_the_agreement_nothing_is_planned(example: Path) -> None:
+    assert planned(example, at=datetime(2027, 6, 30, 23, 59, tzinfo=UTC))[1] == []
+    text, codes = planned(example, at=datetime(2027, 7, 1, tzinfo=UTC))
+    assert set(codes) == {"G144"}
+    agrees(text, "ended")
+
+
 def test_its_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     done = rehearse("governed", tmp_path / "governed", Reconcile(capsys), monkeypatch)
     refused = [each.outcome for each in done if each.outcome.code == 4]
