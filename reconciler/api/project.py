@@ -405,7 +405,7 @@ class Project:
         """What the ledger says and, where patterns are given (none: everything), what a look at the destinations shows."""
         wiring = self._wiring()
         ledger = wiring.ledger()
-        actual = ledger.actual()
+        actual = _counted(ledger, ledger.actual(), desired)
         if look_at is None:
             return actual
         from reconciler.apply.look import look
@@ -424,3 +424,15 @@ class Project:
         if found.desired is None:
             raise NotValid(found.diagnostics, found.files, revision=base)
         return as_applied(found.desired, now)
+
+
+def _counted(ledger: Ledger, actual: Actual, desired: Desired) -> Actual:
+    """With what is left of the exports that a plan may delete. Reads the runs of those flows alone."""
+    from reconciler.plan.flow_changes import purging
+
+    heads = purging(desired, actual)
+    if not heads:
+        return actual
+    from reconciler.apply.recorded import still_there
+
+    return actual.model_copy(update={"exported": {head.flow: still_there(ledger, head) for head in heads}})

@@ -153,7 +153,7 @@ def _about(found: Found) -> str:
 
 
 def _amount(found: Found) -> str:
-    from reconciler.present.results import size
+    from reconciler.present.words import size
 
     called = {"parquet": "Parquet", "csv": "CSV", "json": "JSON Lines"}[found.format]
     return f"{plural(found.files, f'{called} file')} ({size(found.size)})"

@@ -27,7 +27,7 @@ def show(here: Here, key: str | None, environment: str | None) -> None:
     Snapshots of strategy diff are listed with their size, and never printed: they are about people.
     """
     from reconciler.ledger.codec import torn
-    from reconciler.present.results import size
+    from reconciler.present.words import size
 
     store = here.project(environment).ledger().store
     if key is None:

@@ -340,15 +340,28 @@ class RunRecord(Document):
     tool: str
 
 
+class StillThere(Value):
+    """What is left of all that a flow exported, by its runs' documents: `files` and `manifests` of so many `runs`, with so many `rows` and,
+    in the files alone, `size` bytes."""
+
+    runs: int
+    files: int
+    manifests: int
+    rows: int
+    size: int
+
+
 class Actual(Value):
     """The ledger as one value, for the plan. `project` is None where no ledger has been made yet, `observed` where nobody
-    looked at the destinations. `assumed`: what permissions are judged by where there is no project record."""
+    looked at the destinations. `assumed`: what permissions are judged by where there is no project record. `exported`: by flow, of those
+    that a plan may remove together with their files."""
 
     project: ProjectRecord | None = None
     assumed: Governing | None = None
     destinations: dict[str, DestinationRecord] = {}
     flows: dict[str, FlowHead] = {}
     observed: Observed | None = None
+    exported: dict[str, StillThere] = {}
 
     def governing(self, owner: str) -> Governing | None:
         """What a project's permissions are judged by, as applied; None where everybody may do everything."""

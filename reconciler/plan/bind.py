@@ -23,6 +23,7 @@ from reconciler.plan.plan import (
     Reason,
     Refusal,
     RemoveDestination,
+    RemoveFlow,
     UpdateAccess,
     UpdateDestination,
 )
@@ -159,8 +160,9 @@ def _not_derived(plan: Plan, desired: Desired, actual: Actual) -> Refusal | None
 
 
 def _essence(change: AnyChange) -> AnyChange:
-    """A change as executors read it."""
-    return change.model_copy(update={"reason": _ANY, "fields": (), "cursor": "none"})
+    """A change as executors read it. How much a purge deletes is counted anew by every plan: runs go on meanwhile."""
+    counted = {"deletes": None} if isinstance(change, RemoveFlow) else {}
+    return change.model_copy(update={"reason": _ANY, "fields": (), "cursor": "none", **counted})
 
 
 def _settled(change: Export, plan: Plan, actual: Actual) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.ledger.records import FlowHead
+from reconciler.config.desired import Desired
+from reconciler.ledger.records import Actual, FlowHead, StillThere
 from reconciler.plan import reasons
 from reconciler.plan.diff import differences
 from reconciler.plan.plan import AddFlow, FlowChange, MoveFlow, Reason, RemoveFlow, ResumeFlow, SuspendFlow, UpdateFlow
@@ -25,8 +26,20 @@ def add(flow_id: FlowId, owner: str, spec: FlowSpec, tombstone: FlowHead | None)
     )
 
 
-def remove(head: FlowHead) -> RemoveFlow:
-    """A flow that isn't declared any more."""
+def purging(desired: Desired, actual: Actual) -> list[FlowHead]:
+    """Applied flows of the project that a plan may remove together with what they exported: what of it is there is worth counting."""
+    return [
+        head
+        for _, head in sorted(actual.flows.items())
+        if head.owner == desired.project.metadata.name
+        and head.state in ("active", "suspended")
+        and head.spec.on_remove == "purge"
+        and head.flow_id not in desired.flows
+    ]
+
+
+def remove(head: FlowHead, exported: StillThere | None) -> RemoveFlow:
+    """A flow that isn't declared any more. `exported`: what a purge would delete, if that is known."""
     return RemoveFlow(
         subject=head.flow,
         owner=head.owner,
@@ -35,6 +48,7 @@ def remove(head: FlowHead) -> RemoveFlow:
         spec=head.spec,
         source_id=head.source_id,
         purge=head.spec.on_remove == "purge",
+        deletes=exported if head.spec.on_remove == "purge" else None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from reconciler.ledger.records import StillThere
 from reconciler.plan.drift import Drift
 from reconciler.plan.governed import Governance
 from reconciler.plan.permitted import Permissions
@@ -107,10 +108,11 @@ class UpdateFlow(_FlowChange):
 
 
 class RemoveFlow(_FlowChange):
-    """Off the schedule; `spec` as applied. `purge`: what was exported is deleted."""
+    """Off the schedule; `spec` as applied. `purge`: what was exported is deleted; `deletes`: how much that is by now, where it is known."""
 
     change: Literal["remove-flow"] = "remove-flow"
     purge: bool
+    deletes: StillThere | None = None
 
 
 class MoveFlow(_FlowChange):

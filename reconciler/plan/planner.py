@@ -153,7 +153,7 @@ class _Planner:
         declared = {str(flow_id) for flow_id in self.desired.flows}
         for name, head in self.applied.items():
             if name not in declared and name not in self._moved and self.selection.flow(head.flow_id):
-                self.changes.append(flow_changes.remove(head))
+                self.changes.append(flow_changes.remove(head, self.actual.exported.get(name)))
         for name in sorted(self.desired.destination_specs):
             if name in self._needed or self.selection.named(name):
                 self._destination(name, self.desired.destination_specs[name])

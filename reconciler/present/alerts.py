@@ -13,8 +13,7 @@ from reconciler.catalog.base import AlertEvent
 from reconciler.ledger.alerts import Facts, Notice
 from reconciler.ledger.records import FlowHead
 from reconciler.present.commands import HERE, Shell
-from reconciler.present.results import size
-from reconciler.present.words import excluded, plural
+from reconciler.present.words import excluded, plural, size
 from reconciler.values.slot import slot_text
 
 _NAMED: Final = 20

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from reconciler.ledger.records import RunRecord
-from reconciler.present.results import size, took
-from reconciler.present.words import changes, cut, inert, plural, short
+from reconciler.present.results import took
+from reconciler.present.words import changes, cut, inert, plural, short, size
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _RIGHT = {3, 4, 5, 6}

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.plan.data import Causes, ChangedData, Count, DueData, FlowData, Members, Overlap, PlanData
 from reconciler.present.markdown import bounded, code, length
-from reconciler.present.results import size
-from reconciler.present.words import cut, inert, left, plural, short
+from reconciler.present.words import cut, inert, left, plural, short, size
 
 _LISTED = 50
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.ledger.records import StillThere
 from reconciler.plan.plan import (
     AddFlow,
     AdoptDestination,
@@ -29,7 +30,7 @@ from reconciler.plan.plan import (
 )
 from reconciler.plan.reasons import EXCLUSIONS
 from reconciler.present.markdown import code
-from reconciler.present.words import cut, plural
+from reconciler.present.words import cut, deleted, plural
 from reconciler.values.identity import FlowId
 
 _DESTINATIONS = 5
@@ -125,10 +126,20 @@ def _said(changes: Sequence[AnyChange]) -> Iterator[str]:
     yield from _counted([each for each in changes if isinstance(each, ResumeFlow)], "resumed")
     yield from _loosened(changed)
     removed = [each for each in changes if isinstance(each, RemoveFlow)]
-    yield from _counted([each for each in removed if each.purge], "removed and what was exported deleted")
+    purged = [each for each in removed if each.purge]
+    yield from _counted(purged, f"removed and what was exported deleted{_deleted(purged)}")
     yield from _counted([each for each in removed if not each.purge], "removed, files kept")
     if due := sum(1 for each in changes if isinstance(each, Export)):
         yield f"{plural(due, 'export')} due"
+
+
+def _deleted(purged: Sequence[RemoveFlow]) -> str:
+    """` (12 files of 3 runs, …)`, where that is known of all."""
+    known = [each.deletes for each in purged if each.deletes is not None]
+    if not known or len(known) < len(purged):
+        return ""
+    total = {name: sum(getattr(each, name) for each in known) for name in StillThere.model_fields}
+    return f" ({deleted(StillThere(**total))})"
 
 
 def _adopted(changes: Sequence[AdoptFlow]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
+from reconciler.ledger.records import StillThere
 from reconciler.plan import reasons
 from reconciler.plan.plan import (
     AddFlow,
@@ -35,6 +36,7 @@ from reconciler.present.words import (
     backfill,
     columns,
     cut,
+    deleted,
     encrypted,
     exclusions,
     guards,
@@ -210,6 +212,8 @@ def headline(change: AnyChange) -> str:
         case UpdateFlow() | MoveFlow() | AdoptFlow():
             paused = " · suspended" if change.spec.suspend else ""
             return f"{_why(change)} · {_cursor(change)}{paused}"
+        case RemoveFlow(deletes=StillThere() as found):
+            return f"{change.reason.sentence.rstrip('.')}: {deleted(found)}."
         case RemoveFlow() | SuspendFlow() | ResumeFlow():
             return change.reason.sentence
         case UpdateAccess():

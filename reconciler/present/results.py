@@ -10,7 +10,7 @@ from reconciler.apply.changes import Done, Failed, Result
 from reconciler.errors import ReconcilerError
 from reconciler.ledger.records import RunRecord
 from reconciler.plan.plan import NextExport
-from reconciler.present.words import changes, excluded, inert, plural, removed, short
+from reconciler.present.words import changes, excluded, inert, plural, removed, short, size
 
 _VERBS = {
     "create-destination": "created",
@@ -28,16 +28,6 @@ _VERBS = {
     "export": "exported",
 }
 _INDENT = " " * 17
-
-
-def size(number: int) -> str:
-    """Bytes for people: `254 MB`."""
-    scaled = float(number)
-    for unit in ("B", "kB", "MB", "GB"):
-        if scaled < 1000:
-            return f"{scaled:.0f} {unit}" if unit == "B" or scaled >= 10 else f"{scaled:.1f} {unit}"
-        scaled /= 1000
-    return f"{scaled:.1f} TB"
 
 
 def export_line(run: RunRecord, width: int = 0, *, completed: bool = False) -> str:

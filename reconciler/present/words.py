@@ -7,6 +7,7 @@ from typing import assert_never
 
 from reconciler.catalog.base import AlertEvent
 from reconciler.config.text import displayed
+from reconciler.ledger.records import StillThere
 from reconciler.resources.alert import EffectiveAlert
 from reconciler.resources.dataset import TABLE_FORMATS, Changes
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
@@ -39,6 +40,25 @@ def cut(text: str, width: int = 100) -> str:
 def plural(number: int, noun: str) -> str:
     """`1 flow`, `2 flows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def size(number: int) -> str:
+    """Bytes for people: `254 MB`."""
+    scaled = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if scaled < 1000:
+            return f"{scaled:.0f} {unit}" if unit == "B" or scaled >= 10 else f"{scaled:.1f} {unit}"
+        scaled /= 1000
+    return f"{scaled:.1f} TB"
+
+
+def deleted(found: StillThere) -> str:
+    """`12 files of 3 runs, 1,080 rows, 254 kB`; what a purge deletes."""
+    if not found.runs:
+        return "nothing is there to delete"
+    return (
+        f"{plural(found.files, 'file')} of {plural(found.runs, 'run')}, {plural(found.rows, 'row')}, {size(found.size)}"
+    )
 
 
 def short(flow: str) -> str:

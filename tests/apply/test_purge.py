@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from reconciler.apply.purge import purge
-from reconciler.apply.recorded import runs_of
+from reconciler.apply.recorded import runs_of, still_there
 from reconciler.apply.runs import Wanted, run_flow
 from reconciler.destinations.base import Destination
 from reconciler.destinations.errors import failure
 from reconciler.errors import DestinationError
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import Applied, FlowHead, Unremoved
+from reconciler.ledger.records import Applied, FlowHead, StillThere, Unremoved
 from tests.apply.fixtures_runs import FLOW, SLOT, House
 
 APPLIED = Applied(at=SLOT, by="test")
@@ -133,3 +133,19 @@ def test_files_exported_under_an_earlier_name_go_too(house: House) -> None:
     house.ledger.swap(found, gone)
     assert purge(house.context(), new.flow_id, SLOT) == 3
     assert files(house) == []
+
+
+def test_what_a_purge_deletes_is_counted_before(house: House) -> None:
+    head = house.head().document
+    size = sum(path.stat().st_size for path in (house.root / "out").rglob("part-*"))
+    found = still_there(house.ledger, head)
+    assert found == StillThere(runs=2, files=2, manifests=2, rows=2, size=size)
+    remove(house)
+    context, destination = watched(house, broken="exportTime=202612030200/part-")
+    with pytest.raises(DestinationError, match="H120"):
+        purge(context, FLOW, SLOT)
+    assert len(destination.deleted) == 3
+    left = still_there(house.ledger, house.head().document)
+    assert (left.runs, left.files, left.rows) == (1, 1, 1)
+    purge(house.context(), FLOW, SLOT)
+    assert still_there(house.ledger, house.head().document).runs == 0

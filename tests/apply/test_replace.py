@@ -16,6 +16,7 @@ from reconciler.api.verifying import verify
 from reconciler.apply.abandon import end_decided
 from reconciler.apply.context import Context
 from reconciler.apply.purge import purge
+from reconciler.apply.recorded import still_there
 from reconciler.apply.runs import Wanted, run_flow, settle
 from reconciler.errors import DestinationError, Refused
 from reconciler.ledger import keys, transitions
@@ -213,6 +214,8 @@ def test_purge_deletes_the_file_once(house: House) -> None:
     night(house, 1, SECOND)
     gone = transitions.removed(house.head().document, purge=True, applied=APPLIED, nonce=house.ledger.nonce())
     house.ledger.swap(house.head(), gone)
+    left = still_there(house.ledger, house.head().document)
+    assert (left.runs, left.files, left.manifests) == (1, 1, 1)
     assert purge(house.context(), FLOW, SLOT) == 1
     assert visible(house) == []
 

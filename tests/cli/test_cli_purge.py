@@ -29,6 +29,29 @@ def owing(tmp_path: Path, reconcile: Reconcile) -> Path:
     return folder
 
 
+def test_the_plan_says_how_much_is_deleted(tmp_path: Path, reconcile: Reconcile) -> None:
+    folder = simulated_shop(tmp_path / "shop", reconcile)
+    activation = folder / "activations" / "nightly.yaml"
+    activation.write_text(activation.read_text() + "  onRemove: purge\n  mode: full\n")
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z").code == 0
+    activation.unlink()
+    at = ("--allow-removals", "all", "--at", "2026-12-01T03:00Z")
+    size = sum(path.stat().st_size for path in parts(folder))
+    found = reconcile("-C", folder, "plan", *at)
+    assert "its files are deleted: 1 file of 1 run, 90 rows, " in found.out, found
+    markdown = reconcile("-C", folder, "plan", "--format", "markdown", *at).out
+    assert "what was exported deleted (1 file of 1 run, 90 rows, " in markdown.splitlines()[0]
+    saved = tmp_path / "plan.json"
+    data = json.loads(reconcile("-C", folder, "plan", "--format", "json", "--out", saved, *at).out)
+    (removed,) = [each for each in data["plan"]["changes"] if each["change"] == "remove-flow"]
+    assert removed["deletes"] == {"runs": 1, "files": 1, "manifests": 1, "rows": 90, "size": size}
+    # A night that passes meanwhile adds to it, and makes the reviewed plan no other one.
+    assert reconcile("-C", folder, "run", "--at", "2026-12-02T02:00Z").code == 0
+    applied = reconcile("-C", folder, "apply", saved, "--yes", "--at", "2026-12-02T02:30Z")
+    assert (applied.code, "2 files purged" in applied.out, parts(folder)) == (0, True, []), applied
+
+
 def parts(folder: Path) -> list[Path]:
     return list((folder / "out").rglob("part-*"))
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
-from reconciler.ledger.records import Actual
+from reconciler.ledger.records import Actual, StillThere
 from reconciler.plan.plan import AnyChange, Plan
 from reconciler.plan.planner import plan
 from tests.plan.planning import NIGHT, NOW, activation, apply, audience, declared, opened
@@ -71,7 +71,8 @@ def before(folder: Path) -> Actual:
     )
     actual = apply(plan(partner, actual, NOW), actual)
     late = opened(actual.flows["outbox/audience/late"], NIGHT + timedelta(days=1))
-    return actual.model_copy(update={"flows": {**actual.flows, late.flow: late}})
+    counted = {"dropped/audience/us": StillThere(runs=3, files=12, manifests=3, rows=1_080_000, size=25_400_000)}
+    return actual.model_copy(update={"flows": {**actual.flows, late.flow: late}, "exported": counted})
 
 
 def every_kind(folder: Path) -> Plan:
