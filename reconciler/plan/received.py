@@ -19,6 +19,7 @@ from reconciler.plan.governed import Received
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.resources.destination import DestinationSpec
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
+from reconciler.values.fold import as_seen
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, check
 
@@ -56,8 +57,8 @@ class Party:
 
     @property
     def key(self) -> Key:
-        """Two spellings of one recipient's name are one: nobody evades by an upper-case letter or a space."""
-        return self.third, " ".join(self.name.casefold().split()) if self.third else self.name
+        """Two spellings of one recipient's name are one: nobody evades by an upper-case letter, a space, or what isn't seen."""
+        return self.third, as_seen(self.name) if self.third else self.name
 
     def received(self) -> Received:
         """For the plan: which labels, and on what."""

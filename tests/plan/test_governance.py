@@ -146,6 +146,16 @@ def test_labels_meet_at_the_recipient_whatever_flow_brings_them(tmp_path: Path) 
     assert broken(alone) == {}
 
 
+@pytest.mark.parametrize(
+    "name", ['"AGENCY LTD"', r'"Agency\u00a0Ltd"', r'"Agency\u200b Ltd"', r'"\uff21gency Ltd"', r'"Agen\u00adcy Ltd"']
+)
+def test_a_name_that_looks_the_same_is_the_same(tmp_path: Path, name: str) -> None:
+    desired = project(
+        tmp_path, agency("a"), agency("b", who=name), sends("one", "a", "id", "segment"), sends("two", "b", EMAIL)
+    )
+    assert list(broken(desired)) == ["core-combined-here"]
+
+
 def test_what_it_is_used_for_counts_at_the_recipient_too(tmp_path: Path) -> None:
     labelled = COLUMNS.replace("labels: [C3]", "labels: [C4]")
     documents = (
