@@ -19,7 +19,7 @@ _ONE: Final = "NAME"
 class Field:
     """`path`: dotted, `[]` for a list's items, `NAME` for a map's keys. `value`: what goes there, for people.
 
-    `when`: the choice that the field belongs to (`type: s3`), or nothing. `default` None: there is none.
+    `when`: the choice that the field belongs to (`type: s3`), or nothing. `default` None: there is none. `pattern` of a list: of each item.
     """
 
     path: str
@@ -97,13 +97,14 @@ def _chosen(schema: Schema, variants: list[tuple[str, str, Schema]], path: str, 
 
 
 def _field(schema: Schema, path: str, required: bool, when: str) -> Field:
+    each = schema["items"] if isinstance(schema.get("items"), dict) else {}
     return Field(
         path,
         _value(schema),
         required,
-        _about(schema),
+        " ".join(dict.fromkeys(filter(None, (_about(schema), _about(each) if each.get("type") == "string" else "")))),
         schema.get("default") if not isinstance(schema.get("default"), dict | list) else None,
-        str(schema.get("pattern", "")),
+        str(schema.get("pattern", each.get("pattern", ""))),
         _secret(schema),
         when,
     )

@@ -20,8 +20,8 @@ _READABLE = 60
 
 
 class Parameter(Value):
-    """One field. `name`: dotted below `connection`, or an account's `spec`. `value`: what goes there, for people. `when`: the choice that
-    it belongs to, or nothing."""
+    """One field. `name`: dotted below `connection`, or an account's `spec`. `value`: what goes there, for people. `pattern` of a list: of
+    each item. `when`: the choice that it belongs to, or nothing."""
 
     name: str
     required: bool
@@ -137,7 +137,7 @@ def _lines(of: ListedType, full: bool) -> Iterator[str]:
     if of.control is not None:
         yield f"  control      {of.control}"
     if of.connections:
-        yield "  connections  " + ", ".join(map(_connection, of.connections))
+        yield "  connections  " + ", ".join(_connection(each, of.control) for each in of.connections)
     yield "  connection"
     yield from _table(of.connection, full)
     if full:
@@ -146,12 +146,13 @@ def _lines(of: ListedType, full: bool) -> Iterator[str]:
             yield from _table(parameters, full)
 
 
-def _connection(each: ListedConnection) -> str:
-    """`agency-s3 (prospects)`; what isn't both declared and applied says so."""
+def _connection(each: ListedConnection, of: Control | None) -> str:
+    """`agency-s3 (prospects)`; what isn't both declared and applied says so, and a control that isn't its type's."""
     state = "" if each.declared else ", no longer declared"
     if each.declared and each.applied is False:
         state = ", not applied yet"
-    return f"{each.name} ({', '.join(each.accepts)}{state})"
+    control = f"; {each.control}" if each.control != of else ""
+    return f"{each.name} ({', '.join(each.accepts)}{state}{control})"
 
 
 def _table(parameters: Sequence[Parameter], full: bool) -> Iterator[str]:

@@ -229,6 +229,40 @@ def test_an_older_commit_is_not_applied_over_a_newer_one(project: Path, reconcil
     assert reconcile(*again, "--allow-rewind").code == 0
 
 
+def test_a_revert_is_an_apply_like_any_other(project: Path, reconcile: Reconcile) -> None:
+    """What a mistake changed is as it was, and the recipient's next export is what it would have been."""
+
+    def done(*arguments: str) -> str:
+        found = reconcile("-C", project, *arguments)
+        assert found.code == 0, found
+        return found.out
+
+    git(project, "init", "-q")
+    commit(project, "sound", 1)
+    done("apply", "--yes", "--at", "2026-12-01T00:00Z")
+    assert "90 rows" in done("run", "--at", "2026-12-01T02:00Z")
+    declared = reconcile("-C", project, "ledger", "show", "flows/outbox/audience/us-high-intent").out
+    audience = project / "audiences" / "us-high-intent.yaml"
+    audience.write_text(audience.read_text().replace("0.7", "0.0"))
+    commit(project, "a mistake", 2)
+    done("apply", "--yes", "--at", "2026-12-01T03:00Z")
+    git(
+        project,
+        "revert",
+        "--no-edit",
+        "HEAD",
+        GIT_AUTHOR_DATE="2026-11-03T00:00:00Z",
+        GIT_COMMITTER_DATE="2026-11-03T00:00:00Z",
+    )
+    shown = done("plan", "--at", "2026-12-01T04:00Z")
+    assert "intent_score >= 0.0  →  country = 'US' AND intent_score >= 0.7" in shown
+    done("apply", "--yes", "--at", "2026-12-01T04:00Z")
+    again = reconcile("-C", project, "ledger", "show", "flows/outbox/audience/us-high-intent").out
+    assert json.loads(again)["spec"] == json.loads(declared)["spec"]
+    assert "90 rows" in done("run", "--at", "2026-12-02T02:00Z")
+    assert done("plan", "--at", "2026-12-02T03:00Z").startswith("Nothing to do")
+
+
 def git(folder: Path, *arguments: str, **env: str) -> None:
     names = ("-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false")
     base = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}

@@ -115,7 +115,10 @@ def test_connections_that_are_applied(tmp_path: Path, reconcile: Reconcile) -> N
         {**connection("old", ["datasets"], "export-datasets", applied=True), "declared": False},
     ]
     text = reconcile("-C", project, "catalog", "local", "--applied").out
-    assert "new (prospects, customers, datasets, not applied yet), old (datasets, no longer declared)\n" in text
+    assert (
+        "new (prospects, customers, datasets, not applied yet), old (datasets, no longer declared; export-datasets)\n"
+        in text
+    )
     assert "old (" not in reconcile("-C", project, "catalog", "local").out
     assert reconcile("catalog", "--applied").code == 3
 
@@ -231,6 +234,8 @@ def test_roles_decide_for_who_asks(tmp_path: Path, reconcile: Reconcile, monkeyp
         return [found["control"], *(each["control"] for each in found["connections"])]
 
     assert controls() == ["export-datasets", "export-datasets", "none"]
+    shown = reconcile("-C", project, "catalog", "local").out
+    assert "mine (prospects, customers, datasets), theirs (prospects, customers, datasets; none)" in shown
     assert controls("--applied") == ["activate", "activate", "activate"]
     assert reconcile("-C", project, "apply", "--yes").code == 0
     write(project, {"a.yaml": "---\n".join((*boxes, privacy, hers))})

@@ -11,6 +11,7 @@ import yaml
 
 from reconciler.catalog.local import LOCAL
 from reconciler.catalog.s3 import S3
+from reconciler.catalog.sftp import SFTP
 from reconciler.config.fields import Field, account_fields, connection_fields, fields
 from reconciler.config.schemas import inlined, schema_of
 from reconciler.resources.account import ACCOUNT_TYPES
@@ -101,5 +102,7 @@ def test_bounds_and_lists() -> None:
     assert rows.value == "whole number, 1 to 1,000,000,000"
     (accepts,) = of("Destination")["spec.accepts"]
     assert accepts.value == "list of `prospects`, `customers` or `datasets`"
+    (keys,) = [each for each in connection_fields(SFTP) if each.path == "hostKeys"]
+    assert (keys.value, keys.pattern.startswith("^"), "SHA256" in keys.about) == ("list of text", True, True)
     (columns,) = of("Activation")["spec.columns"]
     assert columns.value == "list of text or object"

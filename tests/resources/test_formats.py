@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.resources.formats import Format
+from reconciler.resources.formats import Files, Format
 
 FORMATS: TypeAdapter[Format] = TypeAdapter(Format)
 
@@ -26,3 +26,7 @@ def test_levels(form: str, compression: str, level: int) -> None:
 def test_levels_that_there_are_not(form: str, compression: str, level: int) -> None:
     with pytest.raises(ValidationError):
         FORMATS.validate_python({"type": form, "compression": compression, "compressionLevel": level})
+
+
+def test_a_file_has_five_million_rows_at_most_unless_said() -> None:
+    assert Files().max_rows == 5_000_000
