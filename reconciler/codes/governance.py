@@ -46,6 +46,12 @@ GOVERNANCE_CODES = (
         'metadata:\n  name: agency-nightly\n  override: {policy: core-third-party, until: 2026-12-31, reason: "DPA-2026-14, amendment 2"}',
     ),
     Code(
+        "R154",
+        "the same data under other labels",
+        "Two datasets read the same files, or one reads a folder inside of the other's, and a column has a label in one of them only. Labels say what the data is; a second declaration would be a way around every policy.",
+        "Give the column the same labels in both, or correct the location.",
+    ),
+    Code(
         "G142",
         "an override lifts nothing",
         "The policy that it lifts isn't broken by what the activation sends, or is disabled. It would stop the activation's flows on the day after its last, for nothing.",

@@ -47,6 +47,33 @@ def check_action(index: Index, entry: Entry, path: Path, action: str, *, key: bo
     index.report("R125", entry, path, f"There is no marketing action {action}.{hint}", key=key)
 
 
+class Labelled:
+    """Columns of datasets over the same files, by name: the labels of the first that has it, and which dataset that is."""
+
+    def __init__(self, above: Labelled | None = None) -> None:
+        self._columns: dict[str, tuple[frozenset[str], str]] = dict(above._columns) if above else {}
+
+    def add(self, index: Index, name: str) -> None:
+        """A dataset over them, or over some. Reports columns that are labelled otherwise (R154), at the dataset that lacks a label."""
+        dataset = index.get(Dataset, name)
+        for column, spec in dataset.spec.columns.items() if dataset is not None else ():
+            here = frozenset(spec.labels or ())
+            there, other = self._columns.setdefault(column, (here, name))
+            if lacking := there - here:
+                _lacks(index, column, lacking, name, other)
+            if lacking := here - there:
+                _lacks(index, column, lacking, other, name)
+
+
+def _lacks(index: Index, column: str, labels: Iterable[str], name: str, other: str) -> None:
+    at = index.entries["Dataset", other].place
+    detail = (
+        f"Column {column} has {', '.join(sorted(labels))} in dataset {other} ({at}), which reads the same files, and not here. "
+        "Give it the same labels in both."
+    )
+    index.report("R154", index.entries["Dataset", name], ("spec", "columns", column), detail, key=True)
+
+
 def _label(index: Index, entry: Entry, path: Path, label: str) -> None:
     if label in CORE_LABELS or _declared(index, "Label", label):
         return

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from reconciler.catalog.base import LOCAL_STORE, Folder
+from reconciler.config.governance import Labelled
 from reconciler.config.index import Entry, Index
 from reconciler.config.parse import Path as DataPath
 from reconciler.diagnostics import Source, diagnose
@@ -50,17 +51,32 @@ class Place:
 
 
 def check_locations(index: Index, root: Path | None) -> None:
-    """Reports paths that escape (P101) and folders in one another (P102-P104, P111). `root` None: text only."""
+    """Reports paths that escape (P101), folders in one another (P102-P104, P111), and the same data under other labels (R154). `root` None:
+    text only."""
     places = sorted(_places(index, root), key=lambda place: (place.store, place.segments, place.role, place.name))
     above: list[Place] = []
     for place in places:
-        while above and (
-            above[-1].store != place.store or place.segments[: len(above[-1].segments)] != above[-1].segments
-        ):
+        while above and not _contains(above[-1], place):
             above.pop()
         for outer in above:
             _overlap(index, outer, place)
         above.append(place)
+    _labels(index, [place for place in places if place.role == "dataset"])
+
+
+def _labels(index: Index, datasets: list[Place]) -> None:
+    """`datasets`: sorted by where they lie, so that what contains one comes before it."""
+    above: list[tuple[Place, Labelled]] = []
+    for place in datasets:
+        while above and not _contains(above[-1][0], place):
+            above.pop()
+        known = Labelled(above[-1][1] if above else None)
+        known.add(index, place.name)
+        above.append((place, known))
+
+
+def _contains(outer: Place, inner: Place) -> bool:
+    return outer.store == inner.store and inner.segments[: len(outer.segments)] == outer.segments
 
 
 def _overlap(index: Index, outer: Place, inner: Place) -> None:
@@ -99,7 +115,10 @@ def _places(index: Index, root: Path | None) -> Iterator[Place]:
         account_spec = named.spec if named else None
         location = dataset.spec.location
         if isinstance(location, CatalogLocation):
-            # Where it lies, the catalogue alone knows.
+            # Where it lies, the catalogue alone knows; two of one table are the same data.
+            realm = account_spec.realm if account_spec is not None else ""
+            table = (location.table,)
+            yield Place((location.catalog, realm), table, table, "dataset", entry.name, entry, ("spec", "location"))
             continue
         yield from _place(index, root, "dataset", entry.name, entry, ("spec", "location"), location, account_spec)
 

@@ -11,7 +11,7 @@ from reconciler.catalog.marketing import CORE_ACTIONS
 from reconciler.config.load import load
 from reconciler.resources.core_policies import CORE_POLICIES, PREFIX, in_effect
 from reconciler.resources.policy import Outer, holds, labels_of, said
-from tests.config.support import codes, document, write
+from tests.config.support import codes, document, loaded, write
 from tests.plan.planning import DATASET, small
 
 
@@ -149,3 +149,42 @@ def test_consent_is_asked_for_a_third_party_that_is_one_whatever_the_destination
     (flow,) = desired.flows.values()
     assert flow.spec.consent is not None
     assert flow.spec.consent.values == ("b",)
+
+
+BARE, LABELLED = "{email: {type: string}}", "{email: {type: string, labels: [I1]}, more: {type: string, labels: [C2]}}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lake/people", "lake/people/"),
+        ("lake", "./lake/people"),
+        ("s3://lake/people", "s3://lake/people/2026"),
+        ("{catalog: glue, table: crm.people}", "{catalog: glue, table: crm.people}"),
+    ],
+)
+def test_the_same_data_has_the_same_labels(tmp_path: Path, one: str, other: str) -> None:
+    """Whichever is declared first: a second declaration is no way around a policy."""
+    form, account = ("iceberg", "account: lake, ") if "lue" in one else ("parquet", "account: lake, " * ("s3:" in one))
+    signed_in = document("Account", "lake", "{type: aws, auth: {ambient: {}}}")
+
+    def found(*columns: str) -> list[str]:
+        datasets = [
+            document("Dataset", f"d{at}", f"{{location: {place}, format: {form}, {account}columns: {each}}}")
+            for at, (place, each) in enumerate(zip((one, other), columns, strict=True))
+        ]
+        return [
+            f"{each.code} {each.subject}" for each in loaded(tmp_path, "---\n".join([signed_in, *datasets])).diagnostics
+        ]
+
+    assert found(LABELLED, LABELLED) == found(LABELLED, "{other: {type: string}}") == []
+    assert found(LABELLED, BARE) == ["R154 Dataset/d1"]
+    assert found(BARE, LABELLED) == ["R154 Dataset/d0"]
+
+
+def test_other_data_has_labels_of_its_own(tmp_path: Path) -> None:
+    datasets = [
+        document("Dataset", name, f"{{location: {name}, format: parquet, columns: {columns}}}")
+        for name, columns in (("people", BARE), ("people-2", LABELLED))
+    ]
+    assert loaded(tmp_path, "---\n".join(datasets)).diagnostics == ()
