@@ -89,7 +89,7 @@ def _trial(
     for action in actions:
         _known("marketing action", action, [*CORE_ACTIONS, *desired.marketing_actions])
     if names or where:
-        dataset = dataset or _only(desired, names)
+        dataset = dataset or _only(desired, names, where)
         _known("dataset", dataset, desired.datasets)
         spec = desired.datasets[dataset].spec
         for name in names:
@@ -102,9 +102,13 @@ def _trial(
 _WRONG = "the what-if can't be judged"
 
 
-def _only(desired: Desired, columns: tuple[str, ...]) -> str:
-    """The dataset that has the columns, or the only one that there is."""
+def _only(desired: Desired, columns: tuple[str, ...], where: str | None) -> str:
+    """The dataset that has the columns, those of the expression too, or the only one that there is."""
+    from reconciler.plan.whatif import problems
+
     having = [name for name, each in desired.datasets.items() if set(columns) <= each.spec.columns.keys()]
+    if where is not None and len(having) > 1:
+        having = [name for name in having if not problems(where, desired.datasets[name].spec, name)]
     found = having or list(desired.datasets)
     if len(found) != 1:
         raise UsageError("U130", _WRONG, f"Say --dataset: it could be one of {len(found):,}.")

@@ -9,8 +9,9 @@ from reconciler.values.base import Value
 
 
 class Bearer(Value):
-    """A column that carries a label to a recipient, by these flows. `leaves_as`: its name in the files; None where only `where` reads it.
-    `place`: where the label is declared, `path:line`; None where that is another project's."""
+    """A column that carries a label to a recipient, by these flows; without `dataset` and `column` a label alone was asked about.
+    `leaves_as`: its name in the files; None where only `where` reads it. `place`: where the label is declared, `path:line`; None where that
+    is another project's."""
 
     label: str
     dataset: str

@@ -91,7 +91,9 @@ def findings(governance: Governance, desired: Desired) -> list[Diagnostic]:
 
 def sentence(violation: Violation) -> str:
     """What is forbidden, who would get what by which flows, where the labels are declared, and how to mend it."""
-    who = f"{violation.recipient}, a third party," if violation.third_party else f"Destination {violation.recipient}"
+    who = f"Destination {violation.recipient}" if violation.recipient else "Whoever it is"
+    if violation.third_party:
+        who = f"{violation.recipient}, a third party,"
     used = f" It is used for {_listed(violation.actions)}." if violation.actions else ""
     gets = "; ".join(map(_carried, violation.bearers[:_NAMED]))
     more = f"; and {len(violation.bearers) - _NAMED:,} more columns" if len(violation.bearers) > _NAMED else ""
@@ -102,6 +104,8 @@ def sentence(violation: Violation) -> str:
 
 def _carried(bearer: Bearer) -> str:
     """`email as hashed_email (I1, data.yaml:12) by agency/us`."""
+    if not bearer.column:
+        return f"a column with {bearer.label} by {by_flows(bearer.flows)}"
     name = f"{bearer.dataset}.{bearer.column}"
     what = f"people chosen by {name}" if bearer.leaves_as is None else name
     renamed = f" as {bearer.leaves_as}" if bearer.leaves_as not in (None, bearer.column) else ""

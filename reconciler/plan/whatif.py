@@ -16,6 +16,8 @@ from reconciler.values.types import parse_type
 from reconciler.where import Checked, Problem, check
 
 FLOW = "what-if"
+NOBODY = ""
+"""Who receives where no destination is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Verdict:
 def tried(trial: Trial, desired: Desired, actual: Actual, now: datetime) -> Verdict:
     """The policies' say. Names in `trial` exist, and its `where` is sound: see `problems`."""
     known = parties(desired, actual, now)
-    before = Party("(nobody that is declared)", third=False)
+    before = Party(NOBODY, third=False)
     if trial.destination is not None:
         spec = desired.destination_specs[trial.destination]
         before = next((each for each in known if party_of(spec) == each.key), None) or Party.of(spec)
@@ -95,7 +97,7 @@ def problems(where: str, dataset: DatasetSpec, name: str) -> tuple[Problem, ...]
 
 
 def _carried(trial: Trial, desired: Desired) -> Sequence[Carried]:
-    found: list[Carried] = [(label, "(any)", "(any)", label) for label in trial.labels]
+    found: list[Carried] = [(label, "", "", label) for label in trial.labels]
     if trial.dataset is None:
         return found
     columns = desired.datasets[trial.dataset].spec.columns

@@ -14,7 +14,11 @@ Style = Callable[[str, str], str]
 def as_text(found: Verdict, style: Style) -> str:
     """Who was judged, over what, and every policy that would be broken."""
     labels = ", ".join(found.labels) or "no label"
-    lines = [inert(f"{found.recipient}: {labels}, for {', '.join(found.actions) or 'nothing in particular'}")]
+    lines = [
+        inert(
+            f"{found.recipient or '(nobody that is declared)'}: {labels}, for {', '.join(found.actions) or 'nothing in particular'}"
+        )
+    ]
     for each in found.violations:
         word, role, code = ("Warning", "change", "G141") if each.draft else ("Refused", "refused", "G140")
         already = "" if each.policy in found.new else " It is broken already, without this."

@@ -76,7 +76,9 @@ def test_a_what_if_counts_what_is_there_already(shop: Path, reconcile: Reconcile
     assert code == 4
     assert "people chosen by prospects.income (C2" in said
     assert tried("--destination", "own", "--label", "C5", "--action", "email-targeting")[0] == 4
-    assert tried("--label", "C5", "--action", "email-targeting")[0] == 4
+    code, said = tried("--label", "C5", "--action", "email-targeting")
+    assert code == 4
+    assert "Whoever it is gets a column with C5 by what-if. It is used for email-targeting." in said
     assert tried("--label", "C5", "--action", "analytics")[0] == 0
 
 
@@ -154,6 +156,8 @@ def test_the_dataset_is_the_one_that_has_the_columns(shop: Path, reconcile: Reco
     found = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--columns", "id,mail")
     assert found.code == 4
     assert "other.mail (I1" in found.out
+    chosen = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--where", "mail = 'x'")
+    assert (chosen.code, "other.mail (I1" in chosen.out) == (4, True)
     both = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--columns", "id")
     assert both.code == 64
     assert "Say --dataset: it could be one of 2." in both.err
