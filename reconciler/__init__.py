@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.api.applying import Performed as Performed
     from reconciler.api.history import History as History
     from reconciler.api.hooks import Hooks as Hooks
+    from reconciler.api.looking import Overview as Overview
     from reconciler.api.measuring import NotMeasured as NotMeasured
     from reconciler.api.planfile import read_plan as read_plan
     from reconciler.api.planfile import write_plan as write_plan
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from reconciler.plan.plan import Plan as Plan
     from reconciler.plan.whatif import Trial as Trial
     from reconciler.plan.whatif import Verdict as Verdict
+    from reconciler.present.cleanups import CleanUp as CleanUp
     from reconciler.present.status import FlowStatus as FlowStatus
 
 _PLACES = {
@@ -77,6 +79,8 @@ _PLACES = {
     "NotExported": "api.runs",
     "NotMeasured": "api.measuring",
     "NotDiscarded": "api.purges",
+    "Overview": "api.looking",
+    "CleanUp": "present.cleanups",
     "NotPurged": "api.purges",
     "NotRemoved": "api.retaining",
     "NotValid": "config.invalid",

@@ -17,6 +17,7 @@ from reconciler.errors import ConfigInvalid, Conflict, UsageError
 if TYPE_CHECKING:
     from reconciler.api.applying import Performed
     from reconciler.api.history import History
+    from reconciler.api.looking import Overview
     from reconciler.api.runs import Event
     from reconciler.api.tending import Ended
     from reconciler.api.verifying import Report
@@ -163,13 +164,28 @@ class Project:
         ledger: Ledger | None = None,
     ) -> tuple[FlowStatus, ...]:
         """How the applied flows are doing, those that need a person first. `ledger`: what `ledger` gave, to look at it again."""
+        return self.overview(flow, destinations=destinations, select=select, at=at, ledger=ledger).flows
+
+    def overview(
+        self,
+        flow: str | None = None,
+        *,
+        destinations: tuple[str, ...] = (),
+        select: tuple[str, ...] = (),
+        at: datetime | None = None,
+        ledger: Ledger | None = None,
+    ) -> Overview:
+        """The same, and which clean-ups failed: what is to be removed and is still there, of removed flows too."""
         from reconciler.api.choose import Choice, applied_flow, chosen
-        from reconciler.api.looking import statuses
+        from reconciler.api.looking import Overview, statuses
+        from reconciler.present.cleanups import clean_ups
 
         ledger = ledger or self.ledger()
         actual = made(ledger)
-        heads = [applied_flow(actual, flow)] if flow else chosen(actual, Choice(None, destinations, select))
-        return statuses(ledger, heads, time_of(at))
+        choice = Choice(None, destinations, select)
+        heads = [applied_flow(actual, flow)] if flow else chosen(actual, choice)
+        all_of_them = heads if flow else chosen(actual, choice, gone=True)
+        return Overview(statuses(ledger, heads, time_of(at)), clean_ups(all_of_them))
 
     def history(
         self,

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reconciler.api.choose import applied_flow
-from reconciler.apply.abandon import end_decided, forget
+from reconciler.apply.abandon import end_decided, forget, forget_purge
 from reconciler.apply.context import Context
 from reconciler.config.project import LedgerPlace
 from reconciler.errors import Conflict, Refused, UsageError
@@ -19,15 +19,20 @@ from reconciler.stores.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`record`: what the ledger says of a decided run now; None: a run that was abandoned before, and what it had staged is given up."""
+    """`record`: what the ledger says of a decided run now; None: a run that was abandoned before, and what it had staged is given up.
 
-    run_id: str
+    `run_id` is None for a removed flow of which what it exported was to be deleted: that is given up, unless it was `purged` after all.
+    """
+
+    run_id: str | None
     flow: str
     record: RunRecord | None
+    purged: bool = False
 
 
 def end_run(context: Context, actual: Actual, run_id: str, by: str, now: datetime) -> Ended:
-    """Ends a held run. Raises `UsageError` U113: no open run has this id; `Conflict` L125: nobody needs to end it."""
+    """Ends a held run, or gives up a purge that fails, named by its removed flow. Raises `UsageError` U113: there is no such open run or
+    purge; `Conflict` L125: nobody needs to end it."""
     for head in actual.flows.values():
         if head.open is not None and head.open.run_id == run_id:
             found = context.ledger.head(head.flow_id)
@@ -36,10 +41,12 @@ def end_run(context: Context, actual: Actual, run_id: str, by: str, now: datetim
         if any(each.run_id == run_id for each in head.abandoned):
             forget(context, head.flow_id, run_id, now)
             return Ended(run_id, head.flow, None)
+        if head.unpurged is not None and head.purge and run_id in (head.flow, head.flow_id.short):
+            return Ended(None, head.flow, None, purged=not forget_purge(context, head.flow_id, now))
     raise UsageError(
         "U113",
         "no open run has this id",
-        "Only a run that is open can be ended: reconcile status shows those that are held, with their ids.",
+        "Only a run that is open can be ended, and only a purge that fails given up: reconcile status shows both.",
     )
 
 

@@ -11,10 +11,11 @@ from datetime import datetime
 
 from reconciler.apply.context import Context
 from reconciler.apply.publish import record_once, roll_forward, run_record
+from reconciler.apply.purge import purge
 from reconciler.apply.settle import settle
 from reconciler.apply.standing import replaced
 from reconciler.destinations.base import Destination
-from reconciler.errors import AccountError, Conflict, DestinationError, StoreError
+from reconciler.errors import AccountError, Conflict, DestinationError, OutcomeUnknown, ReconcilerError, StoreError
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import FlowHead, OpenRun, RunRecord, StagedRecord
 from reconciler.stores.ledger import Versioned
@@ -69,6 +70,23 @@ def forget(context: Context, flow_id: FlowId, run_id: str, now: datetime) -> Non
     if head is not None and any(each.run_id == run_id for each in head.document.abandoned):
         nonce = context.ledger.nonce()
         context.ledger.swap(head, transitions.discarded(head.document, run_id, nonce=nonce))
+
+
+def forget_purge(context: Context, flow_id: FlowId, now: datetime) -> bool:
+    """Gives up what a removed flow exported and can't be deleted, where its destination is gone for good: one last try, then nobody tries
+    any more. Whether that was needed. Raises `OutcomeUnknown`, `StoreError`."""
+    try:
+        purge(context, flow_id, now)
+        return False
+    except (OutcomeUnknown, StoreError):
+        raise
+    except ReconcilerError:
+        head = context.ledger.head(flow_id)
+        if head is None or not head.document.purge:
+            return False
+        nonce = context.ledger.nonce()
+        context.ledger.swap(head, transitions.purge_given_up(head.document, nonce=nonce))
+        return True
 
 
 def _staged(context: Context, run: OpenRun) -> StagedRecord | None:

@@ -71,11 +71,20 @@ def abandon(here: Here, run: str, environment: str | None) -> None:
 
     What had been published stays and is recorded, the rest is discarded. Its slot counts as done, but the flow's cursor stays: its rows go
     out with the next export. Ends with 5 where the run is not held, since it is completed by itself.
+
+    Also gives up, after one last try, what can't be cleaned up since its place is gone for good: what an abandoned RUN had staged, or the
+    exports of a removed flow with onRemove: purge, which is named instead of a run. Those files stay, if they are still anywhere.
     """
     from reconciler.present.words import plural
 
     done = here.project(environment).end_run(run)
-    if done.record is None:
+    if done.run_id is None:
+        given_up = (
+            f"Given up: what {done.flow} had exported is no longer looked after. The runs of which it is still there: "
+        )
+        given_up += here.shell(environment).command("history", done.flow)
+        here.console.out(f"Purged: all that {done.flow} had exported is deleted." if done.purged else given_up)
+    elif done.record is None:
         here.console.out(f"Given up: what run {run} of {done.flow} had staged is no longer looked after.")
     elif done.record.outcome == "exported":
         here.console.out(f"Run {run} of {done.flow} was completed by another runner meanwhile.")

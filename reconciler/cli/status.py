@@ -18,7 +18,7 @@ from reconciler.cli.options import flow_options, moment
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.present.status import FlowStatus
+    from reconciler.api.looking import Overview
 
 EVERY = 5.0
 """Seconds between two looks of --watch."""
@@ -53,8 +53,9 @@ def command(
     """How applied flows are doing.
 
     One line a flow, those that need a person first: failed, held, late, due, running, suspended, ready. A flow that is
-    due is late after an hour, or once it missed a slot. FLOW is <destination>/<name>, or a full flow id; more is said of
-    one. --watch redraws on a terminal; elsewhere it shows all again once something changed, JSON one object a line.
+    due is late after an hour, or once it missed a slot. What was to be removed and is still there is listed below. FLOW
+    is <destination>/<name>, or a full flow id; more is said of one. --watch redraws on a terminal; elsewhere it shows all
+    again once something changed, JSON one object a line.
     """
     from reconciler.api.wiring import clock
 
@@ -66,8 +67,8 @@ def command(
     project = here.project(environment)
     ledger = project.ledger()
 
-    def look(when: datetime) -> tuple[FlowStatus, ...]:
-        return project.status(flow, destinations=destinations, select=select, at=when, ledger=ledger)
+    def look(when: datetime) -> Overview:
+        return project.overview(flow, destinations=destinations, select=select, at=when, ledger=ledger)
 
     view = _View(here, environment, form, detailed=flow is not None)
     if watch:
@@ -85,26 +86,30 @@ class _View:
     form: str
     detailed: bool
 
-    def text(self, found: tuple[FlowStatus, ...], now: datetime, *, indent: int | None = 2) -> str:
+    def text(self, found: Overview, now: datetime, *, indent: int | None = 2) -> str:
         """One look, with a line end."""
+        from reconciler.present import cleanups
         from reconciler.present.json_text import versioned
         from reconciler.present.status import as_data, as_text, details
 
         if self.form == "openmetrics":
             from reconciler.present.metrics import as_openmetrics
 
-            return as_openmetrics(found, now)
+            return as_openmetrics(found.flows, now)
         shell = self.here.shell(self.environment)
         if self.form == "json":
-            items = [as_data(each, shell=shell) for each in found]
-            return versioned({"at": now.isoformat().replace("+00:00", "Z"), "flows": items}, indent=indent)
-        text = as_text(found, shell=shell, style=style_for(sys.stdout), width=width(sys.stdout))
-        return text + "".join(f"\n{details(each)}" for each in found if self.detailed)
+            items = [as_data(each, shell=shell) for each in found.flows]
+            left = [cleanups.as_data(each, shell=shell) for each in found.clean_ups]
+            at = now.isoformat().replace("+00:00", "Z")
+            return versioned({"at": at, "flows": items, "cleanUps": left}, indent=indent)
+        style, columns = style_for(sys.stdout), width(sys.stdout)
+        text = as_text(found.flows, found.clean_ups, shell=shell, style=style, width=columns)
+        return text + "".join(f"\n{details(each)}" for each in found.flows if self.detailed)
 
 
 def _watch(
     view: _View,
-    look: Callable[[datetime], tuple[FlowStatus, ...]],
+    look: Callable[[datetime], Overview],
     clock: Callable[[], datetime],
 ) -> None:
     """Until a signal. What can't be looked at the first time is an error; later it is said, and looked at again."""
@@ -121,10 +126,11 @@ def _watch(
             console.error(error)
         else:
             # Ages change all the time; that alone is nothing to tell where lines add up.
-            what = [(each.head.nonce, each.state, each.next_slot, each.missed, each.note, each.book) for each in found]
+            flows = found.flows
+            what = [(each.head.nonce, each.state, each.next_slot, each.missed, each.note, each.book) for each in flows]
             if redrawn:
                 console.out(f"{_CLEAR}{view.text(found, now)}\n{now:%Y-%m-%d %H:%M:%S} UTC · Ctrl-C ends")
-            elif what != seen:
+            elif (what, found.clean_ups) != seen:
                 console.out(view.text(found, now, indent=None))
-            seen = what
+            seen = (what, found.clean_ups)
         time.sleep(EVERY)

@@ -110,7 +110,7 @@ RUN_CODES = (
         "U113",
         "no open run has this id",
         "A run that was recorded, or was never begun, can't be ended.",
-        "reconcile status shows the runs that are held, with their ids.",
+        "reconcile status shows the runs that are held, with their ids, and the clean-ups that failed.",
     ),
     Code(
         "U115",
@@ -136,7 +136,8 @@ RUN_CODES = (
         "not everything could be purged",
         "A flow was removed with onRemove: purge, and the destination refused to delete some of its files. The ledger remembers that they "
         "are owed.",
-        "Mend what the detail names; the next run or apply tries again until all are gone.",
+        "Mend what the detail names; the next run or apply tries again until all are gone. If the place is gone for good, give it up with "
+        "`reconcile ledger abandon FLOW`.",
     ),
     Code(
         "H121",

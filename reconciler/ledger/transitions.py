@@ -289,6 +289,13 @@ def not_purged(head: FlowHead, why: Unremoved, *, nonce: str) -> FlowHead:
     return _next(head, nonce, unpurged=why)
 
 
+def purge_given_up(head: FlowHead, *, nonce: str) -> FlowHead:
+    """Nobody tries any more to delete what a removed flow exported; why it couldn't be stays noted."""
+    if not head.purge or head.unpurged is None:
+        raise NotAllowed(head, "no purge of it failed")
+    return _next(head, nonce, purge=False)
+
+
 def moved_away(head: FlowHead, to: str, *, applied: Applied, nonce: str, before: FlowHead | None = None) -> FlowHead:
     """The old end of a rename: marked first, so that readers follow before the new head exists.
 

@@ -12,6 +12,7 @@ from reconciler.ledger.alerts import AlertBook
 from reconciler.ledger.records import FlowHead
 from reconciler.plan.calendar import next_slot
 from reconciler.plan.due import Due, due
+from reconciler.present.cleanups import CleanUp, as_lines
 from reconciler.present.commands import HERE, Shell
 from reconciler.present.words import (
     alerts,
@@ -132,11 +133,19 @@ def _next_commands(head: FlowHead, state: State, waiting: Due) -> tuple[tuple[st
 # Text -----------------------------------------------------------------------------------------------------------------
 
 
-def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = plain, width: int | None = None) -> str:
-    """One line a flow, what to do next below it, counts at the end. `width`: where those lines are cut; commands never are."""
-    flows = by_urgency(found)
+def as_text(
+    found: Iterable[FlowStatus],
+    undone: Iterable[CleanUp] = (),
+    *,
+    shell: Shell = HERE,
+    style: Style = plain,
+    width: int | None = None,
+) -> str:
+    """One line a flow, what to do next below it, what is `undone` of clean-ups, counts at the end. `width`: where those lines are cut;
+    commands never are."""
+    flows, left = by_urgency(found), as_lines(undone, shell=shell)
     if not flows:
-        return f"No flows are applied. Next: {shell.command('plan')}\n"
+        return "\n".join([f"No flows are applied. Next: {shell.command('plan')}", *left]) + "\n"
     rows = [(each.head.flow_id.short, last_text(each.head), _next_text(each), _age_text(each.age)) for each in flows]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = []
@@ -147,8 +156,6 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
         for lifted, days in each.lifted:
             if days >= 0 or lifted.policy is not None:
                 lines.append(f"{'':11}{inert(override(lifted))} ({days_left(days)})")
-        if (kept := each.head.retained) and kept.problem:
-            lines.append(f"{'':11}{inert(kept.problem)}")
         lines += [f"{'':11}{inert(trouble)}" for trouble in _troubles(each)]
         if each.note:
             lines.append(f"{'':11}{inert(each.note)}")
@@ -157,7 +164,7 @@ def as_text(found: Iterable[FlowStatus], *, shell: Shell = HERE, style: Style = 
         lines += [f"{'':11}{command}" for command in each.commands(shell)]
     counts = {state: sum(each.state == state for each in flows) for state in ORDER}
     summary = ", ".join(f"{number:,} {state}" for state, number in counts.items() if number)
-    return "\n".join([*lines, "", f"{plural(len(flows), 'flow')}: {summary}"]) + "\n"
+    return "\n".join([*lines, *left, "", f"{plural(len(flows), 'flow')}: {summary}"]) + "\n"
 
 
 def _detail(status: FlowStatus) -> str:

@@ -23,6 +23,7 @@ from reconciler.errors import DestinationError
 from reconciler.ledger import transitions
 from reconciler.ledger.records import Applied, FlowHead, RunRecord
 from reconciler.plan.selection import Selection
+from reconciler.present.cleanups import clean_ups
 from reconciler.present.history import as_data as run_data
 from reconciler.present.history import as_text as history_text
 from reconciler.present.status import as_data, as_text, details, flow_status
@@ -229,7 +230,7 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(tmp_path: Path) -> None:
     assert event.error.code == "H121"
     assert house.received() == ["0", "2"]
     head = house.head().document
-    assert "H121" in as_text([flow_status(head, SLOT)])
+    assert "H121" in as_text([flow_status(head, SLOT)], clean_ups([head]))
     assert wanted(head, SLOT + 2 * DAY)
     assert thinned(house, 2) == (Removed(str(FLOW), 1, 1),)
     head = house.head().document

@@ -68,6 +68,41 @@ def test_what_is_owed_is_tried_again_and_said(owing: Path, reconcile: Reconcile)
         assert (found.code, "purge" in found.err, "H120" in found.err) == (1, True, True)
 
 
+def test_status_says_what_is_still_there_since_when_and_how_often_it_was_tried(
+    owing: Path, reconcile: Reconcile
+) -> None:
+    assert reconcile("-C", owing, "run", "--at", "2026-12-01T04:00Z").code == 1
+    at = ("--at", "2026-12-01T05:00Z")
+    data = json.loads(reconcile("-C", owing, "status", "--format", "json", *at).out)
+    (left,) = data["cleanUps"]
+    assert (left["what"], left["code"], left["attempts"]) == ("purge", "H120", 2)
+    assert (left["since"], left["lastTried"]) == ("2026-12-01T03:00:00Z", "2026-12-01T04:00:00Z")
+    assert (left["flow"], left["destination"], left["runId"]) == ("outbox/audience/us-high-intent", "outbox", None)
+    text = reconcile("-C", owing, "status", *at).out
+    assert "purge      outbox/us-high-intent at outbox · since 2026-12-01 03:00 UTC, tried 2 times" in text
+    assert left["detail"] in text
+    assert left["nextCommands"][-1] in text
+    out_of_the_way(owing)
+    assert reconcile("-C", owing, "run", *at).code == 0
+    assert json.loads(reconcile("-C", owing, "status", "--format", "json", *at).out)["cleanUps"] == []
+
+
+def test_a_purge_whose_place_is_gone_is_given_up_by_a_person_alone(owing: Path, reconcile: Reconcile) -> None:
+    found = reconcile("-C", owing, "ledger", "abandon", "outbox/us-high-intent")
+    assert (found.code, "Given up" in found.out, len(parts(owing))) == (0, True, 1), found
+    assert reconcile("-C", owing, "run", "--at", "2026-12-01T04:00Z").code == 0
+    history = reconcile("-C", owing, "history").out
+    assert ("exported" in history, "purged" in history) == (True, False)
+    again = reconcile("-C", owing, "ledger", "abandon", "outbox/us-high-intent")
+    assert (again.code, "U113" in again.err) == (64, True)
+
+
+def test_what_a_person_gives_up_is_tried_once_more_before(owing: Path, reconcile: Reconcile) -> None:
+    out_of_the_way(owing)
+    found = reconcile("-C", owing, "ledger", "abandon", "outbox/us-high-intent")
+    assert (found.code, "Purged" in found.out, parts(owing)) == (0, True, []), found
+
+
 def test_the_next_apply_completes_it_with_nothing_else_to_do(
     owing: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

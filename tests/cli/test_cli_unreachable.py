@@ -79,6 +79,9 @@ def test_what_is_left_behind_is_named_with_its_run_and_the_way_out(gone: Path, r
         said = " ".join(found.err.split())
         assert (found.code, "H122" in said, "A101" in said) == (1, True, True), found
         assert f"reconcile ledger abandon {RUN}" in said
+    (left,) = json.loads(reconcile("-C", gone, "status", "--format", "json").out)["cleanUps"]
+    assert (left["what"], left["runId"], left["code"], left["attempts"]) == ("discard", RUN, "A101", 2)
+    assert f"run {RUN} · since 2026-12-01 04:00 UTC, tried 2 times" in reconcile("-C", gone, "status").out
     given_up = reconcile("-C", gone, "ledger", "abandon", RUN)
     assert (given_up.code, "Given up" in given_up.out) == (0, True), given_up
     assert reconcile("-C", gone, "run", "--at", "2026-12-01T04:30Z").code == 0
