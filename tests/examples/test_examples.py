@@ -22,28 +22,43 @@ from reconciler.present.plan_text import as_text
 from reconciler.resources.resource import KINDS
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if next(path.rglob("*.yaml"), None))
+FOLDER = ROOT / "examples"
+
+
+def _projects(example: Path) -> list[Path]:
+    """The folders of an example of several projects, or its own."""
+    return [path.parent for path in example.glob("*/reconcile.yaml")] or [example]
+
+
+def _name(project: Path) -> str:
+    return "-".join(project.relative_to(FOLDER).parts)
+
+
+EXAMPLES = sorted(
+    project for path in FOLDER.iterdir() if next(path.rglob("*.yaml"), None) for project in _projects(path)
+)
 NOW = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
 
 def test_there_are_examples() -> None:
     named = "quickstart s3 multi-team lakehouse opt-outs alerts governed weekly-sftp two-agencies suppression-daily hourly-tombstones"
-    assert set(named.split()) <= {path.name for path in EXAMPLES}
+    named += " handover-growth handover-lifecycle"
+    assert set(named.split()) <= set(map(_name, EXAMPLES))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("example", EXAMPLES, ids=_name)
 def test_is_planned_as_the_golden_file_says(example: Path) -> None:
     found = load(example)
     assert found.diagnostics == ()
     assert found.desired is not None
     text = as_text(plan(found.desired, Actual(), NOW))
-    golden = ROOT / "tests" / "golden" / "examples" / f"{example.name}.txt"
+    golden = ROOT / "tests" / "golden" / "examples" / f"{_name(example)}.txt"
     if os.environ.get("RECONCILER_UPDATE_GOLDEN"):
         golden.write_text(text, "utf-8")
     assert text == golden.read_text("utf-8")
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("example", EXAMPLES, ids=_name)
 def test_an_independent_validator_agrees(example: Path) -> None:
     documents = [each for path in _files(example) for each in yaml.load_all(path.read_text("utf-8"), Core)]
     assert len(documents) >= 6

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from tests.cli.support import Reconcile
+from tests.cli.support import Outcome, Reconcile
 from tests.examples.rehearsal import EXAMPLES, manifests, rehearse
 
 
@@ -168,3 +168,38 @@ def test_hourly_tombstones(tmp_path: Path, reconcile: Reconcile, monkeypatch: py
         ("increment", {"added": 1, "changed": 1, "unchanged": 1, "removed": {"filter": 1, "gone": 1}}),
         ("increment", {"added": 0, "changed": 0, "unchanged": 3, "removed": {}}),
     ]
+
+
+def shown(name: str, outcome: Outcome, folder: Path) -> None:
+    """A plan as its golden file has it, wherever the copy lies."""
+    text = outcome.out.replace(str(folder), "")
+    golden = EXAMPLES.parent / "tests" / "golden" / "examples" / f"{name}.txt"
+    if os.environ.get("RECONCILER_UPDATE_GOLDEN"):
+        golden.write_text(text, "utf-8")
+    assert text == golden.read_text("utf-8")
+
+
+def test_a_handover_between_two_teams(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agency gets everybody once, one night after the other, whoever exports; and all of it goes in the end."""
+    folder = tmp_path / "teams"
+    done = rehearse("handover", folder, reconcile, monkeypatch)
+    early, adopting = (each.outcome for each in done if each.words[2:3] == ["plan"])
+    assert (early.code, "G170" in early.out) == (4, True)
+    shown("handover-adopting", adopting, folder)
+    agency = folder / "srv" / "exports" / "agency"
+    nights = [
+        [row["prospect_id"] for row in source(path)] for path in sorted(agency.glob("us-high-intent/*/part-*.csv"))
+    ]
+    assert nights == [["p-001", "p-003"], ["p-005"], ["p-007"]]
+    slots = [each["slot"] for each in told(agency / "us-high-intent")]
+    assert slots == [f"2026-12-0{day}T02:00Z" for day in (1, 2, 3)]
+    assert len(told(folder / "srv" / "exports" / "newsletter" / "readers")) == 3
+    history, verified = (each.outcome.out for each in done[-2:])
+    assert [line.split()[0] for line in history.splitlines()] == ["2026-12-03", "2026-12-02", "2026-12-01"]
+    assert "all as recorded" in verified
+    (folder / "lifecycle" / "agency.yaml").unlink()
+    end = ("--env", "rehearsal", "--allow-removals", "all", "--at", "2026-12-03T09:00Z")
+    shown("handover-ending", reconcile("-C", "lifecycle", "plan", *end), folder)
+    ended = reconcile("-C", "lifecycle", "apply", "--yes", *end)
+    assert (ended.code, "3 files purged" in ended.out) == (0, True), ended
+    assert list(agency.rglob("part-*")) == []
