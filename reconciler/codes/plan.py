@@ -69,7 +69,7 @@ PLAN_CODES = (
         "G171",
         "there is nothing to adopt",
         "`adoptFrom` says that another project exports this already, and no such flow is applied. Begun as a new one, it would export everything, perhaps beside the flow that was meant.",
-        "Name destination, audience or dataset, and feed as they are there; they can be renamed later. If the flow is a new one, take `adoptFrom` out.",
+        "Name destination, audience or dataset, and feed as they are there, or say with `renamedFrom` what they are called there. If the flow is a new one, take `adoptFrom` out.",
     ),
     Code(
         "G172",

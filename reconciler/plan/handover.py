@@ -7,6 +7,7 @@ changes its owner by one swap of its head, so that at every instant it is of one
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from reconciler.catalog.base import LOCAL_STORE
 from reconciler.config.desired import Adopting, DesiredFlow
@@ -17,10 +18,14 @@ from reconciler.plan.flow_changes import TRANSFER
 from reconciler.plan.plan import AdoptDestination, AdoptFlow, FieldDiff, Handover, Refusal
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.resources.metadata import OwnedMetadata
+from reconciler.values.identity import FlowId
 
 
-def of_flow(owner: str, flow: DesiredFlow, head: FlowHead) -> AdoptFlow | Handover | Refusal:
-    """What becomes of a declared flow that is applied by another project."""
+def of_flow(
+    owner: str, flow: DesiredFlow, head: FlowHead, then: FlowId | None = None
+) -> AdoptFlow | Handover | Refusal:
+    """What becomes of a declared flow that is applied by another project. `then`: the id that it is declared with, where it has
+    another one there (`formerly`)."""
     if flow.spec.transfer_to == head.owner:
         return Handover(subject=head.flow, to=head.owner, adopted=True)
     if head.owner not in {each.project for each in flow.adopting}:
@@ -31,10 +36,37 @@ def of_flow(owner: str, flow: DesiredFlow, head: FlowHead) -> AdoptFlow | Handov
         return _unprotected("flow", head)
     if relative := list(_relative(head.spec, flow.spec)):
         return _not_the_same("flow", head, relative)
-    return adopt_flow(owner, flow, head, head.owner)
+    return adopt_flow(owner, flow, head, head.owner, then)
 
 
-def adopt_flow(owner: str, flow: DesiredFlow, head: FlowHead | None, of: str) -> AdoptFlow:
+def formerly(flow: DesiredFlow, old: FlowId) -> DesiredFlow:
+    """A flow as it would be declared under the id that it has in the other project. Under that it is adopted; the rename is a change of its
+    own, of the next plan: so that each is one swap of a head that one project owns before, and one after."""
+    spec = flow.spec
+    source = spec.source.model_copy(update={"name": old.source})
+    to = spec.destination.model_copy(update={"name": old.destination})
+    return replace(flow, id=old, spec=spec.model_copy(update={"source": source, "destination": to}))
+
+
+def taken(flow: DesiredFlow, gone: FlowHead | None, owner: str) -> Handover | None:
+    """What this project offers, and the other one has taken over and then renamed or removed: nothing of it is begun anew here."""
+    to = flow.spec.transfer_to
+    if gone is None or to is None or gone.owner != to or gone.owner == owner:
+        return None
+    return Handover(subject=gone.flow, to=to, adopted=True)
+
+
+def taken_destination(
+    spec: EffectiveDestination, metadata: OwnedMetadata, records: Iterable[DestinationRecord]
+) -> Handover | None:
+    """The same of a destination: the other project has its folder, under another name by now."""
+    to = metadata.transfer_to
+    if to is None or not any(each.owner == to and place(each.spec) == place(spec) for each in records):
+        return None
+    return Handover(subject=spec.name, to=to, adopted=True)
+
+
+def adopt_flow(owner: str, flow: DesiredFlow, head: FlowHead | None, of: str, then: FlowId | None = None) -> AdoptFlow:
     """The change. `head` is None where no ledger is at hand, and what is there isn't known."""
     spec = flow.spec
     source_id = spec.source.id or (head.source_id if head else spec.source.name)
@@ -42,7 +74,7 @@ def adopt_flow(owner: str, flow: DesiredFlow, head: FlowHead | None, of: str) ->
     return AdoptFlow(
         subject=str(flow.id),
         owner=owner,
-        reason=reasons.adopted(of, known=head is not None),
+        reason=reasons.adopted(of, known=head is not None, then=then.short if then else None),
         fields=_fields(differences(head.spec, spec)) if head else (),
         cursor=reasons.effect(head, found) if head else "keep",
         generation=head.generation if head else 0,
@@ -62,10 +94,12 @@ def of_destination(
     uses: bool,
     adds: bool,
     offered: bool,
+    then: str | None = None,
 ) -> AdoptDestination | Handover | Refusal | None:
     """What becomes of a declared destination that is another project's; None: it stays that, and is used here.
 
     `uses`: this project has flows there, or adopts some. `adds`: it would have new ones there. `offered`: some are offered to it.
+    `then`: the name that it is declared with, where that is another one.
     """
     if metadata.transfer_to == record.owner:
         return Handover(subject=record.name, to=record.owner, adopted=True)
@@ -76,7 +110,7 @@ def of_destination(
             return _unprotected("destination", record)
         if relative := list(_relative_folder(record.spec, spec)):
             return _not_the_same("destination", record, relative)
-        return adopt_destination(owner, spec, metadata, record, record.owner)
+        return adopt_destination(owner, spec, metadata, record, record.owner, then)
     if not uses or adds:
         return guards.foreign("destination", record, offered=offered or record.transfer_to == owner)
     if place(record.spec) != place(spec):
@@ -89,13 +123,18 @@ def of_destination(
 
 
 def adopt_destination(
-    owner: str, spec: EffectiveDestination, metadata: OwnedMetadata, record: DestinationRecord | None, of: str
+    owner: str,
+    spec: EffectiveDestination,
+    metadata: OwnedMetadata,
+    record: DestinationRecord | None,
+    of: str,
+    then: str | None = None,
 ) -> AdoptDestination:
     """The change. `record` is None where no ledger is at hand."""
     return AdoptDestination(
         subject=spec.name,
         owner=owner,
-        reason=reasons.adopted(of, known=record is not None),
+        reason=reasons.adopted(of, known=record is not None, then=then),
         fields=_fields(differences(record.spec, spec)) if record else (),
         generation=record.generation if record else 0,
         spec=spec,

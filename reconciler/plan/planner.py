@@ -200,6 +200,12 @@ class _Planner:
             self.changes.append(flow_changes.update(head, spec))
 
     def _new_flow(self, flow: DesiredFlow, tombstone: FlowHead | None) -> None:
+        if (found := handover.taken(flow, tombstone, self.owner)) is not None:
+            self.handovers.append(found)
+            return
+        if (theirs := self._theirs(flow)) is not None:
+            self._found(handover.of_flow(self.owner, handover.formerly(flow, theirs.flow_id), theirs, flow.id))
+            return
         waiting = handover.not_adopted(flow, self.owner, self.applied, self.actual.destinations)
         if waiting is None:
             self.changes.append(flow_changes.add(flow.id, self.owner, flow.spec, tombstone))
@@ -219,8 +225,21 @@ class _Planner:
             case _:
                 assert_never(what)
 
+    def _theirs(self, flow: DesiredFlow) -> FlowHead | None:
+        """The flow of another project that this one is to be adopted from, where it has another name there."""
+        projects = {each.project for each in flow.adopting}
+        heads = (self.actual.flows.get(str(old)) for old in self._formers(flow.id)) if projects else ()
+        return next((head for head in heads if head and head.owner in projects and head.state not in _GONE), None)
+
     def _former(self, flow_id: FlowId) -> FlowHead | None:
         """The applied flow that this one is a rename of: of its destination, its source, or both."""
+        for old in self._formers(flow_id):
+            if str(old) in self.applied and str(old) not in self._moved:
+                return self.applied[str(old)]
+        return self._half_moved(flow_id)
+
+    def _formers(self, flow_id: FlowId) -> Iterator[FlowId]:
+        """The ids that a flow may have had, and that nothing else is declared under."""
         destination = self.desired.destinations[flow_id.destination].metadata.renamed_from
         named = self.desired.audiences if flow_id.kind == "audience" else self.desired.datasets
         source = named[flow_id.source].metadata.renamed_from
@@ -228,9 +247,8 @@ class _Planner:
             if to is None or of is None:
                 continue
             old = FlowId(to, flow_id.kind, of, flow_id.feed)
-            if old not in self.desired.flows and str(old) in self.applied and str(old) not in self._moved:
-                return self.applied[str(old)]
-        return self._half_moved(flow_id)
+            if old not in self.desired.flows:
+                yield old
 
     def _half_moved(self, flow_id: FlowId) -> FlowHead | None:
         """A head that was marked as moved to this flow by an apply that ended before it made the new one: what a flow
@@ -246,6 +264,14 @@ class _Planner:
         record = self.actual.destinations.get(name)
         if record is None and self.assumed and metadata.adopt_from is not None:
             self._found(handover.adopt_destination(self.owner, spec, metadata, None, metadata.adopt_from))
+        elif (
+            record is None and (theirs := self._theirs_renamed(metadata.renamed_from, metadata.adopt_from)) is not None
+        ):
+            self._of_another(theirs.name, spec.model_copy(update={"name": theirs.name}), metadata, theirs, then=name)
+        elif record is None and (
+            found := handover.taken_destination(spec, metadata, self.actual.destinations.values())
+        ):
+            self.handovers.append(found)
         elif record is None:
             former = self._own(metadata.renamed_from)
             self.changes.append(
@@ -279,10 +305,20 @@ class _Planner:
         elif metadata.transfer_to is not None:
             self.handovers.append(Handover(subject=name, to=metadata.transfer_to, adopted=False))
 
+    def _theirs_renamed(self, old: str | None, project: str | None) -> DestinationRecord | None:
+        """The destination that is to be adopted from another project, where it has another name there."""
+        record = self.actual.destinations.get(old) if old and old not in self.desired.destination_specs else None
+        return record if record is not None and record.owner == project else None
+
     def _of_another(
-        self, name: str, spec: EffectiveDestination, metadata: OwnedMetadata, record: DestinationRecord
+        self,
+        name: str,
+        spec: EffectiveDestination,
+        metadata: OwnedMetadata,
+        record: DestinationRecord,
+        then: str | None = None,
     ) -> None:
-        """A destination that is declared here and another project's."""
+        """A destination that is declared here and another project's; `then`: with another name."""
         here = [flow for flow_id, flow in self.desired.flows.items() if flow_id.destination == name]
         own = any(head.flow_id.destination == name for head in self.applied.values())
         heads = [self.actual.flows.get(str(flow.id)) for flow in here]
@@ -294,6 +330,7 @@ class _Planner:
             uses=own or any(each.project == record.owner for flow in here for each in flow.adopting),
             adds=any(_arrives(each, name) for each in self.changes),
             offered=any(head is not None and head.spec.transfer_to == self.owner for head in heads),
+            then=then,
         )
         if found is not None:
             self._found(found)

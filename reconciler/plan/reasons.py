@@ -37,10 +37,11 @@ def renamed(old: str, new: str) -> Reason:
     return Reason(code="renamed", sentence=f"Renamed from {old} to {new}.")
 
 
-def adopted(of: str, *, known: bool) -> Reason:
-    """A destination or flow that another project offers; `known`: the ledger says so."""
-    offer = ", which offers it." if known else ", if that offers it by then."
-    return Reason(code="adopted", sentence=f"Adopted from project {of}{offer}")
+def adopted(of: str, *, known: bool, then: str | None = None) -> Reason:
+    """A destination or flow that another project offers; `known`: the ledger says so. `then`: the name that it gets afterwards."""
+    offer = ", which offers it" if known else ", if that offers it by then"
+    renamed = f"; the next apply renames it to {then}" if then else ""
+    return Reason(code="adopted", sentence=f"Adopted from project {of}{offer}{renamed}.")
 
 
 def offered(to: str | None) -> Reason:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ TEXT = """\
 apiVersion: reconciler/v1
 kind: Project
 metadata: {{name: {project}}}
-spec: {{ledger: {{url: "file://{root}/ledger", simulated: true}}}}
+spec: {{ledger: {{url: "file://{root}/{ledger}", simulated: true}}}}
 ---
 apiVersion: reconciler/v1
 kind: Destination
@@ -55,12 +56,15 @@ class Teams:
 
     root: Path
     reconcile: Reconcile
+    ledger: str = "ledger"
 
     def declare(self, project: str, says: str = "") -> None:
         folder = self.root / project
         folder.mkdir(exist_ok=True)
         more = f", {says}" if says else ""
-        (folder / "reconcile.yaml").write_text(TEXT.format(project=project, root=self.root, says=more))
+        (folder / "reconcile.yaml").write_text(
+            TEXT.format(project=project, root=self.root, ledger=self.ledger, says=more)
+        )
 
     def call(self, project: str, *arguments: str) -> Outcome:
         return self.reconcile("-C", self.root / project, *arguments)
@@ -138,3 +142,44 @@ def test_an_apply_that_was_planned_before_the_other_is_too_late(teams: Teams) ->
     assert teams.apply("new", "2026-12-01T04:00Z").code == 0
     late = teams.call("old", "apply", saved, "--yes", "--at", "2026-12-01T04:30Z")
     assert (late.code, "G123" in late.err) == (5, True), late
+
+
+def test_by_way_of_a_backup_into_another_ledger(teams: Teams) -> None:
+    """As docs/handover.md says: the whole ledger moves, and the flow is handed over there; the recipient gets everybody once."""
+    teams.declare("old", "transferTo: new")
+    assert teams.apply("old", "2026-12-01T03:00Z").code == 0
+    assert teams.call("old", "ledger", "export", str(teams.root / "moved.jsonl")).code == 0
+    teams.ledger = "elsewhere"
+    teams.declare("old", "transferTo: new")
+    teams.declare("new", "adoptFrom: old")
+    assert teams.call("old", "ledger", "import", str(teams.root / "moved.jsonl")).code == 0
+    shutil.rmtree(teams.root / "ledger")
+    assert teams.call("old", "verify").code == 0
+    taken = teams.apply("new", "2026-12-01T04:00Z")
+    assert (taken.code, "2 adopted" in taken.out) == (0, True), taken
+    assert teams.call("new", "run", "--at", "2026-12-02T02:00Z").code == 0
+    assert teams.received() == ["1", "2", "3"]
+    history = json.loads(teams.call("new", "history", "--format", "json").out)["runs"]
+    assert [(each["kind"], each["rows"]) for each in history] == [("increment", 1), ("full", 2)]
+    assert teams.call("new", "verify").code == 0
+
+
+def test_taken_over_under_another_name_in_two_applies(teams: Teams) -> None:
+    teams.declare("old", "transferTo: new")
+    assert teams.apply("old", "2026-12-01T03:00Z").code == 0
+    path = teams.root / "new" / "reconcile.yaml"
+    text = path.read_text().replace(
+        "{name: outbox, adoptFrom: old}", "{name: post, adoptFrom: old, renamedFrom: outbox}"
+    )
+    path.write_text(text.replace("destination: outbox", "destination: post"))
+    first = teams.apply("new", "2026-12-01T04:00Z")
+    assert (first.code, "the next apply renames it to post/us" in first.out) == (0, True), first
+    assert teams.call("new", "run", "--at", "2026-12-02T02:00Z").code == 0
+    second = teams.apply("new", "2026-12-02T04:00Z")
+    assert (second.code, "FIRST EXPORT" in second.out) == (0, False), second
+    teams.put("c.csv", "4")
+    assert teams.call("new", "run", "--at", "2026-12-03T02:00Z").code == 0
+    assert teams.received() == ["1", "2", "3", "4"]
+    assert teams.folders() == {"us"}
+    assert teams.call("new", "verify").code == 0
+    assert "FIRST EXPORT" not in teams.call("old", "plan", "--at", "2026-12-03T03:00Z").out

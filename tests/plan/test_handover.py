@@ -345,3 +345,64 @@ def test_an_audience_goes_with_the_activation_that_selects_it(tmp_path: Path) ->
     actual = apply(plan(whole, Actual(), NOW), Actual())
     found = plan(small(tmp_path, audience=audience("us"), activation=activation("us")), actual, NOW)
     assert codes(found) == []
+
+
+# Together with a rename -----------------------------------------------------------------------------------------------
+
+
+def renamed_destination() -> str:
+    return OUTBOX.replace("name: outbox", f"name: post, {TAKE}, renamedFrom: outbox", 1)
+
+
+@pytest.mark.parametrize("what", ["destination", "audience", "both"])
+def test_what_is_adopted_under_another_name_is_adopted_first_and_renamed_then(teams: Teams, what: str) -> None:
+    """Each of the two is one swap of a head that is of one project before and after: wherever it ends, the next apply goes on."""
+    before = teams.actual.flows[FLOW]
+    teams.performed(teams.growth(destination=outbox(GIVE)))
+    of_destination = what in ("destination", "both")
+    of_audience = what in ("audience", "both")
+    to, name = ("post" if of_destination else "outbox"), ("usa" if of_audience else "us")
+    parts = {
+        "destination": renamed_destination() if of_destination else outbox(TAKE),
+        "audience": audience(name, meta="renamedFrom: us" if of_audience else ""),
+        "activation": activation(name, to=to),
+    }
+    first = teams.agency(**parts)
+    assert (codes(first), changes(first)) == ([], [("adopt-destination", "outbox"), ("adopt-flow", FLOW)])
+    assert f"the next apply renames it to {to}/{name}" in as_text(first)
+    assert "FIRST EXPORT" not in as_text(first)
+    teams.performed(first)
+    new = f"{to}/audience/{name}"
+    assert (teams.actual.flows[FLOW].owner, new in teams.actual.flows and new != FLOW) == ("agency", False)
+    second = teams.agency(**parts)
+    assert not second.refusals
+    assert ("move-flow", new) in changes(second)
+    teams.performed(second)
+    head = teams.actual.flows[new]
+    assert (head.owner, head.cursor, head.last_slot, head.source_id) == (
+        "agency",
+        before.cursor,
+        before.last_slot,
+        before.source_id,
+    )
+    assert teams.agency(**parts).is_empty
+    # The old project, whose documents are still there, begins nothing anew.
+    left = teams.growth(destination=outbox(GIVE))
+    assert left.is_empty, changes(left)
+    assert "outbox/us belongs to project agency now" in as_text(left)
+
+
+def test_a_rename_needs_the_same_consent(teams: Teams) -> None:
+    parts = {"destination": renamed_destination(), "activation": activation("us", to="post")}
+    assert set(codes(teams.agency(**parts))) == {"G170"}
+    teams.performed(teams.growth(destination=outbox("transferTo: other")))
+    assert set(codes(teams.agency(**parts))) == {"G170"}
+
+
+def test_what_the_new_project_has_ended_is_not_begun_anew_by_the_old_one(teams: Teams) -> None:
+    teams.performed(teams.growth(destination=outbox(GIVE)))
+    teams.performed(teams.agency(destination=outbox(TAKE)))
+    teams.performed(plan(declared(teams.agency_dir, AGENCY), teams.actual, LATER, allow_removals="all"))
+    assert teams.actual.flows[FLOW].state == "removed"
+    left = teams.growth(destination=outbox(GIVE))
+    assert ("add-flow", FLOW) not in changes(left)
