@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.examples.archive import install
 from tests.servers.azurite import AzureServer, azurite
+from tests.servers.dfs import DfsServer, dfs
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.gcs import GcsServer, gcs
 from tests.servers.gnupg import Gpg, gnupg
@@ -115,3 +118,16 @@ def gcs_proxy(gcs_server: GcsServer) -> Iterator[FaultProxy]:
     """A fault proxy in front of it, without rules yet."""
     with FaultProxy(gcs_server.endpoint) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def dfs_server() -> Iterator[DfsServer]:
+    """What answers like Data Lake Storage Gen2; use a container of your own (`server.create()`)."""
+    with dfs() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plugin_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the example of a destination type is installed."""
+    return install(tmp_path_factory.mktemp("plugin") / "site")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from reconciler.destinations.base import OWNER_MARKER
 from reconciler.destinations.moving import MovingDestination
 from reconciler.resources.accounts.azure import AzureAccountSpec
 from tests.conformance.destinations import DestinationConformance
-from tests.servers.dfs import DfsServer, Node, dfs
+from tests.servers.dfs import DfsServer, Node
 
 
 def session_for(endpoint: str) -> AzureSession:
@@ -79,16 +78,10 @@ class AdlsBench:
         return [name for name in names if name.startswith(".reconciler-") and name != OWNER_MARKER]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DfsServer]:
-    with dfs() as found:
-        yield found
-
-
 class TestAdls(DestinationConformance):
     @pytest.fixture
-    def bench(self, server: DfsServer) -> AdlsBench:
-        return AdlsBench(server)
+    def bench(self, dfs_server: DfsServer) -> AdlsBench:
+        return AdlsBench(dfs_server)
 
     def test_folders_left_empty_are_removed(self, bench: AdlsBench, deletable: MovingDestination) -> None:
         for name in ("us/a/1", "us/a/2", "us/b/c/3"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 
 from reconciler.accounts.azure import AzureSession
 from reconciler.accounts.secrets import SecretSource
@@ -28,7 +30,7 @@ def session_for(server: AzureServer, sas: str = "") -> AzureSession:
 
 
 class BlobBench:
-    """A folder of its own in a container of the server's. `copying`: how files get their names."""
+    """A folder of its own, in a container that others use too unless it is given. `copying`: how files get their names."""
 
     big = 20 << 20
     _shared: ClassVar[dict[str, str]] = {}
@@ -39,12 +41,13 @@ class BlobBench:
         path: str | None = None,
         through: str = "",
         *,
+        container: str = "",
         permissions: str = "",
         copying: Copying = USUAL,
     ) -> None:
-        self.name = self._shared.get(server.endpoint) or self._shared.setdefault(
-            server.endpoint, server.create_container()
-        )
+        self.name = container or self._shared.get(server.endpoint) or server.create_container()
+        if not container:
+            self._shared[server.endpoint] = self.name
         path = f"exports/{secrets.token_hex(6)}" if path is None else path
         self.prefix = f"{path}/" if path else ""
         self.container = server.container(self.name)
@@ -60,11 +63,13 @@ class BlobBench:
         return [item.name.removeprefix(self.prefix) for item in self.container.list_blobs(self.prefix)]
 
     def visible(self) -> dict[str, bytes]:
-        return {
-            name: self.container.get_blob_client(self.prefix + name).download_blob().readall()
-            for name in self.names()
-            if name != OWNER_MARKER
-        }
+        """What goes while this looks counts as gone."""
+        found = {}
+        for name in self.names():
+            with suppress(ResourceNotFoundError):
+                if name != OWNER_MARKER:
+                    found[name] = self.container.get_blob_client(self.prefix + name).download_blob().readall()
+        return found
 
     def put(self, name: str, content: bytes) -> None:
         self.container.get_blob_client(self.prefix + name).upload_blob(content, overwrite=True)

@@ -64,12 +64,15 @@ class GcsBench:
         return [item["name"].removeprefix(self.prefix) for item in listed.get("items", ())]
 
     def visible(self) -> dict[str, bytes]:
-        """Without the staging folder, which is hidden by its name alone, as `local` has it."""
-        return {
-            name: self._call("GET", f"/download{self._object(name)}?alt=media")
-            for name in self.names()
-            if not name.startswith(".reconciler-staging/") and name != OWNER_MARKER
-        }
+        """Without the staging folder, which is hidden by its name alone, as `local` has it. What goes while this looks counts as gone."""
+        found = {}
+        for name in self.names():
+            if not name.startswith(".reconciler-staging/") and name != OWNER_MARKER:
+                status, content = self.server.call("GET", f"/download{self._object(name)}?alt=media")
+                assert status in (200, 404), content
+                if status == 200:
+                    found[name] = content
+        return found
 
     def put(self, name: str, content: bytes) -> None:
         upload = f"/upload/storage/v1/b/{self.bucket}/o?uploadType=media&name={quote(self.prefix + name, safe='')}"

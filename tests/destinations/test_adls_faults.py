@@ -19,7 +19,7 @@ from reconciler.errors import DestinationError, OutcomeUnknown
 from reconciler.resources.accounts.azure import AzureAccountSpec
 from tests.conformance.destinations import HERE, LINEAGE, RUN, staged
 from tests.conformance.test_destinations_adls import AdlsBench, session_for
-from tests.servers.dfs import DfsServer, dfs
+from tests.servers.dfs import DfsServer
 from tests.servers.faultproxy import Answer, Drop, Fault, FaultProxy, Lose, Request, Rule, Strip
 
 NAME = f"us/part-{RUN}.csv"
@@ -50,16 +50,10 @@ def is_rename(request: Request) -> bool:
     return "x-ms-rename-source" in request.headers
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[DfsServer]:
-    with dfs() as found:
-        yield found
-
-
 @pytest.fixture
-def bench(server: DfsServer) -> Iterator[Proxied]:
-    with FaultProxy(server.endpoint) as proxy:
-        yield Proxied(server, proxy)
+def bench(dfs_server: DfsServer) -> Iterator[Proxied]:
+    with FaultProxy(dfs_server.endpoint) as proxy:
+        yield Proxied(dfs_server, proxy)
 
 
 @pytest.mark.parametrize("fault", [Lose(), Answer(500, after=True), Answer(503, "ServerBusy", after=True)], ids=repr)

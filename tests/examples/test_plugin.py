@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
@@ -23,71 +22,27 @@ from reconciler.errors import DestinationError
 from tests.catalog.plugged import environment
 from tests.config.support import document, write
 from tests.conformance.destinations import DestinationConformance, content, staged
+from tests.examples.archive import PLUGIN, ArchiveBench
 
 ROOT = Path(__file__).parents[2]
-PLUGIN = ROOT / "examples" / "plugin"
 BROKEN = "r0000000000000000"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package, as pip installs it."""
-    folder = tmp_path_factory.mktemp("plugin") / "site"
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--no-cache-dir"]
-    command = [sys.executable, "-m", "pip", "install", "-q", *options, "--target", str(folder), str(PLUGIN)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120, cwd=folder.parent)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def installed(site: Path) -> Iterator[Any]:
-    """The package's module, while it is installed."""
-    with environment(site):
-        yield importlib.import_module("reconciler_sqlar.destination")
+def installed(plugin_site: Path) -> Iterator[None]:
+    """While the package is installed."""
+    with environment(plugin_site):
+        yield
 
 
 class Death(BaseException):
     """The process ends here."""
 
 
-class ArchiveBench:
-    """An archive, looked at with nothing but SQLite."""
-
-    big = 5 << 20
-
-    def __init__(self, path: Path, module: Any) -> None:
-        self.path, self.module = path, module
-
-    def open(self) -> Destination:
-        opened: Destination = self.module.SqlarDestination(self.path)
-        return opened
-
-    def visible(self) -> dict[str, bytes]:
-        rows = self._ask("SELECT name, sz, data FROM sqlar")
-        assert all(size == len(data) for _, size, data in rows)
-        return {name: data for name, _, data in rows}
-
-    def put(self, name: str, data: bytes) -> None:
-        self._ask("INSERT INTO sqlar VALUES (?, 33188, 0, ?, ?)", name, len(data), data)
-
-    def remove(self, name: str) -> None:
-        self._ask("DELETE FROM sqlar WHERE name = ?", name)
-
-    def leftovers(self) -> list[str]:
-        """What waits, chunks of nothing, probes."""
-        chunks = self._ask("SELECT 'chunk' FROM reconciler_chunks")
-        probes = self._ask("SELECT name FROM sqlar WHERE name LIKE '.reconciler%'")
-        return [name for (name,) in [*self._ask("SELECT name FROM reconciler_staged"), *chunks, *probes]]
-
-    def _ask(self, query: str, *values: object) -> list[Any]:
-        with closing(sqlite3.connect(self.path, timeout=60)) as archive, archive:
-            return archive.execute(query, values).fetchall()
-
-
 class TestArchive(DestinationConformance):
     @pytest.fixture
-    def bench(self, installed: Any, tmp_path: Path) -> ArchiveBench:
-        return ArchiveBench(tmp_path / "place" / "box.sqlar", installed)
+    def bench(self, installed: None, tmp_path: Path) -> ArchiveBench:
+        return ArchiveBench(tmp_path / "place" / "box.sqlar")
 
     @pytest.mark.parametrize("name", ["us/part-r0000000000000000.csv", "us/newest.csv"])
     def test_a_death_before_the_commit_leaves_all_as_it_was(
@@ -124,8 +79,8 @@ class TestArchive(DestinationConformance):
         assert bench.leftovers() == []
 
 
-def test_what_is_purged_is_overwritten(installed: Any, tmp_path: Path) -> None:
-    bench = ArchiveBench(tmp_path / "box.sqlar", installed)
+def test_what_is_purged_is_overwritten(installed: None, tmp_path: Path) -> None:
+    bench = ArchiveBench(tmp_path / "box.sqlar")
     place = bench.open()
     place.claim_owner("line")
     token = staged(place, f"{BROKEN}.csv", b"somebody@example.com" * 1000, BROKEN)
@@ -136,9 +91,9 @@ def test_what_is_purged_is_overwritten(installed: Any, tmp_path: Path) -> None:
     assert bench.path.stat().st_mode & 0o007 == 0
 
 
-def test_an_archive_that_is_not_there_is_no_empty_one(installed: Any, tmp_path: Path) -> None:
+def test_an_archive_that_is_not_there_is_no_empty_one(installed: None, tmp_path: Path) -> None:
     """It may be a file system that isn't mounted."""
-    place = ArchiveBench(tmp_path / "box.sqlar", installed).open()
+    place = ArchiveBench(tmp_path / "box.sqlar").open()
     for name in ("owner", "list", "staged"):
         with pytest.raises(DestinationError) as caught:
             list(getattr(place, name)() or ())
@@ -157,12 +112,12 @@ def in_a_process(arguments: list[str], folder: Path, path: str, code: int = 0) -
     return done.stdout + done.stderr
 
 
-def test_what_opens_it_is_imported_when_it_exports_alone(site: Path, tmp_path: Path) -> None:
+def test_what_opens_it_is_imported_when_it_exports_alone(plugin_site: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from reconciler.catalog.plugins import find; assert find('sqlar').title; "
         "assert 'reconciler_sqlar.declared' in sys.modules and 'sqlite3' not in sys.modules"
     )
-    in_a_process(["-c", code], tmp_path, f"{site}{os.pathsep}{ROOT}")
+    in_a_process(["-c", code], tmp_path, f"{plugin_site}{os.pathsep}{ROOT}")
 
 
 PROJECT = document("Project", "shop", "{ledger: {url: file://ledger, simulated: true}}") + "".join(
@@ -183,13 +138,13 @@ PROJECT = document("Project", "shop", "{ledger: {url: file://ledger, simulated: 
 )
 
 
-def test_from_its_readme_to_an_export(site: Path, tmp_path: Path) -> None:
+def test_from_its_readme_to_an_export(plugin_site: Path, tmp_path: Path) -> None:
     """By the command line, in processes of their own."""
     (declared,) = re.findall(r"^```yaml\n(.*?)^```$", (PLUGIN / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     project = write(tmp_path / "shop", {"reconcile.yaml": f"{PROJECT}---\n{declared}"})
     write(project, {"data/a.csv": "id,country\np1,US\np2,DE\np3,US\n"})
 
-    def reconcile(*arguments: str, code: int = 0, path: str = f"{site}{os.pathsep}{ROOT}") -> str:
+    def reconcile(*arguments: str, code: int = 0, path: str = f"{plugin_site}{os.pathsep}{ROOT}") -> str:
         return in_a_process(["-m", "reconciler", *arguments], project, path, code)
 
     assert reconcile("validate").startswith("Valid:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests.faults.scenarios")
 
+from tests.faults import clouds  # noqa: E402
 from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
 from tests.faults.place import DIFF_KEY, MEMORY, Kind, Place, environment, furnished  # noqa: E402
@@ -48,12 +50,12 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
     server: S3Server | None = request.getfixturevalue("seaweed_server") if kind.startswith("s3") else None
     ssh: SshServer | None = request.getfixturevalue("openssh_server") if kind == "sftp" else None
     bucket = server.create_bucket("faults") if server else ""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        cloud = stack.enter_context(clouds.maker(kind, request.getfixturevalue)) if kind in clouds.OTHERS else None
         patch.delenv("CI", raising=False)
         patch.setenv(DIFF_KEY, "correct horse battery staple")
-        for name, value in (environment(server) if server else {}).items():
-            patch.setenv(name, value)
         share_clients(patch.setattr)
+        last: list[clouds.Cloud] = []
 
         def made() -> Place:
             name = f"{kind}-{next(numbers)}"
@@ -61,7 +63,13 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
                 (scratch / name / "out").mkdir(parents=True)
                 scratch.chmod(0o711)
                 ssh.own(scratch / name / "out")
-            return Place(str(scratch / name), kind, bucket, name, server, ssh)
+            while last:  # servers get slower, the more they keep
+                last.pop().empty()
+            last.extend([cloud(scratch / name / "out")] if cloud else [])
+            place = Place(str(scratch / name), kind, bucket, name, server, ssh, *last)
+            for key, value in environment(place).items():
+                patch.setenv(key, value)
+            return place
 
         yield made
 

@@ -131,8 +131,7 @@ class Driver:
 
     def __init__(self, place: Place) -> None:
         """`place`: a furnished one, of the kind that it will serve, to learn at."""
-        server = place.server
-        env = {**os.environ, **(environment(server) if server else {})}
+        env = {**os.environ, **environment(place)}
         command = [sys.executable, "-m", "tests.faults.driver"]
         root = Path(__file__).parents[2]
         self._process = subprocess.Popen(

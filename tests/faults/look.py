@@ -1,4 +1,4 @@
-"""What is really there: read by os, boto3, json and DuckDB, with nothing of ours in between."""
+"""What is really there: read by os, boto3, json, csv and SQLite, with nothing of ours in between."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import io
 import json
 import os
 import re
-import tempfile
+import sqlite3
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pysequoia
 
 from tests.faults.place import Place, reader
@@ -48,13 +49,16 @@ class Seen:
 
 def destination(place: Place) -> Seen:
     """All of the destination's place."""
-    if place.destination_in_s3:
+    if place.cloud is not None:
+        hidden = place.cloud.bench.leftovers()
+        files = place.cloud.bench.visible()
+    elif place.destination_in_s3:
         files = _objects(place, "out")
         hidden = _uploads(place, "out")
     else:
         files, hidden = _folder(Path(place.root) / "out"), []
     reserved = {name for name in files if any(part.startswith(".") for part in name.split("/"))}
-    hidden += sorted(name for name in reserved if os.path.basename(name) != MARKER)
+    hidden += sorted(name for name in reserved if os.path.basename(name) != MARKER and name not in hidden)
     return Seen({name: body for name, body in files.items() if name not in reserved}, hidden)
 
 
@@ -71,6 +75,9 @@ def ledger(place: Place) -> dict[str, Any]:
 def occupy(place: Place, name: str) -> None:
     """Something else takes a name at the destination."""
     body = b'{"files": []}'
+    if place.cloud is not None:
+        place.cloud.bench.put(name, body)
+        return
     if place.destination_in_s3:
         _client(place).put_object(Bucket=place.bucket, Key=f"{place.prefix}/out/{name}", Body=body)
         return
@@ -197,13 +204,12 @@ def check_settled(place: Place, where: object) -> None:
 def received(place: Place) -> Counter[str]:
     """How often each id is in all files together."""
     seen = destination(place)
-    if not seen.parts:
-        return Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        for number, name in enumerate(seen.parts):
-            Path(folder, f"{number}.csv").write_bytes(_plain(name, seen.files[name]))
-        rows = duckdb.sql(f"SELECT id FROM read_csv('{folder}/*.csv', header = true, all_varchar = true)").fetchall()
-    return Counter(row[0] for row in rows)
+    return Counter(row["id"] for name in seen.parts for row in _rows(_plain(name, seen.files[name]).decode()))
+
+
+def _rows(text: str) -> Iterator[dict[str, str]]:
+    """Of a CSV file, by its header."""
+    return csv.DictReader(io.StringIO(text, newline=""), strict=True)
 
 
 def _plain(name: str, body: bytes) -> bytes:
@@ -225,7 +231,7 @@ def told(place: Place) -> Counter[str]:
         if manifest["kind"] in ("full", "rebuild"):
             have.clear()
         for each in _listed(manifest):
-            for row in csv.DictReader(io.StringIO(seen.files[f"{folder}/{each['path']}"].decode())):
+            for row in _rows(seen.files[f"{folder}/{each['path']}"].decode()):
                 have[row["id"]] += {"added": 1, "changed": 0}.get(row.get("op", ""), -1)
     return Counter({id_: times for id_, times in have.items() if times})
 
@@ -237,12 +243,13 @@ def snapshots(place: Place) -> set[str]:
 
 
 def matching(place: Place, where: str = "country = 'US'", files: str = "*.csv") -> Counter[str]:
-    """What the data files together hold, by DuckDB alone."""
-    data = f"{place.root}/data/{files}"
-    found = duckdb.sql(
-        f"SELECT prospect_id FROM read_csv('{data}', header = true, all_varchar = true) WHERE {where}"
-    ).fetchall()
-    return Counter(row[0] for row in found)
+    """What the data files together hold, by SQLite alone."""
+    found = [row for path in (Path(place.root) / "data").glob(files) for row in _rows(path.read_text())]
+    assert found
+    with closing(sqlite3.connect(":memory:")) as data:
+        data.execute("CREATE TABLE people (prospect_id TEXT, country TEXT)")
+        data.executemany("INSERT INTO people VALUES (:prospect_id, :country)", found)
+        return Counter(row[0] for row in data.execute(f"SELECT prospect_id FROM people WHERE {where}"))
 
 
 def pinned(place: Place, flow: str) -> set[str]:

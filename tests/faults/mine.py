@@ -1,18 +1,21 @@
 """Counts effects as they happen, and signals its own process at one of them.
 
 Two kinds of points. `ports`: the methods that the ports themselves name as their effects (`STORE_EFFECTS`,
-`DESTINATION_EFFECTS`), before and after each. `wires`: what these do below, one by one: every request that may change
-something in S3 or by SFTP, every call of the operating system that changes a folder or a file; so that a process also dies in the
-middle of an effect. Nothing is listed by hand: a new effect, a new request, another call is met by itself.
+`DESTINATION_EFFECTS`), before and after each. `wires`: what these do below, one by one: every request that may change something
+in a cloud or by SFTP, every call of the operating system that changes a folder or a file, every statement that changes a database;
+so that a process also dies in the middle of an effect. Nothing is listed by hand: a new effect, a new request, another call is met
+by itself.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from reconciler.accounts.sftp_wire import CREATE, Wire
 from reconciler.destinations.base import DESTINATION_EFFECTS
@@ -78,6 +81,7 @@ class Field:
     def lay(self) -> None:
         """Wraps the factories of ports, S3's requests, and the system's calls."""
         import botocore.httpsession
+        from requests.adapters import HTTPAdapter
 
         import reconciler.destinations.open as destinations
         import reconciler.stores.open as stores
@@ -88,6 +92,8 @@ class Field:
         )
         stores.open_store = lambda *a, **n: Mined(open_store(*a, **n), STORE_EFFECTS, self.mine)  # type: ignore[assignment]
         self._lay_requests(botocore.httpsession.URLLib3Session)
+        HTTPAdapter.send = self._http_request(HTTPAdapter.send)  # type: ignore[method-assign]
+        sqlite3.connect = self._database(sqlite3.connect)
         for name in SFTP_REQUESTS:
             setattr(Wire, name, self._sftp_request(name, getattr(Wire, name)))
         for name in SYSTEM_CALLS:
@@ -103,6 +109,33 @@ class Field:
             return self.mine.around("wires", f"{request.method} {query}".strip(), send, this, request)
 
         session.send = sent
+
+    def _http_request(self, send: Any) -> Any:
+        """Of the clients of Azure and of Google."""
+
+        def sent(this: Any, request: Any, *arguments: Any, **named: Any) -> Any:
+            if request.method in _READS:
+                return send(this, request, *arguments, **named)
+            query = parse_qs(urlsplit(request.url).query)
+            kind = next((query[each][0] for each in ("comp", "action", "uploadType") if each in query), "")
+            if "/moveTo/" in request.url or "x-ms-rename-source" in request.headers:
+                kind = "move"
+            name = f"http {request.method} {kind}".strip()
+            return self.mine.around("wires", name, send, this, request, *arguments, **named)
+
+        return sent
+
+    def _database(self, connect: Any) -> Any:
+        field = self
+
+        class Counted(sqlite3.Connection):
+            def execute(self, query: str, *arguments: Any) -> Any:
+                word = query.split(maxsplit=1)[0].lower()
+                if word in ("pragma", "select"):
+                    return super().execute(query, *arguments)
+                return field.mine.around("wires", f"sql {word}", super().execute, query, *arguments)
+
+        return lambda *arguments, **named: connect(*arguments, **{"factory": Counted, **named})
 
     def _sftp_request(self, name: str, send: Any) -> Any:
         def sent(*arguments: Any) -> Any:

@@ -17,10 +17,11 @@ from typing import Literal
 import pysequoia
 
 from reconciler.cli.main import run
+from tests.faults.clouds import Cloud
 from tests.servers.openssh import SshServer
 from tests.servers.s3 import S3Server
 
-Kind = Literal["local", "s3", "s3-ledger", "s3-destination", "sftp", "pgp"]
+Kind = Literal["local", "s3", "s3-ledger", "s3-destination", "sftp", "azure-blob", "adls-gen2", "gcs", "sqlar", "pgp"]
 KEY_ID, SECRET_KEY = "FAULTS_KEY_ID", "FAULTS_SECRET_KEY"
 DIFF_KEY = "FAULTS_DIFF_KEY"
 APPLIED = "2026-12-01T00:00Z"
@@ -35,7 +36,8 @@ MEMORY = Path("/dev/shm")
 @dataclass(frozen=True)
 class Place:
     """`root`: the project's folder. `prefix`: of the bucket, for what is there; only those in S3 need server and bucket. `ssh`: the server
-    of `sftp`, which shows the folder `out` there. `pgp` is `local`, encrypted for `reader()`."""
+    of `sftp`, which shows the folder `out` there. `cloud`: the destination of a type that has neither. `pgp` is `local`, encrypted for
+    `reader()`."""
 
     root: str
     kind: Kind = "local"
@@ -43,6 +45,7 @@ class Place:
     prefix: str = ""
     server: S3Server | None = None
     ssh: SshServer | None = None
+    cloud: Cloud | None = None
 
     @property
     def ledger_in_s3(self) -> bool:
@@ -89,9 +92,12 @@ def put(place: Place, name: str, rows: Iterable[tuple[str, str]]) -> None:
     os.utime(path, (LONG_AGO, LONG_AGO))
 
 
-def environment(server: S3Server) -> dict[str, str]:
-    """What the projects' accounts refer to."""
-    return {KEY_ID: server.access_key, SECRET_KEY: server.secret_key}
+def environment(place: Place) -> dict[str, str]:
+    """What the project's accounts refer to."""
+    found = dict(place.cloud.secrets) if place.cloud else {}
+    if place.server is not None:
+        found |= {KEY_ID: place.server.access_key, SECRET_KEY: place.server.secret_key}
+    return found
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,9 @@ def declare(place: Place, declared: Declared = Declared()) -> None:
         keys = f"accessKeyId: {{fromEnv: {KEY_ID}}}, secretAccessKey: {{fromEnv: {SECRET_KEY}}}"
         account = _ACCOUNT.format(region=place.server.region, endpoint=place.server.endpoint, keys=keys)
     if place.ssh is not None:
-        account = _PARTNER.format(user=place.ssh.user, key=place.ssh.key)
+        account = _PARTNER.format(spec=f'{{type: sftp, user: {place.ssh.user}, key: {{fromFile: "{place.ssh.key}"}}}}')
+    if place.cloud is not None and place.cloud.account:
+        account = _PARTNER.format(spec=place.cloud.account)
     text = _PROJECT.format(
         ledger=_ledger(place),
         account=account,
@@ -189,6 +197,9 @@ def _connection(place: Place) -> str:
         port, pin = place.ssh.port, place.ssh.host_key
         server = f'host: 127.0.0.1, port: {port}, path: "{place.root}/out", hostKeys: ["{pin}"]'
         return f"type: sftp, account: partner, connection: {{{server}}}"
+    if place.cloud is not None:
+        account = "account: partner, " if place.cloud.account else ""
+        return f"type: {place.cloud.type}, {account}connection: {place.cloud.connection}"
     if place.kind == "pgp":
         return f"type: local, connection: {{path: '{place.root}/out'}}, encryption: {{type: pgp, recipients: [{{fromFile: reader.asc}}]}}"
     if place.destination_in_s3:
@@ -255,7 +266,7 @@ _PARTNER = """\
 apiVersion: reconciler/v1
 kind: Account
 metadata: {{name: partner}}
-spec: {{type: sftp, user: {user}, key: {{fromFile: "{key}"}}}}
+spec: {spec}
 """
 _ACCOUNT = """\
 ---

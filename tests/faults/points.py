@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 tried: Counter[str] = Counter()
@@ -43,8 +43,12 @@ def sampled(count: int, every: int = 1, offset: int = 0) -> Iterator[Point]:
         yield Point(at, at % (2 * every) < every)
 
 
-def covering(kind: str, names: list[str], points: Iterator[Point]) -> Iterator[Point]:
-    """These points, and of each kind of effect that this process broke neither before nor after yet, those that are missing."""
+def covering(kind: str, names: list[str], points: Iterator[Point], known: Iterable[str] = ()) -> Iterator[Point]:
+    """These points, and of each kind of effect that this process broke neither before nor after yet, those that are missing.
+
+    `known`: kinds of effects that another file's tests cover.
+    """
+    _covered.update((kind, name, before) for name in known for before in (True, False))
     for point in points:
         _covered.add((kind, names[point.at - 1], point.before))
         yield point

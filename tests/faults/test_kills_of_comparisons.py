@@ -9,7 +9,7 @@ from tests.faults.conftest import Build
 from tests.faults.driver import Driver, Order, kill, report
 from tests.faults.place import SLOTS, Kind, Place, done
 from tests.faults.points import covering, sampled
-from tests.faults.scenarios import COMPARISONS, DIFF, RUN, Scenario, effects, finish
+from tests.faults.scenarios import BACKFILL, COMPARISONS, DIFF, RUN, Scenario, effects, finish
 
 FLOW = "box/audience/us"
 
@@ -32,7 +32,9 @@ def test_a_comparison_killed_at_an_effect_is_completed_by_the_next(
         assert {"write_blob", "delete_blob", "stage", "publish"} <= set(names)
     every = 6 if kind == "local" else 20
     points = sampled(len(names), every, COMPARISONS.index(scenario))
-    for point in covering(kind, names, points) if scenario is DIFF else points:
+    if scenario is DIFF:
+        points = covering(kind, names, points, effects(driver, build(), BACKFILL))
+    for point in points:
         place = build()
         where = f"{scenario.name}: {point.said('killed', names)}"
         scenario.prepare(place, driver)
