@@ -34,6 +34,9 @@ class Bench(Protocol):
     big: int
     """Bytes of a file that the type can't stage in one piece: more than two parts."""
 
+    many: int
+    """Files that the type can't list or delete by one request, where it does so by requests for many."""
+
     def open(self) -> Destination:
         """Another connection to the place, as another runner would open it."""
         ...
@@ -533,7 +536,7 @@ class DestinationConformance:
         assert bench.leftovers() == []
 
     def test_delete_of_very_many(self, bench: Bench, deletable: Destination) -> None:
-        names = [f"many/{n:04d}" for n in range(1_050)]
+        names = [f"many/{n:04d}" for n in range(bench.many)]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda name: bench.put(name, b"x"), names))
         assert [found.name for found in deletable.list("many/")] == names

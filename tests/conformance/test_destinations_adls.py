@@ -33,6 +33,7 @@ class AdlsBench:
     """A container of its own."""
 
     big = 20 << 20
+    many = 120
 
     def __init__(self, server: DfsServer, through: str = "") -> None:
         self.name = server.create()

@@ -15,6 +15,7 @@ class LocalBench:
     """A folder."""
 
     big = 20 << 20
+    many = 120
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -35,6 +35,7 @@ class SftpBench:
     """A folder of the server. Connections are shared by every third that is opened: each takes a handshake."""
 
     big = 20 << 20
+    many = 300
 
     def __init__(self, server: SshServer, sessions: list[SftpSession], **connection: Any) -> None:
         self.server = server

@@ -282,6 +282,8 @@ def test_fetch_reads_what_is_known_in_another_version(store: Store) -> None:
 
 
 def test_list_goes_past_a_thousand_keys(case: StoreCase, answering: Store) -> None:
+    if case.name in ("s3-deletes-unconditionally", "moto"):
+        pytest.skip("once is enough for S3: making so many takes long")
     keys = [f"runs/agency/audience/us/2026{n:08d}-r{n:016d}" for n in range(1_040)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda key: answering.create(key, document()[1]), keys))

@@ -27,6 +27,7 @@ class ArchiveBench:
     """An archive, looked at with nothing but SQLite."""
 
     big = 5 << 20
+    many = 120
 
     def __init__(self, path: Path) -> None:
         self.path = path

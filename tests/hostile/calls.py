@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "reconciler")
@@ -83,7 +84,12 @@ def reconcile(
         os.close(write)
     with os.fdopen(read, "rb") as report:
         found = json.loads(report.read())
-    out, err = (each.decode("utf-8", "surrogateescape") for each in (done.stdout, done.stderr))
+    return checked(found, done.stdout, done.stderr)
+
+
+def checked(found: Mapping[str, Any], *said: bytes) -> Call:
+    """What a call left, of which none may end in a traceback."""
+    out, err = (each.decode("utf-8", "surrogateescape") for each in said)
     assert "Traceback" not in out + err, (out + err)[-3000:]
     assert "this is a bug" not in err, err
     return Call(found["code"], out, err, found["seconds"], found["kib"] / 1024)

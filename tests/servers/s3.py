@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,21 +39,26 @@ class S3Server:
         }
 
     def client(self) -> S3Client:
-        """A plain boto3 client, for preparing and for looking."""
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name=self.region,
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        """A plain boto3 client, for preparing and for looking; one for each server, since they take long to make."""
+        return _client(self)
 
     def create_bucket(self, prefix: str = "test") -> str:
         """A new bucket with a name that no other test has."""
         name = f"{prefix}-{secrets.token_hex(6)}"
         self.client().create_bucket(Bucket=name)
         return name
+
+
+@functools.cache
+def _client(server: S3Server) -> S3Client:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+        config=Config(s3={"addressing_style": "path"}),
+    )
