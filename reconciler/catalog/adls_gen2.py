@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.catalog.azure import Container, ObjectPath
-from reconciler.catalog.base import Connection, DestinationType, Folder
+from reconciler.catalog.base import Access, Connection, DestinationType, Folder
 
 
 class AdlsGen2Connection(Connection):
@@ -11,6 +11,7 @@ class AdlsGen2Connection(Connection):
 
     container: Container
     path: ObjectPath = ""
+    access: Access = "read-write"
 
     def url(self) -> str:
         """`abfss://container/path`."""
@@ -19,6 +20,11 @@ class AdlsGen2Connection(Connection):
     def folder(self, realm: str) -> Folder:
         """The same place as an `azure-blob` destination's that names the same container."""
         return Folder(("azure-blob", realm, self.container), self.path.strip("/"), "path" if self.path else "container")
+
+    @property
+    def deletes(self) -> bool:
+        """Not where it is write-only."""
+        return self.access == "read-write"
 
 
 ADLS_GEN2 = DestinationType(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from reconciler.values.base import Value
 
 DataType = Literal["prospects", "customers", "datasets"]
 FormatName = Literal["parquet", "json", "csv"]
 Capability = Literal["read", "delete"]
+Access = Annotated[
+    Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")
+]
 AlertEvent = Literal[
     "run-started",
     "run-succeeded",

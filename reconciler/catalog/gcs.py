@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from reconciler.catalog.base import Connection, DestinationType, Folder
+from reconciler.catalog.base import Access, Connection, DestinationType, Folder
 
 GCS_BUCKET_PATTERN = (
     r"^(?!goog)(?!.*g[o0][o0]gle)(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)(?!.*\.\.)"
@@ -37,6 +37,7 @@ class GcsConnection(Connection):
 
     bucket: GcsBucket
     path: Annotated[str, Field(max_length=800, description="The folder in the bucket.")] = ""
+    access: Access = "read-write"
 
     def url(self) -> str:
         """`gs://bucket/path`."""
@@ -45,6 +46,11 @@ class GcsConnection(Connection):
     def folder(self, realm: str) -> Folder:
         """A folder of a bucket; bucket names are Google's, whoever owns them."""
         return Folder(("gs", realm, self.bucket), self.path.strip("/"), "path" if self.path else "bucket")
+
+    @property
+    def deletes(self) -> bool:
+        """Not where it is write-only."""
+        return self.access == "read-write"
 
 
 GCS = DestinationType(

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from reconciler.catalog.base import Connection, DestinationType, Folder
+from reconciler.catalog.base import Access, Connection, DestinationType, Folder
 from reconciler.values.base import Value
 
 BUCKET_PATTERN = r"^(?!xn--)(?![0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9]$"
@@ -72,9 +72,7 @@ class S3Connection(Connection):
     encryption: Annotated[
         S3Encryption | None, Field(description="Of each object; else as the bucket's default says.")
     ] = None
-    access: Annotated[
-        Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")
-    ] = "read-write"
+    access: Access = "read-write"
 
     def url(self) -> str:
         """`s3://bucket/path`."""

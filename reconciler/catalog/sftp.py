@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from reconciler.catalog.base import Connection, DestinationType, Folder
+from reconciler.catalog.base import Access, Connection, DestinationType, Folder
 
 _KEY_TYPES: Final = "ssh-ed25519|ecdsa-sha2-nistp256|ecdsa-sha2-nistp384|ecdsa-sha2-nistp521|ssh-rsa"
 HOST_KEY_PATTERN: Final = rf"^(SHA256:[A-Za-z0-9+/]{{43}}|({_KEY_TYPES}) [A-Za-z0-9+/]{{60,1400}}={{0,2}})$"
@@ -76,9 +76,7 @@ class SftpConnection(Connection):
             description="The server must have one of these; it is never asked and believed.",
         ),
     ]
-    access: Annotated[
-        Literal["read-write", "write-only"], Field(description="write-only: no read-back, no verify, no purge.")
-    ] = "read-write"
+    access: Access = "read-write"
 
     @property
     def root(self) -> str:

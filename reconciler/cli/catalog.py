@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 @click.command("catalog")
 @click.argument("type_name", metavar="[TYPE]", required=False)
 @click.option("--data-type", metavar="NAME", help="Only types that accept it: prospects, customers or datasets.")
-@click.option(
-    "--iam", metavar="DESTINATION", help="The least-privilege IAM policy of an s3 destination of the project."
-)
+@click.option("--iam", metavar="DESTINATION", help="The least-privilege policy of a cloud destination of the project.")
 @click.option("--applied", is_flag=True, help="Also the destinations that the ledger has.")
 @ENVIRONMENT
 @FORMAT
@@ -72,16 +70,22 @@ def _chosen(here: Here, type_name: str | None, data_type: str | None) -> list[De
 
 
 def _print_policy(here: Here, type_name: str | None, name: str, environment: str | None) -> None:
-    from reconciler.catalog.iam import s3_policy
-    from reconciler.catalog.s3 import S3Connection
+    from reconciler.catalog.iam import policy
 
-    destinations = here.desired(environment).destinations
-    found = destinations.get(name)
-    if type_name not in (None, "s3") or found is None or not isinstance(found.spec.connection, S3Connection):
-        known = [each for each, resource in destinations.items() if isinstance(resource.spec.connection, S3Connection)]
-        listed = f"They are: {', '.join(known)}." if known else "There are none."
-        raise click.BadParameter(f"name an s3 destination of this project. {listed}", param_hint="--iam")
-    here.console.out(json.dumps(s3_policy(found.spec.connection), indent=2))
+    policies = {
+        each: found
+        for each, resource in here.desired(environment).destinations.items()
+        if type_name in (None, resource.spec.about.name) and (found := policy(resource.spec.connection)) is not None
+    }
+    if name not in policies:
+        kind = "a cloud" if type_name is None else type_name
+        listed = f"They are: {', '.join(policies)}." if policies else "There are none."
+        raise click.BadParameter(
+            f"name {kind} destination of this project. {listed} local and sftp need no policy: what the user may do "
+            "there decides.",
+            param_hint="--iam",
+        )
+    here.console.out(json.dumps(policies[name], indent=2))
 
 
 def _listed(here: Here, types: list[DestinationType], environment: str | None, applied: bool) -> list[ListedType]:

@@ -3,7 +3,8 @@
 A file waits in the staging folder and gets its name by one rename, on the condition that the name is free. Folders that this leaves
 empty are removed, up to the path itself.
 
-Needed: read, create, write, delete, list and move on the container (role Storage Blob Data Contributor).
+Needed: read, create, write, delete, list and move on the container (role Storage Blob Data Contributor). `access: write-only` needs read,
+delete and list below the staging folder alone, and never asks what is elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from reconciler.catalog.adls_gen2 import AdlsGen2Connection
 from reconciler.destinations.adls_sink import AdlsSink
 from reconciler.destinations.azure_answers import Absent, Denied, Meaning, Unsure, final, meaning
 from reconciler.destinations.moving import MovingDestination
-from reconciler.destinations.objects import SHA256, STAGING, SUFFIX, Entry, Seen
+from reconciler.destinations.objects import SHA256, STAGING, SUFFIX, TAKEN, Entry, Seen
 from reconciler.destinations.opening import Opening
 from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Content, StagedFile
@@ -36,7 +37,7 @@ _AT_ONCE: Final = 8
 
 def open_adls_gen2(connection: AdlsGen2Connection, opening: Opening) -> MovingDestination:
     """The connection; touches nothing yet."""
-    return MovingDestination(AdlsStore(connection, opening.session(AzureSession)))
+    return MovingDestination(AdlsStore(connection, opening.session(AzureSession)), readable=connection.deletes)
 
 
 class AdlsStore:
@@ -145,7 +146,7 @@ class AdlsStore:
                 self._prune(source)
                 return None
             case Denied():
-                return "something else took the name"
+                return TAKEN
             case Absent():
                 return "another runner is at it"
             case Unsure(why):

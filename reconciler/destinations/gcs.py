@@ -3,7 +3,8 @@
 A file waits at a hidden key and gets its name by Objects: move, on the condition that the name is free. That is one step of the store:
 what waited is gone when the file is there, nothing is copied, and soft delete keeps nothing of it.
 
-Needed: storage.objects.create, get, list, update, delete (role Storage Object User on the bucket).
+Needed: storage.objects.create, get, list, update, delete (role Storage Object User on the bucket). `access: write-only` needs get,
+update and delete below the staging folder alone, and never asks what is elsewhere.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reconciler.catalog.gcs import GcsConnection
 from reconciler.destinations.gcs_answers import ERRORS, Absent, Denied, Meaning, Unsure, final, meaning
 from reconciler.destinations.gcs_sink import GcsSink
 from reconciler.destinations.moving import MovingDestination
-from reconciler.destinations.objects import SHA256, SUFFIX, Entry, Seen
+from reconciler.destinations.objects import SHA256, SUFFIX, TAKEN, Entry, Seen
 from reconciler.destinations.opening import Opening
 from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Content, StagedFile
@@ -31,7 +32,7 @@ _FIELDS: Final = "items(name,size,updated),nextPageToken"
 
 def open_gcs(connection: GcsConnection, opening: Opening) -> MovingDestination:
     """The connection; touches nothing yet."""
-    return MovingDestination(GcsStore(connection, opening.session(GcpSession)))
+    return MovingDestination(GcsStore(connection, opening.session(GcpSession)), readable=connection.deletes)
 
 
 class GcsStore:
@@ -135,7 +136,7 @@ class GcsStore:
         except ERRORS as error:
             match self.means(error, "storage.objects.get with storage.objects.delete, or storage.objects.move"):
                 case Denied():
-                    return "something else took the name"
+                    return TAKEN
                 case Absent():
                     return "another runner is at it"
                 case Unsure(why):

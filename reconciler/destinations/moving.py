@@ -23,7 +23,7 @@ from reconciler.destinations.names import (
     run_segment,
     segments,
 )
-from reconciler.destinations.objects import PAUSES, STAGING, SUFFIX, ObjectStore, Seen
+from reconciler.destinations.objects import PAUSES, STAGING, SUFFIX, TAKEN, ObjectStore, Seen
 from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Content, StagedFile
 
@@ -34,17 +34,23 @@ _MARKER_LIMIT = 65_536
 
 
 class MovingDestination:
-    """One connection. `now` gives aware times."""
+    """One connection. `now` gives aware times. `readable`: whether it may look outside the staging folder; without it, moving must be one
+    step of the store."""
 
     def __init__(
-        self, store: ObjectStore, now: Callable[[], datetime] = lambda: datetime.now(UTC), sleep: Sleep = time.sleep
+        self,
+        store: ObjectStore,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Sleep = time.sleep,
+        *,
+        readable: bool = True,
     ) -> None:
-        self._store, self._now, self._sleep = store, now, sleep
+        self._store, self._now, self._sleep, self._readable = store, now, sleep, readable
 
     @property
     def capabilities(self) -> Capabilities:
-        """All: moving needs to read and to delete."""
-        return Capabilities(readable=True, deletable=True)
+        """As `access` declares."""
+        return Capabilities(readable=self._readable, deletable=self._readable)
 
     def location(self, name: str = "") -> str:
         """As the store writes it."""
@@ -52,17 +58,20 @@ class MovingDestination:
 
     def probe(self) -> ProbeReport:
         """See moving_probe.py."""
-        return moving_probe.probe(self._store, self._publish)
+        return (moving_probe.probe if self._readable else moving_probe.probe_unseen)(self._store, self._publish)
 
     def owner(self) -> str | None:
         """The marker's lineage; None without a marker."""
+        if not self._readable:
+            return None
         found = self._store.read(self._raw(OWNER_MARKER))
         return None if found is None else lineage_in(b"".join(found)[:_MARKER_LIMIT], self.location())
 
     def claim_owner(self, lineage: str) -> None:
-        """Creates the marker by a conditional write."""
+        """Creates the marker by a conditional write. On a write-only connection an existing marker is taken for ours: it can't be read."""
         for pause in PAUSES:
-            if self._store.create(self._raw(OWNER_MARKER), owner_document(lineage)):
+            wrote = self._store.create(self._raw(OWNER_MARKER), owner_document(lineage))
+            if wrote or (wrote is False and not self._readable):
                 return
             try:
                 found = self.owner()
@@ -76,6 +85,8 @@ class MovingDestination:
     def stage(self, run_id: str, name: str, replaces: tuple[Content, ...] | None = None) -> FileSink:
         """A sink below the staging folder."""
         segments(name)
+        if replaces is not None:
+            self._needs_read_write()
         return self._store.stage(self._raw(f"{STAGING}{run_segment(run_id)}/{name}{SUFFIX}"), name, replaces)
 
     def publish(self, file: StagedFile) -> Published:
@@ -106,6 +117,7 @@ class MovingDestination:
 
     def list(self, prefix: str = "") -> Iterator[Found]:
         """Objects by key."""
+        self._needs_read_write()
         entries = [
             (entry.key.removeprefix(self._store.prefix), entry.size)
             for entry in self._store.entries(self._store.prefix + prefix)
@@ -114,6 +126,7 @@ class MovingDestination:
 
     def read(self, name: str) -> Iterator[bytes]:
         """The object in chunks."""
+        self._needs_read_write()
         found = self._store.read(self._key(name))
         if found is None:
             raise failure("D131", f"{self.location(name)} isn't there.")
@@ -121,12 +134,14 @@ class MovingDestination:
 
     def delete(self, names: Iterable[str]) -> None:
         """Removes objects."""
+        self._needs_read_write()
         self._store.remove(map(self._key, names))
 
     def _publish(self, file: StagedFile) -> Published:
-        if file.at is None:
-            raise failure("D109", f"The token of {file.name!r} doesn't say where the file waits.")
-        source, target = self._raw(file.at), self._raw(file.name)
+        return self._publish_seen(file) if self._readable else self._publish_unseen(file)
+
+    def _publish_seen(self, file: StagedFile) -> Published:
+        source, target = self._waiting_at(file), self._raw(file.name)
         why = ""
         for pause in (0.0, *PAUSES):
             if pause:
@@ -155,7 +170,44 @@ class MovingDestination:
                 self._store.settle(source, file, target)
                 return Published.DONE
             why = answer
-        raise failure("D105", f"{self.location(file.name)} isn't published yet ({why}). Run again.", permanent=False)
+        raise self._not_yet(file, why)
+
+    def _publish_unseen(self, file: StagedFile) -> Published:
+        """By what waits alone: once it doesn't, it was given its name, by whomever."""
+        source, target = self._waiting_at(file), self._raw(file.name)
+        why = ""
+        for pause in (0.0, *PAUSES):
+            if pause:
+                self._sleep(pause)
+            try:
+                waits = self._store.waits(source, file)
+            except ReconcilerError as error:
+                if why:
+                    raise unknown(f"{self.location(file.name)}: {why}, and looking: {error.detail}") from error
+                raise
+            if not waits:
+                gone(file, self.location(file.name), self._now())
+                return Published.ALREADY
+            answer = self._store.move(source, file, target, None)
+            if answer is None:
+                self._store.settle(source, file, target)
+                return Published.DONE
+            if answer == TAKEN and self._store.waits(source, file):
+                raise failure("D120", f"{self.location(file.name)} exists, and this export still waits.")
+            why = answer
+        raise self._not_yet(file, why)
+
+    def _waiting_at(self, file: StagedFile) -> str:
+        if file.at is None:
+            raise failure("D109", f"The token of {file.name!r} doesn't say where the file waits.")
+        return self._raw(file.at)
+
+    def _not_yet(self, file: StagedFile, why: str) -> ReconcilerError:
+        return failure("D105", f"{self.location(file.name)} isn't published yet ({why}). Run again.", permanent=False)
+
+    def _needs_read_write(self) -> None:
+        if not self._readable:
+            raise failure("D114", f"{self.location()} is declared access: write-only.")
 
     def _same(self, key: str, there: Seen, content: StagedFile | Content) -> bool:
         """By size and digest: what is kept with the object, or its bytes'."""

@@ -1,5 +1,5 @@
 """The probe of destinations that move files to their names: stages, publishes, reads back, lists and deletes one small file, and sees
-that nothing is overwritten."""
+that nothing is overwritten. A write-only connection shows the same small file every time, which stays: it can't be deleted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from reconciler.errors import DestinationError, ReconcilerError
 from reconciler.values.staged import StagedFile
 
 _NAME: Final = f"{RESERVED}probe-"
+_STAYS: Final = f"{RESERVED}probe"
 _WAITING: Final = f"{STAGING}probe-"
 _BODY: Final = b"probe\n"
 STALE: Final = timedelta(hours=1)
@@ -46,6 +47,26 @@ def probe(store: ObjectStore, publish: Callable[[StagedFile], Published]) -> Pro
     return ProbeReport(("wrote", "read back", "removed a probe"))
 
 
+def probe_unseen(store: ObjectStore, publish: Callable[[StagedFile], Published]) -> ProbeReport:
+    """The same for a connection that may not look outside the staging folder."""
+    token = secrets.token_hex(8)
+    waiting = [store.prefix + f"{_WAITING}{token}/{number}{SUFFIX}" for number in (1, 2)]
+    try:
+        first = _staged(store, waiting[0], _STAYS, _BODY)
+        try:
+            publish(first)
+        except DestinationError as error:
+            if error.code != "D120":  # an earlier probe's
+                raise
+        _refuse_overwriting(store, publish, _staged(store, waiting[1], _STAYS, b"another\n"))
+        _sweep_waiting(store)
+    finally:
+        with suppress(ReconcilerError):
+            for key in waiting:
+                store.drop(key)
+    return ProbeReport(("wrote a probe that stays (write-only)",))
+
+
 def _staged(store: ObjectStore, key: str, name: str, body: bytes) -> StagedFile:
     sink = store.stage(key, name, None)
     try:
@@ -73,6 +94,10 @@ def _refuse_overwriting(store: ObjectStore, publish: Callable[[StagedFile], Publ
 def _sweep(store: ObjectStore) -> None:
     """Removes what probes that were killed left; ours are the newest, more or less."""
     store.remove(_stale(store.entries(store.prefix + _NAME)))
+    _sweep_waiting(store)
+
+
+def _sweep_waiting(store: ObjectStore) -> None:
     for key in _stale(store.waiting(store.prefix + _WAITING)):
         store.drop(key)
 

@@ -20,6 +20,9 @@ SUFFIX: Final = ".staged"
 SHA256: Final = "sha256"
 """The name under which a file's own digest is kept with it, so that it can be told from another without reading it."""
 
+TAKEN: Final = "something else took the name"
+"""What `move` says of a name that isn't free. In a store whose moves are one step it wasn't this file that took it, if it still waits."""
+
 PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 """Seconds between looks at a step whose outcome isn't known."""
 

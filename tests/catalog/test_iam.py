@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 import reconciler
+from reconciler.catalog.adls_gen2 import AdlsGen2Connection
+from reconciler.catalog.azure_blob import AzureBlobConnection
+from reconciler.catalog.base import Connection
+from reconciler.catalog.gcs import GcsConnection
+from reconciler.catalog.iam import policy as of
 from reconciler.catalog.iam import s3_policy
+from reconciler.catalog.local import LocalConnection
 from reconciler.catalog.s3 import S3Connection
 
 
@@ -17,6 +23,59 @@ def policy(**connection: Any) -> dict[str, dict[str, Any]]:
     document: Any = s3_policy(S3Connection.model_validate({"bucket": "agency", **connection}))
     assert document["Version"] == "2012-10-17"
     return {statement["Sid"]: statement for statement in document["Statement"]}
+
+
+def grants(connection: Connection) -> dict[str, Any]:
+    document: Any = of(connection)
+    return {grant["name"]: grant for grant in document["grants"]}
+
+
+def test_of_a_bucket_of_googles() -> None:
+    found = grants(GcsConnection(bucket="agency", path="/exports/"))
+    assert found["Files"] == {
+        "name": "Files",
+        "includedPermissions": [f"storage.objects.{each}" for each in ("create", "delete", "get", "update")],
+        "resource": "//storage.googleapis.com/projects/_/buckets/agency",
+        "condition": {"expression": 'resource.name.startsWith("projects/_/buckets/agency/objects/exports/")'},
+    }
+    assert found["Bucket"]["includedPermissions"] == ["storage.objects.list"]
+    assert "condition" not in found["Bucket"]
+    assert "condition" not in grants(GcsConnection(bucket="agency"))["Files"]
+
+
+def test_of_a_write_only_bucket_of_googles() -> None:
+    found = grants(GcsConnection(bucket="agency", access="write-only"))
+    assert found["Files"]["includedPermissions"] == ["storage.objects.create"]
+    assert found["Staging"]["includedPermissions"] == [
+        f"storage.objects.{each}" for each in ("delete", "get", "update")
+    ]
+    expression = 'resource.name.startsWith("projects/_/buckets/agency/objects/.reconciler-staging/")'
+    assert found["Staging"]["condition"] == {"expression": expression}
+
+
+def test_of_containers_of_azure() -> None:
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
+    scope = "/blobServices/default/containers/agency"
+    (files,) = grants(AzureBlobConnection(container="agency", path="exports")).values()
+    assert files == {
+        "name": "Files",
+        "dataActions": [blobs + each for each in ("delete", "read", "write")],
+        "scope": scope,
+    }
+    (files,) = grants(AdlsGen2Connection(container="agency")).values()
+    assert files["dataActions"] == [blobs + each for each in ("delete", "read", "move/action", "write")]
+    found = grants(AdlsGen2Connection(container="agency", path="exports", access="write-only"))
+    assert found["Files"]["dataActions"] == [blobs + each for each in ("move/action", "write")]
+    assert found["Staging"] == {
+        "name": "Staging",
+        "dataActions": [blobs + each for each in ("delete", "read")],
+        "scope": scope,
+        "folder": "exports/.reconciler-staging/",
+    }
+
+
+def test_where_no_cloud_grants_anything() -> None:
+    assert of(LocalConnection(path="out")) is None
 
 
 def test_read_write() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import pytest
 
@@ -16,6 +18,10 @@ from reconciler.destinations.moving import MovingDestination
 from reconciler.resources.accounts.azure import AzureAccountSpec
 from tests.conformance.destinations import DestinationConformance
 from tests.servers.dfs import DfsServer, Node
+from tests.servers.faultproxy import Answer, FaultProxy, Request, Rule
+
+PROBE = ".reconciler-probe"
+"""What a write-only connection's probe leaves, the same every time."""
 
 
 def session_for(endpoint: str) -> AzureSession:
@@ -35,14 +41,16 @@ class AdlsBench:
     big = 20 << 20
     many = 120
 
-    def __init__(self, server: DfsServer, through: str = "") -> None:
+    def __init__(self, server: DfsServer, through: str = "", **more: Any) -> None:
         self.name = server.create()
         self.server, self.nodes, self.prefix = server, server.places[self.name], "exports/daily/"
-        self.connection = AdlsGen2Connection(container=self.name, path="exports/daily")
+        self.connection = AdlsGen2Connection.model_validate({"container": self.name, "path": "exports/daily", **more})
         self.session = session_for(through or server.endpoint)
 
     def open(self) -> MovingDestination:
-        return MovingDestination(AdlsStore(self.connection, self.session))
+        return MovingDestination(
+            AdlsStore(self.connection, self.session), readable=self.connection.access == "read-write"
+        )
 
     def files(self) -> dict[str, bytes]:
         with self.server.lock:
@@ -57,7 +65,7 @@ class AdlsBench:
         return {
             name: content
             for name, content in self.files().items()
-            if not name.startswith(".reconciler-staging/") and name != OWNER_MARKER
+            if not name.startswith(".reconciler-staging/") and name not in (OWNER_MARKER, PROBE)
         }
 
     def put(self, name: str, content: bytes) -> None:
@@ -76,7 +84,7 @@ class AdlsBench:
         """What is staged, probes, and empty folders of ours."""
         with self.server.lock:
             names = [path.removeprefix(self.prefix) for path in self.nodes]
-        return [name for name in names if name.startswith(".reconciler-") and name != OWNER_MARKER]
+        return [name for name in names if name.startswith(".reconciler-") and name not in (OWNER_MARKER, PROBE)]
 
 
 class TestAdls(DestinationConformance):
@@ -90,3 +98,24 @@ class TestAdls(DestinationConformance):
         deletable.delete(["us/a/1", "us/b/c/3"])
         folders = {path for path, node in bench.nodes.items() if node.is_folder}
         assert folders == {"exports", "exports/daily", "exports/daily/us", "exports/daily/us/a"}
+
+
+@pytest.fixture(scope="module")
+def forbidding(dfs_server: DfsServer) -> Iterator[str]:
+    """Where nothing outside the staging folder may be looked at or deleted, and nothing but it be listed."""
+    with FaultProxy(dfs_server.endpoint) as proxy:
+        proxy.add(Rule(Answer(403), when=_looks_outside))
+        yield proxy.endpoint
+
+
+class TestAdlsWriteOnly(DestinationConformance):
+    @pytest.fixture
+    def bench(self, dfs_server: DfsServer, forbidding: str) -> AdlsBench:
+        return AdlsBench(dfs_server, through=forbidding, access="write-only")
+
+
+def _looks_outside(request: Request) -> bool:
+    path, _, query = request.path.partition("?")
+    asked = parse_qs(query).get("directory", [unquote(path).strip("/").partition("/")[2]])[0]
+    inside = f"{asked}/".startswith("exports/daily/.reconciler-staging/")
+    return request.method in ("GET", "HEAD", "DELETE") and not inside

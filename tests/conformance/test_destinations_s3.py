@@ -107,15 +107,16 @@ def _reads_or_deletes(request: Request) -> bool:
     return request.method in ("GET", "HEAD", "DELETE") and "upload" not in request.path.partition("?")[2]
 
 
-class TestSeaweedfsWriteOnly(DestinationConformance):
-    @pytest.fixture(scope="class")
-    def forbidding(self, seaweed_server: S3Server) -> Iterator[S3Server]:
-        """Where reading, listing and deleting objects is forbidden: SeaweedFS has no permission for it, so the proxy
-        forbids."""
-        with FaultProxy(seaweed_server.endpoint) as proxy:
-            proxy.add(Rule(Answer(403, "AccessDenied"), when=_reads_or_deletes))
-            yield seaweed_server.at(proxy.endpoint)
+@pytest.fixture(scope="module")
+def forbidding(seaweed_server: S3Server) -> Iterator[S3Server]:
+    """Where reading, listing and deleting objects is forbidden: SeaweedFS has no permission for it, so the proxy
+    forbids."""
+    with FaultProxy(seaweed_server.endpoint) as proxy:
+        proxy.add(Rule(Answer(403, "AccessDenied"), when=_reads_or_deletes))
+        yield seaweed_server.at(proxy.endpoint)
 
+
+class TestSeaweedfsWriteOnly(DestinationConformance):
     @pytest.fixture
     def bench(self, seaweed_server: S3Server, forbidding: S3Server) -> S3Bench:
         session = s3_session(forbidding)

@@ -147,7 +147,7 @@ class Driver:
     ) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(300)
 
     def start(self, order: Order) -> int:
         """The child's process id."""

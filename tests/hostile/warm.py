@@ -49,7 +49,7 @@ class Warm:
     ) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(300)
         self._folder.cleanup()
 
     def reconcile(self, project: Path, *arguments: str) -> Call:
