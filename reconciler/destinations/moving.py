@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from reconciler.destinations import moving_probe
@@ -58,7 +59,7 @@ class MovingDestination:
 
     def probe(self) -> ProbeReport:
         """See moving_probe.py."""
-        return (moving_probe.probe if self._readable else moving_probe.probe_unseen)(self._store, self._publish)
+        return moving_probe.probe(self._store, self._publish, readable=self._readable)
 
     def owner(self) -> str | None:
         """The marker's lineage; None without a marker."""
@@ -138,72 +139,67 @@ class MovingDestination:
         self._store.remove(map(self._key, names))
 
     def _publish(self, file: StagedFile) -> Published:
-        return self._publish_seen(file) if self._readable else self._publish_unseen(file)
-
-    def _publish_seen(self, file: StagedFile) -> Published:
-        source, target = self._waiting_at(file), self._raw(file.name)
-        why = ""
-        for pause in (0.0, *PAUSES):
-            if pause:
-                self._sleep(pause)
-            try:
-                waits = self._store.waits(source, file)
-                there = self._store.look(target)
-                ours = there is not None and self._same(target, there, file)
-                given = there is None or any(self._same(target, there, each) for each in file.replaces or ())
-                waits_still = waits and (given or self._store.waits(source, file))
-            except ReconcilerError as error:
-                if why:
-                    raise unknown(f"{self.location(file.name)}: {why}, and looking: {error.detail}") from error
-                raise
-            if ours:
-                self._store.settle(source, file, target)
-                return Published.ALREADY
-            if not given and (waits_still or file.replaces is None):
-                if waits and not waits_still:
-                    continue  # it was given its name while this looked
-                raise failure("D120", f"{self.location(file.name)} holds something else than this export.")
-            if not waits_still:
-                return gone(file, self.location(file.name), self._now())
-            answer = self._store.move(source, file, target, there)
-            if answer is None:
-                self._store.settle(source, file, target)
-                return Published.DONE
-            why = answer
-        raise self._not_yet(file, why)
-
-    def _publish_unseen(self, file: StagedFile) -> Published:
-        """By what waits alone: once it doesn't, it was given its name, by whomever."""
-        source, target = self._waiting_at(file), self._raw(file.name)
-        why = ""
-        for pause in (0.0, *PAUSES):
-            if pause:
-                self._sleep(pause)
-            try:
-                waits = self._store.waits(source, file)
-            except ReconcilerError as error:
-                if why:
-                    raise unknown(f"{self.location(file.name)}: {why}, and looking: {error.detail}") from error
-                raise
-            if not waits:
-                gone(file, self.location(file.name), self._now())
-                return Published.ALREADY
-            answer = self._store.move(source, file, target, None)
-            if answer is None:
-                self._store.settle(source, file, target)
-                return Published.DONE
-            if answer == TAKEN and self._store.waits(source, file):
-                raise failure("D120", f"{self.location(file.name)} exists, and this export still waits.")
-            why = answer
-        raise self._not_yet(file, why)
-
-    def _waiting_at(self, file: StagedFile) -> str:
         if file.at is None:
             raise failure("D109", f"The token of {file.name!r} doesn't say where the file waits.")
-        return self._raw(file.at)
+        source, target = self._raw(file.at), self._raw(file.name)
+        step = self._step if self._readable else self._step_unseen
+        why = ""
+        for pause in (0.0, *PAUSES):
+            if pause:
+                self._sleep(pause)
+            found = step(file, source, target, why)
+            if isinstance(found, Published):
+                return found
+            why = found
+        raise failure("D105", f"{self.location(file.name)} isn't published yet ({why}). Run again.", permanent=False)
 
-    def _not_yet(self, file: StagedFile, why: str) -> ReconcilerError:
-        return failure("D105", f"{self.location(file.name)} isn't published yet ({why}). Run again.", permanent=False)
+    def _step(self, file: StagedFile, source: str, target: str, why: str) -> Published | str:
+        """Looks, and moves the file if it should be moved. Why it isn't certain what became of it, if it isn't; `why`: of the last step."""
+        with self._looking(file, why):
+            waits = self._store.waits(source, file)
+            there = self._store.look(target)
+            ours = there is not None and self._same(target, there, file)
+            given = there is None or any(self._same(target, there, each) for each in file.replaces or ())
+            waits_still = waits and (given or self._store.waits(source, file))
+        if ours:
+            self._store.settle(source, file, target)
+            return Published.ALREADY
+        if not given and (waits_still or file.replaces is None):
+            if waits and not waits_still:
+                return why  # it was given its name while this looked
+            raise failure("D120", f"{self.location(file.name)} holds something else than this export.")
+        if not waits_still:
+            return gone(file, self.location(file.name), self._now())
+        return self._moved(file, source, target, there)
+
+    def _step_unseen(self, file: StagedFile, source: str, target: str, why: str) -> Published | str:
+        """The same by what waits alone: once it doesn't, it was given its name, by whomever."""
+        with self._looking(file, why):
+            waits = self._store.waits(source, file)
+        if not waits:
+            gone(file, self.location(file.name), self._now())
+            return Published.ALREADY
+        answer = self._moved(file, source, target, None)
+        if answer == TAKEN and self._store.waits(source, file):
+            raise failure("D120", f"{self.location(file.name)} exists, and this export still waits.")
+        return answer
+
+    def _moved(self, file: StagedFile, source: str, target: str, over: Seen | None) -> Published | str:
+        answer = self._store.move(source, file, target, over)
+        if answer is not None:
+            return answer
+        self._store.settle(source, file, target)
+        return Published.DONE
+
+    @contextmanager
+    def _looking(self, file: StagedFile, why: str) -> Iterator[None]:
+        """What can't be looked at after a move whose outcome isn't certain is unknown."""
+        try:
+            yield
+        except ReconcilerError as error:
+            if why:
+                raise unknown(f"{self.location(file.name)}: {why}, and looking: {error.detail}") from error
+            raise
 
     def _needs_read_write(self) -> None:
         if not self._readable:

@@ -24,47 +24,40 @@ STALE: Final = timedelta(hours=1)
 """A probe takes seconds: what is this much older than ours, by the store's own clock, was left by one that was killed."""
 
 
-def probe(store: ObjectStore, publish: Callable[[StagedFile], Published]) -> ProbeReport:
-    """Tries what an export needs. Raises DestinationError that names what is missing."""
+def probe(store: ObjectStore, publish: Callable[[StagedFile], Published], *, readable: bool) -> ProbeReport:
+    """Tries what an export needs. Raises DestinationError that names what is missing. `readable`: whether it may look outside the staging
+    folder, and delete there."""
     token = secrets.token_hex(8)
-    name = f"{_NAME}{token}"
+    name = f"{_NAME}{token}" if readable else _STAYS
     target = store.prefix + name
     waiting = [store.prefix + f"{_WAITING}{token}/{number}{SUFFIX}" for number in (1, 2)]
     try:
-        publish(_staged(store, waiting[0], name, _BODY))
-        if b"".join(store.read(target) or ()) != _BODY:
-            raise failure("D110", f"{store.url(target)} was read back with another content.")
-        if target not in [entry.key for entry in store.entries(target)]:
-            raise failure("D110", f"{store.url(target)} isn't listed, so leftovers couldn't be found.")
+        try:
+            publish(_staged(store, waiting[0], name, _BODY))
+        except DestinationError as error:
+            if readable or error.code != "D120":  # else it is there already, from an earlier probe
+                raise
+        if readable:
+            _look(store, target)
         _refuse_overwriting(store, publish, _staged(store, waiting[1], name, b"another\n"))
-        _sweep(store)
+        _sweep(store, readable)
     finally:
         with suppress(ReconcilerError):
             for key in waiting:
                 store.drop(key)
-            store.remove([target])
+            if readable:
+                store.remove([target])
+    if not readable:
+        return ProbeReport(("wrote a probe that stays (write-only)",))
     store.remove([target])  # said, if it isn't allowed
     return ProbeReport(("wrote", "read back", "removed a probe"))
 
 
-def probe_unseen(store: ObjectStore, publish: Callable[[StagedFile], Published]) -> ProbeReport:
-    """The same for a connection that may not look outside the staging folder."""
-    token = secrets.token_hex(8)
-    waiting = [store.prefix + f"{_WAITING}{token}/{number}{SUFFIX}" for number in (1, 2)]
-    try:
-        first = _staged(store, waiting[0], _STAYS, _BODY)
-        try:
-            publish(first)
-        except DestinationError as error:
-            if error.code != "D120":  # an earlier probe's
-                raise
-        _refuse_overwriting(store, publish, _staged(store, waiting[1], _STAYS, b"another\n"))
-        _sweep_waiting(store)
-    finally:
-        with suppress(ReconcilerError):
-            for key in waiting:
-                store.drop(key)
-    return ProbeReport(("wrote a probe that stays (write-only)",))
+def _look(store: ObjectStore, target: str) -> None:
+    if b"".join(store.read(target) or ()) != _BODY:
+        raise failure("D110", f"{store.url(target)} was read back with another content.")
+    if target not in [entry.key for entry in store.entries(target)]:
+        raise failure("D110", f"{store.url(target)} isn't listed, so leftovers couldn't be found.")
 
 
 def _staged(store: ObjectStore, key: str, name: str, body: bytes) -> StagedFile:
@@ -91,13 +84,10 @@ def _refuse_overwriting(store: ObjectStore, publish: Callable[[StagedFile], Publ
         raise failure("D107", f"{store.url(store.prefix)}: another file's name was given away.")
 
 
-def _sweep(store: ObjectStore) -> None:
+def _sweep(store: ObjectStore, readable: bool) -> None:
     """Removes what probes that were killed left; ours are the newest, more or less."""
-    store.remove(_stale(store.entries(store.prefix + _NAME)))
-    _sweep_waiting(store)
-
-
-def _sweep_waiting(store: ObjectStore) -> None:
+    if readable:
+        store.remove(_stale(store.entries(store.prefix + _NAME)))
     for key in _stale(store.waiting(store.prefix + _WAITING)):
         store.drop(key)
 

@@ -24,7 +24,7 @@ from tests.servers.gcs import GcsServer
 
 PROBE = ".reconciler-probe"
 """What a write-only connection's probe leaves, the same every time."""
-IMPATIENT = DEFAULT_RETRY.with_timeout(0.2).with_delay(initial=0.05, maximum=0.05)
+IMPATIENT = DEFAULT_RETRY.with_timeout(1.5).with_delay(initial=0.05, maximum=0.05)
 """What clients wait between isn't what is tested."""
 
 

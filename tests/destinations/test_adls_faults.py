@@ -139,9 +139,9 @@ def test_a_store_that_ignores_conditions_is_found_out(bench: Proxied) -> None:
     assert caught.value.code == "D107"
 
 
-def test_a_container_that_isnt_there(server: DfsServer) -> None:
+def test_a_container_that_isnt_there(dfs_server: DfsServer) -> None:
     connection = AdlsGen2Connection(container="none-such")
-    place = MovingDestination(AdlsStore(connection, session_for(server.endpoint)))
+    place = MovingDestination(AdlsStore(connection, session_for(dfs_server.endpoint)))
     with pytest.raises(DestinationError) as caught:
         place.probe()
     assert caught.value.code == "D102"
