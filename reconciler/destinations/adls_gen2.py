@@ -143,7 +143,6 @@ class AdlsStore:
         """One rename, once the folder is there."""
         match self._rename(source, file, target, over):
             case None:
-                self._prune(source)
                 return None
             case Denied():
                 return TAKEN
@@ -159,9 +158,24 @@ class AdlsStore:
         self._prune(self._delete(key))
 
     def settle(self, source: str, file: StagedFile, target: str) -> None:
-        """Renaming left nothing; what has its name by another way, such as the same content of another run, may have."""
+        """Renaming left the folders; what has its name by another way, such as the same content of another run, may wait still."""
         if self.look(source) is not None:
             self.drop(source)
+        else:
+            self._prune(source)
+
+    def tidy(self, prefix: str) -> None:
+        """Folders that a runner left which died between deleting a file and these."""
+        try:
+            found = [
+                item.name for item in self.client.get_paths(prefix.rstrip("/"), recursive=True) if item.is_directory
+            ]
+        except AzureError as error:
+            if isinstance(self.means(error, "l (list)"), Absent):
+                return
+            raise self.final(error, "l (list)") from error
+        for folder in [*sorted(found, reverse=True), prefix.rstrip("/")]:
+            self._prune(f"{folder}/")
 
     def _delete(self, key: str) -> str:
         try:

@@ -172,6 +172,9 @@ class BlobStore:
             raise self.final(error, "w (write)") from error
         self._delete(key)
 
+    def tidy(self, prefix: str) -> None:
+        """There are no folders that could be left."""
+
     def settle(self, source: str, file: StagedFile, target: str) -> None:
         """Deletes what waited; then nobody can stage it at its name again."""
         self._delete(source)

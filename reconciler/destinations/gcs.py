@@ -153,6 +153,9 @@ class GcsStore:
             if not isinstance(self.means(error, "storage.objects.delete"), Absent):
                 raise self.final(error, "storage.objects.delete") from error
 
+    def tidy(self, prefix: str) -> None:
+        """There are no folders that could be left."""
+
     def settle(self, source: str, file: StagedFile, target: str) -> None:
         """Moving left nothing; what has its name by another way, such as the same content of another run, may have."""
         if self.waits(source, file):

@@ -104,6 +104,7 @@ class MovingDestination:
                 self._sleep(_ROUND_PAUSE)
             found = [entry.key for entry in self._store.waiting(prefix)]
             if not found:
+                self._store.tidy(prefix)
                 return len(dropped)
             for key in found:
                 self._store.drop(key)
@@ -178,6 +179,7 @@ class MovingDestination:
             waits = self._store.waits(source, file)
         if not waits:
             gone(file, self.location(file.name), self._now())
+            self._store.settle(source, file, target)
             return Published.ALREADY
         answer = self._moved(file, source, target, None)
         if answer == TAKEN and self._store.waits(source, file):

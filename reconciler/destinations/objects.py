@@ -99,6 +99,10 @@ class ObjectStore(Protocol):
         """Removes what is staged at a key, finished or not; fine where nothing is."""
         ...
 
+    def tidy(self, prefix: str) -> None:
+        """Removes whatever else is left below a prefix where nothing is staged any more."""
+        ...
+
     def settle(self, source: str, file: StagedFile, target: str) -> None:
         """Leaves nothing of a file that has its key: nothing that waits, nothing that could be shown again."""
         ...

@@ -139,6 +139,29 @@ def test_a_store_that_ignores_conditions_is_found_out(bench: Proxied) -> None:
     assert caught.value.code == "D107"
 
 
+@pytest.mark.parametrize("readable", [True, False])
+def test_folders_that_a_killed_publisher_left_go_with_the_next(bench: Proxied, readable: bool) -> None:
+    """It died between the rename and the first deletion."""
+    place = MovingDestination(AdlsStore(bench.connection, bench.session), readable=readable)
+    token = staged(place, NAME)
+    bench.proxy.add(Rule(Drop(), method="DELETE"))
+    place.publish(token)
+    assert bench.leftovers() != []
+    bench.proxy.clear()
+    assert place.publish(token) is Published.ALREADY
+    assert bench.leftovers() == []
+
+
+def test_folders_that_a_killed_discard_left_go_with_the_next(bench: Proxied) -> None:
+    place = bench.open()
+    staged(place, NAME)
+    with bench.server.lock:
+        del bench.nodes[next(path for path in bench.nodes if path.endswith(".staged"))]
+    assert bench.leftovers() != []
+    assert place.discard(RUN) == 0
+    assert bench.leftovers() == []
+
+
 def test_a_container_that_isnt_there(dfs_server: DfsServer) -> None:
     connection = AdlsGen2Connection(container="none-such")
     place = MovingDestination(AdlsStore(connection, session_for(dfs_server.endpoint)))
