@@ -15,6 +15,7 @@ from reconciler.cache.folder import NO_CACHE, Cache
 from reconciler.collecting import paused
 from reconciler.config import overlay
 from reconciler.config.check import check
+from reconciler.config.defaults import with_defaults
 from reconciler.config.desired import Desired
 from reconciler.config.files import Directory, Origin, by_default, chosen
 from reconciler.config.index import MAX_FINDINGS, Entry
@@ -107,7 +108,7 @@ def _finish(
         else:
             broken.append(document.subject)
     remembered = texts.remembered
-    desired, wrong = link(entries, broken, origin=origin, environment=environment, remembered=remembered)
+    desired, wrong = link(with_defaults(entries), broken, origin=origin, environment=environment, remembered=remembered)
     if remembered is not None:
         remembered.save()
     found = tuple(sorted({redacted(each) for each in (*diagnostics, *wrong)}))

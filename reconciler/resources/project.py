@@ -10,6 +10,7 @@ from reconciler.catalog.s3 import BucketOwner, Region, S3Encryption
 from reconciler.resources.accounts.aws import AwsAccountSpec, Url
 from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.alert import Endpoint
+from reconciler.resources.defaults import DefaultsSpec
 from reconciler.resources.identity import IdentitySpec
 from reconciler.resources.metadata import LabelKey, Name
 from reconciler.resources.secrets import SecretRef
@@ -126,6 +127,9 @@ class ProjectSpec(Value):
     include: tuple[Glob, ...] | None = None
     exclude: tuple[Glob, ...] = ()
     removals: RemovalGuard = RemovalGuard()
+    defaults: Annotated[
+        DefaultsSpec | None, Field(description="Of destinations and activations, where they say nothing themselves.")
+    ] = None
     required_labels: Annotated[
         tuple[LabelKey, ...],
         Field(description="Keys that each Destination, Audience and Activation must have among its labels."),
