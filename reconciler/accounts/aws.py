@@ -65,9 +65,12 @@ class AwsSession:
         for later at most: several flows share a client.
         """
         options = (region or self._spec.region, attempts, read_timeout, connections)
+        session = (
+            self._session
+        )  # has a lock of its own (Python 3.11), under which ours is taken: never the other way round
         with self._lock:
             if options not in self._clients:
-                self._clients[options] = self._new_s3(*options)
+                self._clients[options] = self._new_s3(session, *options)
             return self._clients[options]
 
     def glue(self) -> Any:
@@ -85,6 +88,12 @@ class AwsSession:
         make: Any = session.client
         with self._lock, said_plainly(self._spec.auth):
             return make("glue", region_name=self._spec.region, config=config)
+
+    def sign_in(self) -> str:
+        """See `SignsIn`. Keys are looked at by whatever they open; a role is assumed."""
+        self.credentials()
+        role = self._spec.auth.assume_role
+        return "found credentials" if role is None else f"assumed {role.role_arn}"
 
     def credentials(self) -> Credentials:
         """Credentials as they are now, renewed first if they end within 15 minutes."""
@@ -159,8 +168,9 @@ class AwsSession:
             "expiry_time": given["Expiration"].isoformat(),
         }
 
-    def _new_s3(self, region: str | None, attempts: int, read_timeout: float, connections: int) -> S3Client:
-        session = self._session
+    def _new_s3(
+        self, session: boto3.Session, region: str | None, attempts: int, read_timeout: float, connections: int
+    ) -> S3Client:
         from botocore.config import Config
 
         endpoint = self._spec.endpoints.s3

@@ -12,9 +12,11 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
+from azure.core.exceptions import ClientAuthenticationError
 from azure.storage.blob import BlobSasPermissions, ContainerClient, ExponentialRetry, generate_blob_sas
 from azure.storage.filedatalake import FileSystemClient
 
+from reconciler.accounts.errors import account_failure
 from reconciler.accounts.masked_logs import mask_urls
 from reconciler.accounts.secrets import SecretSource
 from reconciler.errors import AccountError
@@ -75,6 +77,18 @@ class AzureSession:
                 self._clients[key] = FileSystemClient(access.dfs, name, credential, **_options(attempts))
             found: FileSystemClient = self._clients[key]
             return found
+
+    def sign_in(self) -> str:
+        """See `SignsIn`. Keys and signatures are looked at by the service alone."""
+        match self._access.credential:
+            case AzureSasCredential() | AzureNamedKeyCredential():
+                return "found credentials"
+            case token:
+                try:
+                    token.get_token(_SCOPE)
+                except ClientAuthenticationError as error:
+                    raise no_token("The account", error) from error
+                return "got a token"
 
     def readable(self, container: str, blob: str) -> tuple[str, str | None]:
         """A URL with which the service itself may read a blob for an hour, and the Authorization that it needs besides."""
@@ -166,9 +180,16 @@ def _key(name: str, text: str) -> AzureNamedKeyCredential:
     return AzureNamedKeyCredential(name, text.strip())
 
 
+def no_token(who: str, error: Exception) -> AccountError:
+    """Nobody gave a token, or nobody was there to."""
+    return account_failure(
+        "A160",
+        f"{who}: {type(error).__name__}. Sign in (`az login`), give the process an identity, or correct `auth` in the Account.",
+    )
+
+
 def _unusable(why: str) -> AccountError:
-    return AccountError(
+    return account_failure(
         "A161",
-        "an Azure secret can't be used",
         f"{why}. Copy it again from the storage account's page, whole, to where the Account's reference leads.",
     )

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
 
 from reconciler.accounts.secrets import Secret, SecretSource
 from reconciler.errors import AccountError
@@ -28,6 +28,15 @@ class Session(Protocol):
     signs_in_with: ClassVar[type[AccountSpec]]
 
     def __init__(self, spec: Any, secrets: SecretSource, /) -> None: ...
+
+
+@runtime_checkable
+class SignsIn(Protocol):
+    """A session that can sign in by itself, without a place to go to."""
+
+    def sign_in(self) -> str:
+        """Gets credentials, and says how. Raises `AccountError`."""
+        ...
 
 
 S = TypeVar("S", bound=Session)

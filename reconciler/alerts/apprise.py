@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from reconciler.accounts.secrets import Secret
 from reconciler.alerts.base import TIMEOUT, Message, failure
@@ -12,6 +13,9 @@ from reconciler.alerts.bounded import bounded
 from reconciler.errors import MissingExtra
 from reconciler.resources.alert import AppriseChannelSpec
 from reconciler.resources.secrets import SecretRef
+
+if TYPE_CHECKING:
+    import apprise
 
 _LOGGER = "apprise"
 
@@ -25,6 +29,23 @@ class AppriseChannel:
 
     def send(self, message: Message) -> None:
         """See `Channel`."""
+        service = self._service()
+        import apprise
+
+        kind = apprise.NotifyType(message.mood)
+
+        def notify() -> None:
+            if not service.notify(title=message.title, body=message.body, notify_type=kind, body_format="text"):
+                raise failure("N101", "The service behind the channel's URL can't be reached, or refused.")
+
+        bounded(notify, TIMEOUT)
+
+    def check(self) -> str:
+        """See `Channel`. Services differ too much for more."""
+        self._service()
+        return "its URL is one that apprise knows; nothing was sent"
+
+    def _service(self) -> apprise.Apprise:
         try:
             import apprise
         except ImportError as error:
@@ -41,13 +62,7 @@ class AppriseChannel:
             )
         for each in service:
             each.redirects = False  # whatever the URL asks for
-        kind = apprise.NotifyType(message.mood)
-
-        def notify() -> None:
-            if not service.notify(title=message.title, body=message.body, notify_type=kind, body_format="text"):
-                raise failure("N101", "The service behind the channel's URL can't be reached, or refused.")
-
-        bounded(notify, TIMEOUT)
+        return service
 
 
 def _hush() -> None:

@@ -43,6 +43,9 @@ class Channel(Protocol):
         Raises `AlertError`, `AccountError` for its secrets, `MissingExtra`.
         """
 
+    def check(self) -> str:
+        """Tries what can be tried without sending anything, and says what that was. Raises the same."""
+
 
 _SUMMARIES: Final = {
     "N101": "an alert couldn't be sent",

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final, Never
 
 from reconciler.accounts.secrets import Secret
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TYPE_PREFIX: Final = "reconciler.alert."
 _PREFIXED: Final = "whsec_"
+_NOTHING: Final = Message("check", "check", "check", "check", datetime.fromtimestamp(0, UTC), "info", "", "", {})
 
 
 def event_of(message: Message) -> CloudEvent:
@@ -86,6 +88,14 @@ class CloudEventsChannel:
         request = urllib.request.Request(self.spec.url, data=made.body, headers=headers, method="POST")
         bounded(lambda: _post(request), TIMEOUT)
 
+    def check(self) -> str:
+        """See `Channel`. Asks as CloudEvents' HTTP webhooks do before anything is sent, with the token where there is one."""
+        event_of(_NOTHING)
+        headers = self._proof(_NOTHING, b"") | {"WebHook-Request-Origin": "reconciler"}
+        request = urllib.request.Request(self.spec.url, headers=headers, method="OPTIONS")
+        bounded(lambda: _post(request, asked=True), TIMEOUT)
+        return "answered; nothing was sent"
+
     def _proof(self, message: Message, body: bytes) -> dict[str, str]:
         found: dict[str, str] = {}
         if self.spec.bearer is not None:
@@ -103,7 +113,8 @@ class CloudEventsChannel:
         return found
 
 
-def _post(request: urllib.request.Request) -> None:
+def _post(request: urllib.request.Request, *, asked: bool = False) -> None:
+    """`asked`: what doesn't know the method has answered all the same."""
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=TIMEOUT):
@@ -112,6 +123,10 @@ def _post(request: urllib.request.Request) -> None:
         raise
     except urllib.error.HTTPError as error:
         with error:
+            if asked and error.code not in (401, 403, 404) and error.code < 500:
+                return
+            if asked and error.code == 501:
+                return
             raise failure("N101", f"The endpoint answered {error.code}.") from None
     except urllib.error.URLError as error:
         raise failure("N101", f"The endpoint can't be reached: {_why(error.reason)}.") from None

@@ -16,6 +16,7 @@ from reconciler.errors import ConfigInvalid, Conflict, UsageError
 
 if TYPE_CHECKING:
     from reconciler.api.applying import Performed
+    from reconciler.api.connecting import Connected
     from reconciler.api.history import History
     from reconciler.api.looking import Overview
     from reconciler.api.runs import Event
@@ -138,6 +139,14 @@ class Project:
 
         wanted = desired or self.validate().require()
         return findings(review(wanted, Actual(), clock()), wanted)
+
+    def connect(self, desired: Desired | None = None) -> Connected:
+        """Tries everything that is declared and lies outside of the configuration: secrets, accounts, destinations, datasets, the ledger,
+        alert channels. Writes probes at destinations and the ledger and removes them, sends no alert. Raises `NotValid`."""
+        from reconciler.api.connecting import connect
+        from reconciler.api.wiring import clock
+
+        return connect(self._wiring(), desired or self.validate().require(), clock())
 
     def what_if(self, trial: Trial, desired: Desired | None = None) -> Verdict:
         """What policies would say of an export that isn't declared, beside everything that is. Names in `trial` must exist, and its

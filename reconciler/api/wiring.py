@@ -21,6 +21,7 @@ from reconciler.api.hooks import Hooks
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
+    from reconciler.alerts.base import Channel
     from reconciler.api.telling import Telling
     from reconciler.apply.context import Context
     from reconciler.config.project import LedgerPlace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.destinations.sealing import Sealing
     from reconciler.export.job import Engine
     from reconciler.ledger.records import Applied
+    from reconciler.resources.alert import AlertChannelSpec
     from reconciler.resources.effective import EffectiveDestination, EffectiveSource
     from reconciler.resources.exclusions import EffectiveSuppression
     from reconciler.stores.ledger import Ledger
@@ -88,6 +90,18 @@ class Wiring:
 
         return open_dataset(source.dataset_spec, root=self.root, session=lambda: self.sessions.aws(source.account))
 
+    def channel(self, spec: AlertChannelSpec) -> Channel:
+        """Where alerts go."""
+        from reconciler.alerts.open import open_channel
+
+        return open_channel(spec, root=self.root, resolve=self.sessions.secret)
+
+    def sealing(self, destination: EffectiveDestination) -> Sealing | None:
+        """What encrypts for a destination; None where nothing does."""
+        from reconciler.encryption.sealing import open_sealing
+
+        return open_sealing(destination, root=self.root, resolve=self.sessions.secret, now=clock())
+
     def context(self, ledger: Ledger, hooks: Hooks) -> Context:
         """What a run needs. What is completed for another runner is told. Raises `MissingExtra` where the engine isn't installed."""
         from reconciler.api.runs import Exported
@@ -98,7 +112,7 @@ class Wiring:
             open_destination=self.destination,
             open_files=self.files,
             engine=self._engine(),
-            open_sealing=self._sealing,
+            open_sealing=self.sealing,
             clock=clock,
             run_id=new_run_id,
             holder=secrets.token_hex(8),
@@ -112,17 +126,15 @@ class Wiring:
     @contextmanager
     def telling(self, ledger: Ledger, lineage: str, hooks: Hooks, now: datetime) -> Iterator[Telling]:
         """Who tells others of what happens at `now`, for as long as it is entered."""
-        from reconciler.alerts.open import open_channel
         from reconciler.api.alerting import Alerts
         from reconciler.api.sending import Sender
         from reconciler.api.telling import Telling
         from reconciler.api.tracing import traced
 
-        resolve = self.sessions.secret
         sender = Sender(
             ledger,
             environment=self.place.environment,
-            open_channel=lambda spec: open_channel(spec, root=self.root, resolve=resolve),
+            open_channel=self.channel,
             holder=secrets.token_hex(8),
             wall=clock,
             now=now,
@@ -130,7 +142,7 @@ class Wiring:
         )
         alerts = Alerts(ledger, lineage, now, sender, hooks.told)
         declared = self.place.metrics.open_telemetry
-        with traced(declared, os.environ, self.place.project, resolve, hooks.told) as spans, alerts:
+        with traced(declared, os.environ, self.place.project, self.sessions.secret, hooks.told) as spans, alerts:
             yield Telling(alerts, spans)
 
     def applied(self, at: datetime) -> Applied:
@@ -149,11 +161,6 @@ class Wiring:
         """Says how many threads Polars is to make. It asks once, when it is loaded: before that, or in vain."""
         if self.place.engine.threads != "auto":
             os.environ["POLARS_MAX_THREADS"] = str(self.place.engine.threads)
-
-    def _sealing(self, destination: EffectiveDestination) -> Sealing | None:
-        from reconciler.encryption.sealing import open_sealing
-
-        return open_sealing(destination, root=self.root, resolve=self.sessions.secret, now=clock())
 
     def _engine(self) -> Engine:
         from reconciler.errors import MissingExtra

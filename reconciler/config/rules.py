@@ -20,7 +20,7 @@ from reconciler.resources.resource import (
     Destination,
     Project,
 )
-from reconciler.resources.secrets import FromFile
+from reconciler.resources.secrets import FromFile, references
 from reconciler.resources.template import (
     TemplateError,
     check_folder,
@@ -28,7 +28,6 @@ from reconciler.resources.template import (
     check_pair,
     parse_template,
 )
-from reconciler.values.base import Value
 
 
 def check_rules(index: Index) -> None:
@@ -131,24 +130,12 @@ def _account(index: Index, entry: Entry, account: AccountSpec) -> None:
 
 def _secret_files(index: Index, entry: Entry, of: object, path: Path) -> None:
     """Relative paths of secrets' files stay in the project."""
-    match of:
-        case FromFile(from_file=file):
+    for found, ref in references(of, path):
+        if isinstance(ref, FromFile) and not ref.from_file.startswith("/"):
             try:
-                if not file.startswith("/"):
-                    resolve(file, None)
+                resolve(ref.from_file, None)
             except ValueError as error:
-                index.report("P101", entry, (*path, "fromFile"), str(error))
-        case Value():
-            for name, field in type(of).model_fields.items():
-                _secret_files(index, entry, getattr(of, name), (*path, field.alias or name))
-        case dict():
-            for key, each in of.items():
-                _secret_files(index, entry, each, (*path, str(key)))
-        case tuple() | list():
-            for at, each in enumerate(of):
-                _secret_files(index, entry, each, (*path, at))
-        case _:
-            pass
+                index.report("P101", entry, (*found, "fromFile"), str(error))
 
 
 def _kept(index: Index, entry: Entry, files: Files, destination: Destination) -> None:

@@ -61,6 +61,14 @@ class LocalFiles:
         except OSError as error:
             raise problem("F104", f"{self.root / path} can't be read: {error.strerror}.") from error
 
+    def peek(self) -> None:
+        """Reads a byte of what is one file. Raises `SourceError` F104."""
+        try:
+            with self.root.open("rb") as file:
+                file.read(1)
+        except OSError as error:
+            raise problem("F104", f"{self.root} can't be read: {error.strerror}.") from error
+
     def access(self) -> Access:
         """Absolute paths."""
         return Access(str(self.root))

@@ -79,6 +79,11 @@ class S3Files:
         except _Gone:
             return None
 
+    def peek(self) -> None:
+        """Reads a byte of what is one object. Raises `SourceError` F104."""
+        with self._said("s3:GetObject"):
+            self._client.get_object(Bucket=self.bucket, Key=self.prefix, Range="bytes=0-0")["Body"].read()
+
     def access(self) -> Access:
         """`s3://` addresses, and what is needed to sign requests at any time."""
         single, region = self._single, self._region

@@ -11,8 +11,9 @@ from typing import Final
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
+from reconciler.accounts.azure import no_token
 from reconciler.destinations.errors import failure
-from reconciler.errors import AccountError, DestinationError, ReconcilerError
+from reconciler.errors import DestinationError, ReconcilerError
 
 ROLE: Final = "Storage Blob Data Contributor"
 
@@ -67,11 +68,7 @@ def meaning(error: Exception, *, where: str, needs: str) -> Meaning:
     if isinstance(error, HttpResponseError) and error.status_code:
         return _answer(error, where, needs)
     if isinstance(error, ClientAuthenticationError):
-        return AccountError(
-            "A160",
-            "no usable Azure credentials",
-            f"{where}: {type(error).__name__}. Sign in (`az login`), give the process an identity, or correct `auth` in the Account.",
-        )
+        return no_token(where, error)
     if isinstance(error, AzureError):
         return Unsure(type(error).__name__)
     raise error

@@ -88,6 +88,16 @@ class LocalDestination:
                 folders.prune(self._root, (STAGING,))
         return ProbeReport(("wrote", "read back", "removed a probe"))
 
+    def try_out(self) -> ProbeReport:
+        """See `Traceless`: folders that weren't there aren't there afterwards."""
+        made = self._create_root()
+        try:
+            return self.probe()
+        finally:
+            with suppress(OSError):  # somebody else writes there by now
+                for folder in reversed(made):
+                    folder.rmdir()
+
     def owner(self) -> str | None:
         """The marker's lineage; None without a marker."""
         try:
@@ -256,12 +266,16 @@ class LocalDestination:
         if not folders.exists(self._root, ()):
             raise failure("D102", f"{self._root} isn't a folder that is there.")
 
-    def _create_root(self) -> None:
+    def _create_root(self) -> tuple[Path, ...]:
+        """The folders that it made, from the top."""
+        made: tuple[Path, ...] = ()
         with explained(self._root, "create the folder"):
             # Not makedirs: what it makes on the way is open to all that the umask doesn't shut out.
             for folder in reversed([Path(self._root), *Path(self._root).parents]):
                 if not folder.is_dir():
                     folder.mkdir(_FOLDER_MODE, exist_ok=True)
+                    made += (folder,)
+        return made
 
 
 def _same(target: int, name: str, file: StagedFile | Content, source: int | None = None, staged: str = "") -> bool:

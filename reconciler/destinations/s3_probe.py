@@ -39,6 +39,7 @@ def probe(place: S3Place) -> ProbeReport:
         _complete_conditionally(place, key)
         _refuse_overwriting(place, key)
         return ProbeReport(("wrote a probe that stays (write-only)",))
+    _remove(place, key)  # where that isn't allowed, nothing is there yet that would stay
     try:
         if not _complete_conditionally(place, key):
             raise failure("D110", f"{place.url()}: a new name was refused as existing.")

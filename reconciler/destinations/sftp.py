@@ -32,6 +32,7 @@ from reconciler.destinations.names import (
 from reconciler.destinations.opening import Opening
 from reconciler.destinations.sftp_place import FILE_MODE, STAGING, SUFFIX, SftpPlace, Sleep
 from reconciler.destinations.sftp_sink import SftpSink
+from reconciler.destinations.trying import stage_and_discard
 from reconciler.errors import DestinationError, ReconcilerError
 from reconciler.values.staged import Content, StagedFile
 
@@ -68,6 +69,11 @@ class SftpDestination:
     def probe(self) -> ProbeReport:
         """See sftp_probe.py."""
         return sftp_probe.probe(self._place)
+
+    def try_out(self) -> ProbeReport:
+        """See `Traceless`."""
+        with sftp_probe.root_for_a_while(self._place):
+            return self.probe() if self._place.readable else stage_and_discard(self)
 
     def owner(self) -> str | None:
         """The marker's lineage; None without a marker."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from reconciler.accounts.sftp_wire import MISSING, Lost, Refusal
@@ -21,10 +22,11 @@ PROBE: Final = "probe-"
 _CONTENT: Final = b"probe\n"
 
 
-def create_root(place: SftpPlace) -> None:
-    """The destination's folder, and those on the way to it."""
+def create_root(place: SftpPlace) -> list[bytes]:
+    """The destination's folder, and those on the way to it; returns those that it made, from the top."""
+    made: list[bytes] = []
     if place.root_is_there():
-        return
+        return made
     parts = place.path().split(b"/")
     for depth in range(1, len(parts) + 1):
         path = b"/".join(parts[:depth])
@@ -32,8 +34,23 @@ def create_root(place: SftpPlace) -> None:
             said = path.decode("utf-8", "replace")
             with suppress(Refusal):  # it is there: whether the last one is shows below
                 place.tried(f"create the folder {said}", lambda wire, path=path: wire.make_folder(path, FOLDER_MODE))  # type: ignore[misc]
+                made.append(path)
     if not place.root_is_there():
         raise failure("D102", f"{place.url()} isn't there and couldn't be created. Ask the server's operator for it.")
+    return made
+
+
+@contextmanager
+def root_for_a_while(place: SftpPlace) -> Iterator[None]:
+    """The destination's folder, which is gone again afterwards if it wasn't there."""
+    made = create_root(place)
+    try:
+        yield
+    finally:
+        with suppress(Refusal, ReconcilerError):  # somebody else writes there by now, or it may not be removed
+            for path in reversed(made):
+                said = path.decode("utf-8", "replace")
+                place.tried(f"remove the folder {said}", lambda wire, path=path: wire.remove_folder(path))  # type: ignore[misc]
 
 
 def probe(place: SftpPlace) -> ProbeReport:

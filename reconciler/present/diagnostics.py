@@ -91,10 +91,11 @@ def _count(diagnostics: Sequence[Diagnostic], files: int, limit: int) -> list[st
     return ["", *hidden, total]
 
 
-def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """`{"version": 1, "diagnostics": […]}`: all of them, in order. Lines and columns from 1, `length` 0 if unknown."""
-    listed = [item(each) for each in diagnostics]
-    return json.dumps({"version": FORMAT_VERSION, "diagnostics": listed}, indent=2, ensure_ascii=False) + "\n"
+def as_json(diagnostics: Iterable[Diagnostic], **more: object) -> str:
+    """`{"version": 1, "diagnostics": […]}`: all of them, in order, and what else there is to say. Lines and columns from 1, `length` 0 if
+    unknown."""
+    listed = {"diagnostics": [item(each) for each in diagnostics]}
+    return json.dumps({"version": FORMAT_VERSION, **listed, **more}, indent=2, ensure_ascii=False) + "\n"
 
 
 def item(diagnostic: Diagnostic) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -36,3 +37,21 @@ class FromAwsSecret(Value):
 
 
 SecretRef = FromEnv | FromFile | FromAwsSecret
+
+
+def references(of: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], SecretRef]]:
+    """All references in a value, however deep, each with its path as documents write it."""
+    match of:
+        case FromEnv() | FromFile() | FromAwsSecret():
+            yield path, of
+        case Value():
+            for name, field in type(of).model_fields.items():
+                yield from references(getattr(of, name), (*path, field.alias or name))
+        case dict():
+            for key, each in of.items():
+                yield from references(each, (*path, str(key)))
+        case tuple() | list():
+            for at, each in enumerate(of):
+                yield from references(each, (*path, at))
+        case _:
+            pass

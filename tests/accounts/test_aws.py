@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import urllib.parse
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -227,6 +229,7 @@ def test_boto3_is_not_loaded_until_it_is_needed() -> None:
 
 _WITHOUT_BOTO = """
 import sys
+import threading
 from pathlib import Path
 sys.modules["boto3"] = sys.modules["botocore"] = None
 from reconciler.accounts.aws import ambient_session
@@ -248,3 +251,23 @@ def test_without_boto3_the_line_that_installs_it_is_said() -> None:
         [sys.executable, "-c", _WITHOUT_BOTO], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert run.stdout.count("pip install 'reconciler[s3]'") == 3
+
+
+def test_threads_that_use_it_first_in_different_ways_do_not_wait_for_each_other(moto_server: S3Server) -> None:
+    """One way to the session goes through a lock, the other takes it afterwards."""
+    for _ in range(4):
+        account = session(KEYS, s3=moto_server.endpoint)
+        together = threading.Barrier(2)
+
+        def used(call: Callable[[], object], together: threading.Barrier = together) -> None:
+            together.wait()
+            call()
+
+        threads = [
+            threading.Thread(target=used, args=(each,), daemon=True) for each in (account.s3, account.credentials)
+        ]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+            assert not each.is_alive()

@@ -60,6 +60,20 @@ class Shop:
         (folder / "data").mkdir()
         (folder / "data" / "a.csv").write_text("prospect_id,country\n1,US\n2,DE\n3,US\n4,US\n")
 
+    @property
+    def text(self) -> str:
+        """The project as it stands in its file."""
+        return (self.folder / "reconcile.yaml").read_text()
+
+    def change(self, old: str, new: str) -> None:
+        """Replaces a text that is there."""
+        assert old in self.text, old
+        (self.folder / "reconcile.yaml").write_text(self.text.replace(old, new))
+
+    def add(self, document: str) -> None:
+        """Declares something more."""
+        (self.folder / "reconcile.yaml").write_text(f"{self.text}---\n{document}")
+
     def declare(self, *, flow: bool) -> None:
         (self.folder / "reconcile.yaml").write_text(self._text + (ACTIVATION if flow else ""))
 

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Request:
     """One request as it came. Header names are in lower case."""
 
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -45,7 +46,7 @@ def listening() -> Iterator[Listener]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status = found.answer(Request(self.path, headers, body))
+            status = found.answer(Request(self.command, self.path, headers, body))
             found.over.wait(found.delay) if found.delay else None
             self.send_response(status)
             if 300 <= status < 400:
@@ -53,7 +54,7 @@ def listening() -> Iterator[Listener]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_GET = do_POST
+        do_GET = do_OPTIONS = do_POST
 
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
