@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, runti
 from reconciler.accounts.secrets import Secret, SecretSource
 from reconciler.errors import AccountError
 from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.effective import fingerprint
 from reconciler.resources.secrets import SecretRef
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Sessions:
         self._secrets = SecretSource(root, os.environ)
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[tuple[type[Session], AccountSpec], tuple[float, Any]] = {}
+        self._known: dict[tuple[type[Session], str], tuple[float, Any]] = {}
 
     def of(self, account: AccountSpec | None, kind: type[S]) -> S:
         """The session of an account. Touches nothing yet. Raises `AccountError` A140 for an account of another type, or none."""
@@ -57,7 +58,7 @@ class Sessions:
             found = f"an account of type {account.type}" if account is not None else "no account"
             detail = f"A {kind.__name__} signs in with {kind.signs_in_with.__name__}, and there is {found}."
             raise AccountError("A140", "the account is of another type", detail)
-        key = (kind, account)
+        key = (kind, fingerprint(account))
         with self._lock:
             made, session = self._known.get(key, (float("-inf"), None))
             if session is None or self._clock() - made >= SHARED:
@@ -71,6 +72,23 @@ class Sessions:
         from reconciler.accounts.aws import AMBIENT, AwsSession
 
         return self.of(AMBIENT if account is None else account, AwsSession)
+
+    def bearer(self, account: AccountSpec) -> Secret:
+        """An access token of an `oauth2` account. Raises `AccountError`, `MissingExtra`."""
+        from reconciler.accounts.oauth2 import BearerSession
+
+        return self.of(account, BearerSession).bearer()
+
+    def log_in(self, account: AccountSpec, show: Callable[[str], None], wait: float) -> Path:
+        """Has somebody log in, and keeps the refresh token; returns the file that it is in. `show`: gets the URL to open; `wait`: seconds.
+        Raises `AccountError`, `MissingExtra`."""
+        from reconciler.accounts.oauth2 import keep
+        from reconciler.accounts.oauth2_login import log_in
+        from reconciler.resources.accounts.oauth2 import Oauth2AccountSpec
+
+        assert isinstance(account, Oauth2AccountSpec)
+        assert account.refresh_token is not None
+        return keep(self._secrets, account.refresh_token, log_in(account, self._secrets, show, wait).reveal())
 
     def secret(self, ref: SecretRef) -> Secret:
         """A secret that a declaration refers to. Raises `AccountError`."""

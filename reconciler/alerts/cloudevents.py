@@ -77,6 +77,7 @@ class CloudEventsChannel:
 
     spec: CloudEventsChannelSpec
     resolve: Callable[[SecretRef], Secret]
+    token: Callable[[], Secret] | None = None
 
     def send(self, message: Message) -> None:
         """See `Channel`. Anything but 2xx is a refusal."""
@@ -98,10 +99,13 @@ class CloudEventsChannel:
 
     def _proof(self, message: Message, body: bytes) -> dict[str, str]:
         found: dict[str, str] = {}
-        if self.spec.bearer is not None:
-            token = self.resolve(self.spec.bearer).reveal()
+        given = self.token() if self.token is not None else None
+        if given is None and self.spec.bearer is not None:
+            given = self.resolve(self.spec.bearer)
+        if given is not None:
+            token = given.reveal()
             if not token.isascii() or not token.isprintable():
-                raise failure("N102", "The token under bearer holds characters that no header takes.")
+                raise failure("N102", "The token holds characters that no header takes.")
             found["Authorization"] = f"Bearer {token}"
         if self.spec.hmac is not None:
             now = int(time.time())

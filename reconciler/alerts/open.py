@@ -23,13 +23,19 @@ from reconciler.resources.alert import (
 from reconciler.resources.secrets import SecretRef
 
 
-def open_channel(spec: AlertChannelSpec, *, root: Path, resolve: Callable[[SecretRef], Secret]) -> Channel:
-    """The channel; nothing is resolved or touched yet. `root`: of relative paths."""
+def open_channel(
+    spec: AlertChannelSpec,
+    *,
+    root: Path,
+    resolve: Callable[[SecretRef], Secret],
+    token: Callable[[], Secret] | None = None,
+) -> Channel:
+    """The channel; nothing is resolved or touched yet. `root`: of relative paths. `token`: of the account that it signs in with, if any."""
     match spec:
         case AppriseChannelSpec():
             return AppriseChannel(spec, resolve)
         case CloudEventsChannelSpec():
-            return CloudEventsChannel(spec, resolve)
+            return CloudEventsChannel(spec, resolve, token)
         case FileChannelSpec(path=path):
             return FileChannel(root, path)
         case _:
@@ -42,3 +48,5 @@ def require(alerts: Iterable[EffectiveAlert]) -> None:
         needed = {"apprise": "apprise", "cloudevents": "cloudevents", "file": None}[each.channel.type]
         if needed is not None and find_spec(needed) is None:
             raise MissingExtra("alerts", f"alert channel {each.name}")
+        if each.account is not None and find_spec("authlib") is None:
+            raise MissingExtra("oauth", f"the account of alert channel {each.name}")

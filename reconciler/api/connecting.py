@@ -24,6 +24,7 @@ from reconciler.destinations.trying import try_out
 from reconciler.diagnostics import Diagnostic, Source, diagnose
 from reconciler.errors import AccountError, DestinationError, MissingExtra, ReconcilerError, StoreError, unexpected
 from reconciler.present.connected import Tried
+from reconciler.resources.alert import CloudEventsChannelSpec
 from reconciler.resources.secrets import SecretRef, references
 from reconciler.stores.open import ledger_folder
 from reconciler.stores.parallel import in_parallel
@@ -43,6 +44,7 @@ _SESSIONS: Final = {
     "aws": ("reconciler.accounts.aws", "AwsSession", "s3"),
     "azure": ("reconciler.accounts.azure", "AzureSession", "azure"),
     "gcp": ("reconciler.accounts.gcp", "GcpSession", "gcs"),
+    "oauth2": ("reconciler.accounts.oauth2", "BearerSession", "oauth"),
 }
 """Of types of account that sign in without a place to go to: module, class, extra."""
 
@@ -189,7 +191,9 @@ class _Tries:
         return try_out(destination).steps
 
     def _channel(self, spec: AlertChannelSpec) -> Steps:
-        return (self.wiring.channel(spec).check(),)
+        name = spec.account if isinstance(spec, CloudEventsChannelSpec) else None
+        account = self.desired.accounts[name].spec if name is not None else None
+        return (self.wiring.channel(spec, account).check(),)
 
     def _dataset(self, spec: DatasetSpec) -> Steps:
         name = spec.account

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
-from reconciler.stores.own_file import own_file
+from reconciler.own_file import own_file
 
 if TYPE_CHECKING:
     from reconciler.plan.bind import SavedPlan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -147,6 +148,14 @@ class Project:
         from reconciler.api.wiring import clock
 
         return connect(self._wiring(), desired or self.validate().require(), clock())
+
+    def log_in(self, account: str, show: Callable[[str], None], wait: float = 300.0) -> Path:
+        """Has somebody log in to an `oauth2` account, and keeps the refresh token in the file that the account names, for its owner alone;
+        returns the file. `show`: gets the URL that a browser on this machine is to open. `wait`: seconds. Raises `NotValid`, `UsageError`
+        U116, `AccountError`, `MissingExtra`."""
+        from reconciler.api.login import log_in
+
+        return log_in(self._wiring(), self.validate().require(), account, show, wait)
 
     def what_if(self, trial: Trial, desired: Desired | None = None) -> Verdict:
         """What policies would say of an export that isn't declared, beside everything that is. Names in `trial` must exist, and its

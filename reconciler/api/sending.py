@@ -22,7 +22,7 @@ from reconciler.ledger.alerts import AlertBook, Notice, Trouble, sending, sent
 from reconciler.ledger.records import FlowHead, Lease
 from reconciler.present.alerts import digest, message
 from reconciler.present.commands import Shell
-from reconciler.resources.alert import AlertChannelSpec
+from reconciler.resources.alert import EffectiveAlert
 from reconciler.stores.ledger import Ledger, Versioned
 from reconciler.values.identity import FlowId
 
@@ -64,9 +64,9 @@ class _Taken:
     book: AlertBook
     lease: Lease
 
-    def channel(self, notice: Notice) -> AlertChannelSpec | None:
+    def channel(self, notice: Notice) -> EffectiveAlert | None:
         """None where the flow tells that channel nothing any more."""
-        return next((each.channel for each in self.head.spec.alerts if each.name == notice.channel), None)
+        return next((each for each in self.head.spec.alerts if each.name == notice.channel), None)
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Sender:
 
     ledger: Ledger
     environment: str | None
-    open_channel: Callable[[AlertChannelSpec], Channel]
+    open_channel: Callable[[EffectiveAlert], Channel]
     holder: str
     wall: Callable[[], datetime]
     now: datetime
@@ -130,7 +130,7 @@ class Sender:
     def _deliver(self, flow_id: FlowId) -> None:
         """Everything that waits of one flow. What comes to wait meanwhile is sent too; what isn't sent by itself is kept in mind."""
 
-        def now(notice: Notice, spec: AlertChannelSpec | None) -> bool:
+        def now(notice: Notice, spec: EffectiveAlert | None) -> bool:
             alone = self._alone(notice, spec)
             if not alone and notice.channel not in self._down:
                 self._held.setdefault(notice.channel, {})[str(flow_id)] = None
@@ -144,7 +144,7 @@ class Sender:
             if not self._confirmed(flow_id, done, troubles):
                 return
 
-    def _taken(self, flow_id: FlowId, wanted: Callable[[Notice, AlertChannelSpec | None], bool]) -> _Taken | None:
+    def _taken(self, flow_id: FlowId, wanted: Callable[[Notice, EffectiveAlert | None], bool]) -> _Taken | None:
         """Takes a flow's alerts for us; None where another has them, or none of them is `wanted`."""
         for _ in range(_TRIES):
             head = self.ledger.head(flow_id)
@@ -162,11 +162,11 @@ class Sender:
             return _Taken(head.document, mine.document, lease)
         return None
 
-    def _alone(self, notice: Notice, spec: AlertChannelSpec | None) -> bool:
+    def _alone(self, notice: Notice, spec: EffectiveAlert | None) -> bool:
         """Whether an alert is sent by itself, as it comes."""
         if notice.channel in self._down:
             return False
-        return spec is None or spec.type != "apprise" or self._singly[notice.channel] < _SINGLY
+        return spec is None or spec.channel.type != "apprise" or self._singly[notice.channel] < _SINGLY
 
     def _sent(self, taken: _Taken) -> tuple[frozenset[str], tuple[Trouble, ...]]:
         """Ids of what needn't wait any more, and why others do."""
@@ -216,7 +216,7 @@ class Sender:
 
     # Both -----------------------------------------------------------------------------------------------------------------
 
-    def _one(self, channel: str, spec: AlertChannelSpec, flow: str, told: Message) -> ReconcilerError | None:
+    def _one(self, channel: str, spec: EffectiveAlert, flow: str, told: Message) -> ReconcilerError | None:
         """Sends a message; why it wasn't. A channel that is down, or has used up its time, is left alone from then on."""
         began = time.monotonic()
         error: ReconcilerError | None = None
@@ -256,9 +256,9 @@ class Sender:
         return self.ledger.replace(f"{keys.ALERTS}{book.flow}", book, found.version)
 
 
-def _for(channel: str) -> Callable[[Notice, AlertChannelSpec | None], bool]:
+def _for(channel: str) -> Callable[[Notice, EffectiveAlert | None], bool]:
     return lambda notice, _spec: notice.channel == channel
 
 
-def _specs(taken: _Taken, channel: str) -> Iterator[AlertChannelSpec]:
-    yield from (each.channel for each in taken.head.spec.alerts if each.name == channel)
+def _specs(taken: _Taken, channel: str) -> Iterator[EffectiveAlert]:
+    yield from (each for each in taken.head.spec.alerts if each.name == channel)

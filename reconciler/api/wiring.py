@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.destinations.sealing import Sealing
     from reconciler.export.job import Engine
     from reconciler.ledger.records import Applied
+    from reconciler.resources.accounts.base import AccountSpec
     from reconciler.resources.alert import AlertChannelSpec
     from reconciler.resources.effective import EffectiveDestination, EffectiveSource
     from reconciler.resources.exclusions import EffectiveSuppression
@@ -90,11 +91,12 @@ class Wiring:
 
         return open_dataset(source.dataset_spec, root=self.root, session=lambda: self.sessions.aws(source.account))
 
-    def channel(self, spec: AlertChannelSpec) -> Channel:
-        """Where alerts go."""
+    def channel(self, spec: AlertChannelSpec, account: AccountSpec | None) -> Channel:
+        """Where alerts go. `account`: what it signs in with, if anything."""
         from reconciler.alerts.open import open_channel
 
-        return open_channel(spec, root=self.root, resolve=self.sessions.secret)
+        token = None if account is None else lambda: self.sessions.bearer(account)
+        return open_channel(spec, root=self.root, resolve=self.sessions.secret, token=token)
 
     def sealing(self, destination: EffectiveDestination) -> Sealing | None:
         """What encrypts for a destination; None where nothing does."""
@@ -134,7 +136,7 @@ class Wiring:
         sender = Sender(
             ledger,
             environment=self.place.environment,
-            open_channel=self.channel,
+            open_channel=lambda alert: self.channel(alert.channel, alert.account),
             holder=secrets.token_hex(8),
             wall=clock,
             now=now,

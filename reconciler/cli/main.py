@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
+    "account": "Log in to an account.",
     "apply": "Perform what the plan says, due exports included.",
     "catalog": "Destination types, and what each accepts and needs.",
     "explain": "What a diagnostic means, and how to mend it.",

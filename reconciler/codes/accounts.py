@@ -78,4 +78,34 @@ ACCOUNT_CODES = (
         "What was found isn't the JSON key of a service account. Other kinds of credential files are taken from the environment only.",
         "Make a key in the console, as JSON, and put the whole file where the Account's reference leads.",
     ),
+    Code(
+        "A170",
+        "no token for an oauth2 account",
+        "The authorization server refused the client or what it asked for, or its answer isn't one of OAuth 2.0. The detail has its code.",
+        "Correct tokenUrl, clientId, clientSecret, clientAuthentication or scopes in the Account, or the client at the server.",
+    ),
+    Code(
+        "A171",
+        "somebody has to log in again",
+        "The refresh token isn't accepted any more: it has expired, was revoked, or was used twice by runners that don't share its file.",
+        "Log in again with `reconcile account login NAME`. Runners on several machines need a client whose refresh tokens aren't rotated, or client credentials.",
+    ),
+    Code(
+        "A172",
+        "a refresh token can't be saved",
+        "Refresh tokens that the server rotates are good for one use, and the new one can't be written where `refreshToken` says.",
+        "Name a file that can be written to ({fromFile: PATH}), then log in again with `reconcile account login NAME`.",
+    ),
+    Code(
+        "A173",
+        "the authorization server can't be reached",
+        "The token endpoint didn't answer in time, failed, or answered with a redirection, which isn't followed.",
+        "Check `tokenUrl` and the network, and run again.",
+    ),
+    Code(
+        "A174",
+        "nobody was logged in",
+        "The login wasn't finished, was denied, or gave no refresh token to keep. Nothing was written.",
+        "Do what the detail says, and call `reconcile account login NAME` again.",
+    ),
 )

@@ -119,6 +119,13 @@ RUN_CODES = (
         "Name another file, such as one with the date in its name, or give --force.",
     ),
     Code(
+        "U116",
+        "nobody can log in to this account",
+        "`reconcile account login` is for an Account of type oauth2 that has authorizationUrl, and refreshToken with a file.",
+        "Correct the name; or add to the Account what the detail names.",
+        "spec: {type: oauth2, tokenUrl: …, authorizationUrl: …, clientId: …, refreshToken: {fromFile: .secrets/events}}",
+    ),
+    Code(
         "U114",
         "a snapshot isn't printed",
         "Snapshots hold what strategy diff compares the next export with: digests of people's keys and rows, and encrypted keys. They are of use to a "

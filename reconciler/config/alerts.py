@@ -7,9 +7,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reconciler.catalog.base import ALERT_EVENTS, AlertEvent
+from reconciler.config.accounts import account_of
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
+from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.alert import (
     DELAYED_AFTER,
     MAX_CHANGE,
@@ -21,7 +23,7 @@ from reconciler.resources.alert import (
     EffectiveAlert,
     FileChannelSpec,
 )
-from reconciler.resources.resource import Activation, AlertChannel, Destination
+from reconciler.resources.resource import Account, Activation, AlertChannel, Destination
 from reconciler.resources.secrets import FromFile, SecretRef
 
 _NEEDS: Final[tuple[tuple[str, str, AlertEvent, str], ...]] = (
@@ -86,10 +88,17 @@ def effective_alerts(index: Index, activation: Activation, destination: Destinat
         found[alert.channel] = EffectiveAlert(
             name=alert.channel,
             channel=channel.spec,
+            account=_account_of(index, channel),
             events=tuple(each for each in ALERT_EVENTS if each in events),
             **thresholds,
         )
     return tuple(found[name] for name in sorted(found) if found[name].events)
+
+
+def _account_of(index: Index, channel: AlertChannel) -> AccountSpec | None:
+    name = channel.spec.account if isinstance(channel.spec, CloudEventsChannelSpec) else None
+    account = index.get(Account, name) if name is not None else None
+    return account.spec if account is not None else None
 
 
 def _named_once(index: Index, entry: Entry, alerts: tuple[DestinationAlert, ...] | tuple[ActivationAlert, ...]) -> None:
@@ -157,8 +166,12 @@ def _paths(index: Index, entry: Entry, channel: AlertChannel) -> None:
             _inside(index, entry, ("spec", "path"), path)
         case AppriseChannelSpec(url=url):
             _secret(index, entry, ("spec", "url"), url)
-        case CloudEventsChannelSpec(url=endpoint, bearer=bearer, hmac=hmac):
-            if bearer is not None and in_the_clear(endpoint):
+        case CloudEventsChannelSpec(url=endpoint, bearer=bearer, account=account, hmac=hmac):
+            account_of(index, entry, account, ("oauth2",), "An alert channel")
+            if bearer is not None and account is not None:
+                detail = "account gives a token, and so does bearer. Remove one."
+                index.report("C109", entry, ("spec", "bearer"), detail, key=True)
+            if (bearer is not None or account is not None) and in_the_clear(endpoint):
                 index.report("R185", entry, ("spec", "url"), IN_THE_CLEAR)
             _secret(index, entry, ("spec", "bearer"), bearer)
             _secret(index, entry, ("spec", "hmac"), hmac)

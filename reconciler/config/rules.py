@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from reconciler.config.alerts import IN_THE_CLEAR, in_the_clear
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import resolve
 from reconciler.config.parse import Path
 from reconciler.resources.accounts.base import AccountSpec
+from reconciler.resources.accounts.oauth2 import Oauth2AccountSpec
 from reconciler.resources.dataset import CatalogLocation
 from reconciler.resources.formats import Files
 from reconciler.resources.project import LedgerSpec
@@ -126,6 +128,10 @@ def _account(index: Index, entry: Entry, account: AccountSpec) -> None:
     for path, detail in account.problems():
         index.report("C109", entry, ("spec", *path), detail, key=True)
     _secret_files(index, entry, account, ("spec",))
+    if isinstance(account, Oauth2AccountSpec):
+        for key, url in (("tokenUrl", account.token_url), ("authorizationUrl", account.authorization_url)):
+            if url is not None and in_the_clear(url):
+                index.report("R185", entry, ("spec", key), IN_THE_CLEAR)
 
 
 def _secret_files(index: Index, entry: Entry, of: object, path: Path) -> None:

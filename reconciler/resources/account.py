@@ -9,6 +9,7 @@ from reconciler.resources.accounts.aws import AwsAccountSpec
 from reconciler.resources.accounts.azure import AzureAccountSpec
 from reconciler.resources.accounts.base import AccountSpec
 from reconciler.resources.accounts.gcp import GcpAccountSpec
+from reconciler.resources.accounts.oauth2 import Oauth2AccountSpec
 from reconciler.resources.accounts.sftp import SftpAccountSpec
 from reconciler.values.variants import Variants
 
@@ -16,6 +17,7 @@ ACCOUNT_TYPES: Mapping[str, type[AccountSpec]] = {
     "aws": AwsAccountSpec,
     "azure": AzureAccountSpec,
     "gcp": GcpAccountSpec,
+    "oauth2": Oauth2AccountSpec,
     "sftp": SftpAccountSpec,
 }
 """All types of account, by name."""

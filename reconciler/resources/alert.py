@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from reconciler.catalog.base import AlertEvent
+from reconciler.resources.account import AnyAccount
 from reconciler.resources.metadata import Name
 from reconciler.resources.secrets import SecretRef
 from reconciler.values.base import Value
@@ -35,12 +36,14 @@ class AppriseChannelSpec(Value):
 
 
 class CloudEventsChannelSpec(Value):
-    """CloudEvents 1.0 over HTTP. `hmac`: signed as Standard Webhooks say, with this secret; `bearer`: sent as a token."""
+    """CloudEvents 1.0 over HTTP. `hmac`: signed as Standard Webhooks say, with this secret; `bearer`: sent as a token; `account`: of type
+    `oauth2`, which gives one."""
 
     type: Literal["cloudevents"]
     url: Endpoint
     mode: Literal["structured", "binary"] = "structured"
     bearer: SecretRef | None = None
+    account: Name | None = None
     hmac: SecretRef | None = None
 
 
@@ -84,10 +87,12 @@ class ActivationAlert(_Thresholds):
 
 
 class EffectiveAlert(Value):
-    """What one channel hears of a flow. `name`: the channel's. A threshold is None where its event isn't asked for."""
+    """What one channel hears of a flow. `name`: the channel's; `account`: what it signs in with. A threshold is None where its event isn't
+    asked for."""
 
     name: str
     channel: AlertChannelSpec
+    account: AnyAccount | None = None
     events: tuple[AlertEvent, ...]
     delayed_after: str | None = None
     max_excluded: str | None = None

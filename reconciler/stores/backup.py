@@ -19,9 +19,9 @@ from reconciler.ledger import keys
 from reconciler.ledger.check import References, checked
 from reconciler.ledger.codec import encode
 from reconciler.ledger.records import Document, FlowHead, ProjectRecord, RunRecord, StagedRecord
+from reconciler.own_file import own_file
 from reconciler.stores.base import PROBE
 from reconciler.stores.ledger import Ledger
-from reconciler.stores.own_file import own_file
 from reconciler.values.cursor import DiffCursor
 
 FILE_FORMAT: Final = 1

@@ -33,9 +33,27 @@ class Issuer:
         """Where its public keys are."""
         return f"{self.url}/jwks"
 
+    def browse(self, url: str, name: str) -> Page:
+        """What somebody's browser ends at, who opens a URL, signs in and agrees."""
+        browser = _Browser()
+        page = browser.get(url)
+        for form in ({"prompt": "login", "login": name, "password": "any"}, {"prompt": "consent"}):
+            assert page.body is not None, page
+            action = re.search(r'action="([^"]+)"', page.body)
+            assert action, page.body
+            page = browser.get(urllib.parse.urljoin(self.url, action[1]), form)
+        return page
+
+    def active(self, token: str) -> dict[str, Any]:
+        """What the provider says of an access token, to a client of its own."""
+        body = {"token": token, "client_id": "reconciler", "client_secret": "only-for-tests"}
+        request = urllib.request.Request(f"{self.url}/token/introspection", urllib.parse.urlencode(body).encode())
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
     def sign_in(self, name: str, client: str = "reconciler") -> str:
         """An ID token of somebody, for a client."""
-        browser = _Browser()
         asked = {
             "client_id": client,
             "response_type": "code",
@@ -43,12 +61,7 @@ class Issuer:
             "redirect_uri": _REDIRECT,
             "state": "s",
         }
-        page = browser.get(f"{self.url}/auth?{urllib.parse.urlencode(asked)}")
-        for form in ({"prompt": "login", "login": name, "password": "any"}, {"prompt": "consent"}):
-            assert page.body is not None, page
-            action = re.search(r'action="([^"]+)"', page.body)
-            assert action, page.body
-            page = browser.get(urllib.parse.urljoin(self.url, action[1]), form)
+        page = self.browse(f"{self.url}/auth?{urllib.parse.urlencode(asked)}", name)
         code = urllib.parse.parse_qs(urllib.parse.urlsplit(page.url).query)["code"][0]
         body = {"grant_type": "authorization_code", "code": code, "redirect_uri": _REDIRECT}
         body |= {"client_id": client, "client_secret": "only-for-tests"}
@@ -59,7 +72,9 @@ class Issuer:
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
+    """Where a browser is: its URL, and what it shows; None outside of the provider."""
+
     url: str
     body: str | None
 
@@ -75,14 +90,14 @@ class _Browser:
     def __init__(self) -> None:
         self._open = urllib.request.build_opener(_Stay, urllib.request.HTTPCookieProcessor(CookieJar())).open
 
-    def get(self, url: str, form: dict[str, str] | None = None) -> _Page:
+    def get(self, url: str, form: dict[str, str] | None = None) -> Page:
         data = urllib.parse.urlencode(form).encode() if form is not None else None
         for _ in range(10):
             if url.startswith(_REDIRECT):
-                return _Page(url, None)
+                return Page(url, None)
             try:
                 with self._open(urllib.request.Request(url, data), timeout=20) as answer:
-                    return _Page(url, answer.read().decode())
+                    return Page(url, answer.read().decode())
             except urllib.error.HTTPError as error:
                 error.close()
                 if error.code not in (302, 303):
