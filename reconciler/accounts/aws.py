@@ -65,9 +65,8 @@ class AwsSession:
         for later at most: several flows share a client.
         """
         options = (region or self._spec.region, attempts, read_timeout, connections)
-        session = (
-            self._session
-        )  # has a lock of its own (Python 3.11), under which ours is taken: never the other way round
+        # It has a lock of its own (Python 3.11), under which ours is taken: never the other way round.
+        session = self._session
         with self._lock:
             if options not in self._clients:
                 self._clients[options] = self._new_s3(session, *options)

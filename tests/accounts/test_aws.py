@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import urllib.parse
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -253,21 +252,35 @@ def test_without_boto3_the_line_that_installs_it_is_said() -> None:
     assert run.stdout.count("pip install 'reconciler[s3]'") == 3
 
 
+class Meeting:
+    """The session's lock. Whoever has it first waits for another to want it, for a moment: nobody may."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.taken, self.wanted = threading.Event(), threading.Event()
+
+    def __enter__(self) -> None:
+        if self.taken.is_set():
+            self.wanted.set()
+        self.lock.acquire()
+        if not self.taken.is_set():
+            self.taken.set()
+            self.wanted.wait(1)
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
 def test_threads_that_use_it_first_in_different_ways_do_not_wait_for_each_other(moto_server: S3Server) -> None:
-    """One way to the session goes through a lock, the other takes it afterwards."""
-    for _ in range(4):
-        account = session(KEYS, s3=moto_server.endpoint)
-        together = threading.Barrier(2)
-
-        def used(call: Callable[[], object], together: threading.Barrier = together) -> None:
-            together.wait()
-            call()
-
-        threads = [
-            threading.Thread(target=used, args=(each,), daemon=True) for each in (account.s3, account.credentials)
-        ]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join(60)
-            assert not each.is_alive()
+    """One way to the session led through its lock, the other took the lock on the way."""
+    account = session(KEYS, s3=moto_server.endpoint)
+    meeting = Meeting()
+    account._lock = meeting  # type: ignore[assignment]
+    first = threading.Thread(target=account.s3, daemon=True)
+    first.start()
+    meeting.taken.wait(60)
+    second = threading.Thread(target=account.credentials, daemon=True)
+    second.start()
+    for each in (first, second):
+        each.join(30)
+        assert not each.is_alive()
