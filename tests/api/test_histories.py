@@ -103,7 +103,7 @@ def _evening(shop: Shop, night: Night, slot: datetime) -> None:
 @pytest.mark.parametrize("strategy", RULES)
 def test_any_history_gives_what_the_definition_says(strategy: str) -> None:
     @settings(
-        max_examples=300 if ALL else 10,
+        max_examples=300 if ALL else 6,
         derandomize=not ALL,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if ALL else [])),
         suppress_health_check=list(HealthCheck),

@@ -44,16 +44,18 @@ def sampled(count: int, every: int = 1, offset: int = 0) -> Iterator[Point]:
 
 
 def covering(kind: str, names: list[str], points: Iterator[Point], known: Iterable[str] = ()) -> Iterator[Point]:
-    """These points, and of each kind of effect that this process broke neither before nor after yet, those that are missing.
+    """These points, and of each kind of effect that this process broke neither before nor after yet, those that are missing; elsewhere than
+    over a local ledger and destination, where all of these are tried, those after it.
 
     `known`: kinds of effects that another file's tests cover.
     """
+    sides = (True, False) if kind == "local" else (False,)
     _covered.update((kind, name, before) for name in known for before in (True, False))
     for point in points:
         _covered.add((kind, names[point.at - 1], point.before))
         yield point
     for at, name in enumerate(names, 1):
-        for before in (True, False):
+        for before in sides:
             if (kind, name, before) not in _covered:
                 _covered.add((kind, name, before))
                 yield Point(at, before)

@@ -19,7 +19,7 @@ def test_a_backfill_killed_before_and_after_any_effect_is_completed_by_the_next(
 ) -> None:
     names = effects(driver, build(), BACKFILL)
     assert {"create", "replace", "delete", "stage", "finish", "publish"} <= set(names)
-    points = both_sides(len(names)) if kind == "local" else sampled(len(names))
+    points = both_sides(len(names)) if kind == "local" else sampled(len(names), 2)
     for point in covering(kind, names, points):
         killed(driver, build, BACKFILL, names, point)
 
