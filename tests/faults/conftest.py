@@ -18,7 +18,7 @@ pytest.register_assert_rewrite("tests.faults.look", "tests.faults.place", "tests
 from tests.faults import clouds  # noqa: E402
 from tests.faults.clients import share_clients  # noqa: E402
 from tests.faults.driver import Driver  # noqa: E402
-from tests.faults.place import DIFF_KEY, MEMORY, Kind, Place, environment, furnished  # noqa: E402
+from tests.faults.place import MEMORY, Kind, Place, environment  # noqa: E402
 from tests.faults.points import tried  # noqa: E402
 from tests.servers.openssh import SshServer  # noqa: E402
 from tests.servers.s3 import S3Server  # noqa: E402
@@ -53,7 +53,6 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         cloud = stack.enter_context(clouds.maker(kind, request.getfixturevalue)) if kind in clouds.OTHERS else None
         patch.delenv("CI", raising=False)
-        patch.setenv(DIFF_KEY, "correct horse battery staple")
         share_clients(patch.setattr)
         last: list[clouds.Cloud] = []
 
@@ -74,11 +73,21 @@ def build(kind: Kind, scratch: Path, request: pytest.FixtureRequest) -> Iterator
         yield made
 
 
+@pytest.fixture(scope="session")
+def drivers() -> Iterator[dict[bool, Driver]]:
+    """Drivers by whether the package of `sqlar` is installed for them."""
+    found: dict[bool, Driver] = {}
+    yield found
+    for each in found.values():
+        each.close()
+
+
 @pytest.fixture(scope="module")
-def driver(build: Build) -> Iterator[Driver]:
+def driver(build: Build, kind: Kind, drivers: dict[bool, Driver]) -> Driver:
     """A driver for such places."""
-    with Driver(furnished(build())) as found:
-        yield found
+    found = drivers.get(kind == "sqlar") or drivers.setdefault(kind == "sqlar", Driver())
+    found.serve(build)
+    return found
 
 
 @pytest.fixture(autouse=True)

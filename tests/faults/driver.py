@@ -15,15 +15,15 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tests.faults.mine import Field, Level, Mine
-from tests.faults.place import APPLIED, SLOTS, Place, environment
+from tests.faults.place import APPLIED, SLOTS, Place, environment, furnished
 from tests.faults.points import tried
 
 
@@ -95,6 +95,7 @@ def child(order: Order, field: Field) -> None:
 def serve() -> None:
     """Lines: `{"start": order}` answers the child's pid; `{"wait": pid}` answers how it is: exit, signal or stopped.
     `{"wake": pid}` lets a stopped one go on. `{"learn": report}` imports what a child needed, and makes its clients.
+    `{"environment": …}` is what all that follows refers to.
     """
     field = Field()
     field.lay()
@@ -109,6 +110,9 @@ def serve() -> None:
             answer = {"stopped": True} if stopped else {"code": os.waitstatus_to_exitcode(status)}
         elif "wake" in command:
             os.kill(command["wake"], signal.SIGCONT)
+            answer = {}
+        elif "environment" in command:
+            os.environ.update(command["environment"])
             answer = {}
         elif "learn" in command:
             for name in command["learn"]["modules"]:
@@ -127,24 +131,24 @@ def serve() -> None:
 
 
 class Driver:
-    """The driver as its tests see it."""
+    """The driver as its tests see it. It takes seconds to load what it forks, so that one serves all kinds of places."""
 
-    def __init__(self, place: Place) -> None:
-        """`place`: a furnished one, of the kind that it will serve, to learn at."""
-        env = {**os.environ, **environment(place)}
+    def __init__(self) -> None:
+        self._learnt: set[str] = set()
         command = [sys.executable, "-m", "tests.faults.driver"]
         root = Path(__file__).parents[2]
-        self._process = subprocess.Popen(
-            command, cwd=root, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._learn(place)
+        self._process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def __enter__(self) -> Driver:
-        return self
+    def serve(self, build: Callable[[], Place]) -> None:
+        """From now on places as this makes them; learns at one, if it is the first of its kind."""
+        place = build()
+        self._ask({"environment": environment(place)})
+        if place.kind not in self._learnt:
+            self._learnt.add(place.kind)
+            self._learn(furnished(place))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Ends it."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(300)

@@ -94,7 +94,7 @@ def put(place: Place, name: str, rows: Iterable[tuple[str, str]]) -> None:
 
 def environment(place: Place) -> dict[str, str]:
     """What the project's accounts refer to."""
-    found = dict(place.cloud.secrets) if place.cloud else {}
+    found = {DIFF_KEY: "correct horse battery staple", **(place.cloud.secrets if place.cloud else {})}
     if place.server is not None:
         found |= {KEY_ID: place.server.access_key, SECRET_KEY: place.server.secret_key}
     return found
