@@ -1,4 +1,4 @@
-"""Which text columns of a frame go into CSV as they are: told by all their bytes at once, ten times as fast as value by value."""
+"""Which columns of a frame go into CSV as they are. Text is judged by all its bytes at once, ten times as fast as value by value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reconciler.datasets.columns import column
+from reconciler.export.csv_text import bare
+from reconciler.export.plain import moments_as_text
 from reconciler.resources.formats import CsvFormat
 
 _SPACE = frozenset(b"\t\n\v\f\r ")
@@ -23,24 +24,36 @@ _FORMULA = frozenset(b"=+@\t\r-")
 class Plain:
     """What makes a text need more than being written. Errs to the safe side: a column that only seems to need it isn't plain.
 
-    `anywhere`: pieces of it; `first`, `last`: bytes there.
+    `anywhere`: pieces of it; `first`, `last`: bytes there. `bare`: numbers, moments and booleans never need more.
     """
 
     anywhere: tuple[bytes, ...]
     first: frozenset[int]
     last: frozenset[int]
+    bare: bool
 
     @classmethod
     def of(cls, fmt: CsvFormat) -> Plain:
         """By a format's options."""
         ends = {fmt.delimiter, fmt.quote, fmt.escape or fmt.quote, "\r", "\n"}
         reserved = {fmt.null_value, fmt.empty_value} - {""}
+        pieces = {each.encode() for each in ends | reserved}
+        shortest = sorted(each for each in pieces if not any(other in each for other in pieces - {each}))
         neutralised = _FORMULA if fmt.formulas == "neutralise" else frozenset[int]()
-        return cls(tuple(sorted(each.encode() for each in ends | reserved)), _SPACE_BEGINS | neutralised, _SPACE_ENDS)
+        return cls(tuple(shortest), _SPACE_BEGINS | neutralised, _SPACE_ENDS, bare(fmt))
 
-    def columns(self, frame: pl.DataFrame) -> list[pl.Series]:
-        """The text columns whose values, nulls aside, are neither empty nor in need of quotes, escapes or an apostrophe."""
-        return [each for each in frame if each.dtype == pl.String and self._holds(each.drop_nulls())]
+    def columns(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
+        """What the writer may be given as it is, moments as text: nothing in it is empty or needs quotes, escapes or an apostrophe."""
+        found = [each for each in frame if self._goes(each)]
+        if self.bare:
+            found += moments_as_text(frame)
+        return {each.name: each for each in found}
+
+    def _goes(self, values: pl.Series) -> bool:
+        kind = values.dtype
+        if kind == pl.String:
+            return self._holds(values.drop_nulls())
+        return self.bare and (kind.is_integer() or kind.is_float() or kind == pl.Boolean)
 
     def _holds(self, values: pl.Series) -> bool:
         if not len(values):
@@ -58,11 +71,6 @@ class Plain:
             return False
         each_byte = pa.Array.from_buffers(pa.uint8(), held.size, [None, held])
         return not (self.first & _bytes(each_byte, starts) or self.last & _bytes(each_byte, pc.subtract(ends, 1)))
-
-
-def as_they_are(columns: list[pl.Series], fmt: CsvFormat) -> dict[str, pl.Expr]:
-    """How plain columns are written, by name."""
-    return {each.name: column(each.name).fill_null(fmt.null_value) for each in columns}
 
 
 def _bytes(held: pa.Array, at: pa.Array) -> frozenset[int]:

@@ -46,6 +46,11 @@ def header(names: list[str], fmt: CsvFormat) -> bytes:
     return (fmt.delimiter.join(texts) + line_end(fmt)).encode()
 
 
+def bare(fmt: CsvFormat) -> bool:
+    """Whether numbers, dates and booleans never need quotes: they do where a delimiter, a quote or a reserved word has their characters."""
+    return not _IN_NUMBERS.search(fmt.delimiter + fmt.quote + (fmt.escape or "") + fmt.null_value + fmt.empty_value)
+
+
 def line_end(fmt: CsvFormat) -> str:
     """What ends each line."""
     return "\r\n" if fmt.line_ending == "crlf" else "\n"
@@ -91,10 +96,7 @@ def _field(name: str, kind: pl.DataType, fmt: CsvFormat) -> pl.Expr:
     text = column(name) if kind == pl.String else as_text(column(name), kind)
     if kind == pl.String and fmt.formulas == "neutralise":
         text = pl.when(text.str.contains(_FORMULA)).then("'" + text).otherwise(text)
-    # Numbers and dates need quotes only where a delimiter, a quote or a reserved word is made of the same characters.
-    if kind in (pl.String, pl.Binary) or _IN_NUMBERS.search(
-        fmt.delimiter + fmt.quote + (fmt.escape or "") + fmt.null_value + fmt.empty_value
-    ):
+    if kind in (pl.String, pl.Binary) or not bare(fmt):
         text = pl.when(text == "").then(pl.lit(fmt.empty_value)).otherwise(_quoted(text, fmt))
     return text.fill_null(fmt.null_value).alias(name)
 

@@ -22,7 +22,7 @@ _ISAL = 3
 class Compressor(Protocol):
     """What compression libraries offer."""
 
-    def compress(self, data: bytes, /) -> bytes: ...
+    def compress(self, data: bytes | memoryview, /) -> bytes: ...
 
     def flush(self) -> bytes: ...
 
@@ -42,7 +42,7 @@ class Pipe:
         self._compressor = compressor
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder("utf-8")()
         self._encoding = encoding
-        self._block = bytearray()
+        self._rest = b""
         self._open = True
         self._queue: queue.Queue[bytes | None] | None = queue.Queue(_AHEAD) if ahead else None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True) if ahead else None
@@ -83,7 +83,7 @@ class Pipe:
         if self.failure is not None:
             raise self.failure
         if self._compressor is not None:
-            rest = self._compressor.compress(bytes(self._block)) + self._compressor.flush()
+            rest = self._compressor.compress(self._rest) + self._compressor.flush()
             self._sink.write(rest)
             self.written += len(rest)
 
@@ -129,11 +129,18 @@ class Pipe:
             self.failure = error
 
     def _compressed(self, data: bytes | bytearray | memoryview, compressor: Compressor) -> bytes:
-        self._block += data
-        made = []
-        while len(self._block) >= _BLOCK:
-            made.append(compressor.compress(bytes(self._block[:_BLOCK])))
-            del self._block[:_BLOCK]
+        """In blocks as they come, copying no more than what was left of the piece before."""
+        piece, made = memoryview(data), []
+        if self._rest:
+            missing = _BLOCK - len(self._rest)
+            self._rest += piece[:missing]
+            piece = piece[missing:]
+            if len(self._rest) < _BLOCK:
+                return b""
+            made.append(compressor.compress(self._rest))
+        whole = len(piece) - len(piece) % _BLOCK
+        made += [compressor.compress(piece[start : start + _BLOCK]) for start in range(0, whole, _BLOCK)]
+        self._rest = bytes(piece[whole:])
         return b"".join(made)
 
 

@@ -16,10 +16,10 @@ from reconciler.datasets.columns import column
 from reconciler.datasets.problems import problem
 from reconciler.destinations.base import FileSink
 from reconciler.export.budget import USUAL, Budget
-from reconciler.export.csv_plain import Plain, as_they_are
+from reconciler.export.csv_plain import Plain
 from reconciler.export.csv_text import BOM, ENCODINGS, check, fields, header, line_end
 from reconciler.export.pipe import Pipe, compressor
-from reconciler.export.plain import for_json
+from reconciler.export.plain import MOMENTS, for_json, moments_as_text
 from reconciler.export.splice import Splice
 from reconciler.resources.formats import CsvFormat, JsonFormat, ParquetFormat
 
@@ -160,10 +160,10 @@ def _encoded(fmt: ParquetFormat, group: pl.DataFrame) -> bytes:
 
 def _json(schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
     """Frame by frame: one query for the file would read far ahead of what is written (Polars 2.1), without bound."""
-    made = {name: for_json(column(name), kind) for name, kind in schema.items()}
+    made = {name: for_json(column(name), kind) for name, kind in schema.items() if not isinstance(kind, MOMENTS)}
     changed = [value.alias(name) for name, value in made.items() if value is not None]
     for frame in frames:
-        frame.lazy().with_columns(changed).sink_ndjson(_file(pipe))
+        frame.with_columns(moments_as_text(frame)).lazy().with_columns(changed).sink_ndjson(_file(pipe))
 
 
 def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
@@ -172,17 +172,20 @@ def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe
         pipe.write(BOM)
     if first := header(schema.names(), fmt):
         pipe.write(first)
-    texts, plain = fields(schema, fmt), Plain.of(fmt)
+    texts, plain = dict(zip(schema, fields(schema, fmt), strict=True)), Plain.of(fmt)
     for frame in frames:
         if (misfit := check(frame, fmt)) is not None:
             raise misfit
-        simple = as_they_are(plain.columns(frame), fmt)
-        frame.lazy().select(simple.get(name, text) for name, text in zip(schema, texts, strict=True)).sink_csv(
+        simple = plain.columns(frame)
+        frame.with_columns(simple.values()).lazy().select(
+            column(name) if name in simple else text for name, text in texts.items()
+        ).sink_csv(
             _file(pipe),
             include_header=False,
             separator=fmt.delimiter,
             line_terminator=line_end(fmt),
             quote_style="never",
+            null_value=fmt.null_value,
         )
 
 
