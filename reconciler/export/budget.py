@@ -55,7 +55,7 @@ class Budget:
     @property
     def handed(self) -> int:
         """Bytes that are handed at once to all jobs that read together."""
-        return self.memory // _SHARES
+        return self.memory * 3 // _SHARES
 
     @property
     def chosen(self) -> int:

@@ -21,6 +21,7 @@ from reconciler.values.excluded import EXCLUDED, Excluded
 from reconciler.values.mark import read_mark
 
 _STATUS = "\0status"
+_MET = "\0met"
 """No column that leaves has a control character in its name."""
 Lists = Mapping[tuple[str, str], Listed]
 """By suppression and list column."""
@@ -68,12 +69,29 @@ class Pipeline:
         """Matching rows as they leave; with a status behind where some may have to stay. `first`: the first row's number."""
         if self._deduplicates:
             rows = rows.with_row_index(ROW, offset=first)
-        if self.within is not None:
-            rows = rows.filter(self.within)
+        for each in self._matching():
+            rows = rows.filter(each)
+        return self._leaving(rows)
+
+    def apply_now(self, rows: pl.DataFrame, first: int) -> pl.DataFrame:
+        """`apply` to rows in memory, of which few match: to take these by their places costs a seventh of Polars' filter (2.1)."""
+        if self._deduplicates:
+            rows = rows.with_row_index(ROW, offset=first)
+        if conditions := self._matching():
+            # Beside the rows, for a condition without a column has no length of its own.
+            met = rows.with_columns(pl.all_horizontal(conditions).alias(_MET))[_MET]
+            rows = rows[met.arg_true()]
+        return self._leaving(rows.lazy()).collect()
+
+    def _matching(self) -> list[pl.Expr]:
+        found = [] if self.within is None else [self.within]
         if self._deduplicates and self.latest and self.keeps is not None:
-            rows = rows.filter(self.keeps.counts() | self.reasons["missing"])
+            found.append(self.keeps.counts() | self.reasons["missing"])
         if self.chosen.expression is not None:
-            rows = rows.filter(self.chosen.expression)
+            found.append(self.chosen.expression)
+        return found
+
+    def _leaving(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         if not self.excludes:
             return rows.select(self.out)
         reasons = dict(self.reasons)

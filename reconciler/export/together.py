@@ -30,7 +30,7 @@ from reconciler.export.writers import Encoders, encoders
 from reconciler.export.written import written_files
 from reconciler.values.pin import PinnedFile
 
-_WAITING = 2
+_WAITING = 1
 """Slices that wait for a job at most."""
 _LOOK = 0.2
 """Seconds after which a job that has nothing to do asks whether it is to stop."""
@@ -264,7 +264,7 @@ class _Lane:
         made, step = 0, max(1, int(rows.height * self._common.chosen / size / max(self._share, 0.001)))
         for start in range(0, rows.height, step):
             with self._common.computing:
-                frame = self._steps.apply(rows.slice(start, step).lazy(), first + start).collect()
+                frame = self._steps.apply_now(rows.slice(start, step), first + start)
                 frame = compact(frame) if frame.height else frame
             made += int(frame.estimated_size())
             yield frame
