@@ -14,7 +14,7 @@ import pytest
 from reconciler.api.project import Project
 from tests.cli.crowd import APPLIED, FIRST, KEY, SECRET, SLOTS, Crowd, People
 from tests.cli.support import Outcome, Reconcile
-from tests.faults.place import KEY_ID, SECRET_KEY, environment
+from tests.faults.place import KEY_ID, SECRET_KEY, Place, environment
 from tests.servers.s3 import S3Server
 
 _JUST_BEFORE = datetime.fromisoformat(SLOTS[1]).timestamp() - 600
@@ -87,7 +87,7 @@ def test_nights(
 ) -> None:
     if ledger == "s3":
         server: S3Server = request.getfixturevalue("seaweed_server")
-        for name, value in environment(server).items():
+        for name, value in environment(Place("", "s3", server=server)).items():
             monkeypatch.setenv(name, value)
         crowd.account = ACCOUNT.format(region=server.region, endpoint=server.endpoint, id=KEY_ID, key=SECRET_KEY)
         crowd.ledger = f'url: "s3://{server.create_bucket("diff")}/ledger", account: cloud'
