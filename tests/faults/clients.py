@@ -27,13 +27,15 @@ def share_clients(replace: Callable[[object, str, object], None] = setattr) -> N
     A child of a fork shares them, too, as long as its parent has not connected any.
     """
 
-    def shared(session: AwsSession, region: str | None, attempts: int, wait: float, connections: int) -> Any:
+    def shared(
+        account: AwsSession, session: Any, region: str | None, attempts: int, wait: float, connections: int
+    ) -> Any:
         options = (region, attempts, patience[-1] if patience else wait, connections)
-        spec = session._spec.model_dump_json(by_alias=True, exclude_none=True)
+        spec = account._spec.model_dump_json(by_alias=True, exclude_none=True)
         name = f"{spec} {options}"
         if name not in _clients:
             made.append([spec, list(options)])
-            _clients[name] = _MAKE(session, *options)
+            _clients[name] = _MAKE(account, session, *options)
         return _clients[name]
 
     replace(AwsSession, "_new_s3", shared)
@@ -41,5 +43,5 @@ def share_clients(replace: Callable[[object, str, object], None] = setattr) -> N
 
 def make_client(spec: str, options: list[Any]) -> None:
     """Makes a client that another process of this environment will want."""
-    session = AwsSession(AwsAccountSpec.model_validate_json(spec), SecretSource(Path("/"), os.environ))
-    session._new_s3(*options)
+    account = AwsSession(AwsAccountSpec.model_validate_json(spec), SecretSource(Path("/"), os.environ))
+    account._new_s3(account._session, *options)
