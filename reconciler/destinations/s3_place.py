@@ -6,6 +6,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reconciler.accounts.aws import AwsSession
@@ -85,7 +86,7 @@ class S3Place:
         """Opens a multipart upload and returns its id.
 
         Sent by `once`: an upload whose answer was lost would stay open unknown. So what is open at the key (whose
-        name holds the run's id, so it is ours) is closed before it is sent again.
+        name holds the run's id, so it is ours) is closed before it is sent again, and where it is given up.
         """
         why = ""
         for pause in PAUSES:
@@ -99,12 +100,17 @@ class S3Place:
                     case Unsure(reason):
                         why = reason
                     case _:
+                        with suppress(ReconcilerError):
+                            self._close(key)
                         raise self.final(error, "s3:PutObject") from error
             self.sleep(pause)
-            for found, upload_id in self.uploads(key):
-                if found == key:
-                    self.abort_upload(key, upload_id)
+            self._close(key)
         raise unreachable(self.bucket, "s3:PutObject", why)
+
+    def _close(self, key: str) -> None:
+        for found, upload_id in self.uploads(key):
+            if found == key:
+                self.abort_upload(key, upload_id)
 
     def upload_part(self, key: str, upload_id: str, number: int, body: bytes) -> Part:
         """Sends one part with its checksum, which the store verifies. Raises the client's errors."""
