@@ -31,7 +31,8 @@ def probe(store: ObjectStore, publish: Callable[[StagedFile], Published], *, rea
     name = f"{_NAME}{token}" if readable else _STAYS
     target = store.prefix + name
     waiting = [store.prefix + f"{_WAITING}{token}/{number}{SUFFIX}" for number in (1, 2)]
-    store.remove([target])  # where that isn't allowed, nothing is there yet that would stay
+    if readable:
+        store.remove([target])  # where that isn't allowed, nothing is there yet that would stay
     try:
         try:
             publish(_staged(store, waiting[0], name, _BODY))
