@@ -202,7 +202,7 @@ def test_a_policy_and_what_gets_around_it_are_the_privacy_officers(tmp_path: Pat
 
 
 def test_a_dataset_that_goes_is_free_and_one_that_is_renamed_keeps_its_labels(tmp_path: Path, actual: Actual) -> None:
-    extra = COLUMNS.replace("name: prospects", "name: extra")
+    extra = COLUMNS.replace("name: prospects", "name: extra").replace("location: ", "location: more/")
     free = declared(tmp_path, *HEAD, COLUMNS, extra, *PLACES, *FLOWS, *ROLES)
     now = apply(plan(free, actual, NOW, principal=ADMIN), actual)
     assert lacking(plan(project(tmp_path, *PLACES, *FLOWS, *ROLES), now, NOW, principal=ANA)) == []

@@ -12,6 +12,8 @@ from reconciler.codes.ledger import STORE_CODES
 from reconciler.diagnostics import CODES
 
 FOLDERS = ("stores", "accounts", "export")
+SUMMARISED = ("account_failure", "_missing")
+"""Functions that take the summary from the catalogue: what they are given beside the code is a detail."""
 
 
 def raised() -> set[tuple[str, str]]:
@@ -21,7 +23,10 @@ def raised() -> set[tuple[str, str]]:
     alone = (root / "ledger" / "store.py", root / "destinations" / "azure_answers.py")
     for path in (*alone, *(path for folder in FOLDERS for path in (root / folder).glob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and len(node.args) >= 2:
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in SUMMARISED:
+                codes = [each.value for each in ast.walk(node.args[0]) if isinstance(each, ast.Constant)]
+                found |= {(code, CODES[code].summary) for code in codes if isinstance(code, str) and code in CODES}
+            elif isinstance(node, ast.Call) and len(node.args) >= 2:
                 code, summary = (arg.value if isinstance(arg, ast.Constant) else None for arg in node.args[:2])
                 if not isinstance(code, str) or not isinstance(summary, str):
                     continue
