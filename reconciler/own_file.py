@@ -28,7 +28,7 @@ def own_file(path: Path, *, replace: bool = True) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         _named(beside, path, replace)
-        _sync(path.parent)
+        lasting(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -47,8 +47,8 @@ def _named(beside: Path, path: Path, replace: bool) -> None:
     beside.replace(path)
 
 
-def _sync(folder: Path) -> None:
-    """Makes the new name last."""
+def lasting(folder: Path) -> None:
+    """Makes new names in it last."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

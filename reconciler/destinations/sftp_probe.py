@@ -31,13 +31,24 @@ def create_root(place: SftpPlace) -> list[bytes]:
     for depth in range(1, len(parts) + 1):
         path = b"/".join(parts[:depth])
         if path:
-            said = path.decode("utf-8", "replace")
             with suppress(Refusal):  # it is there: whether the last one is shows below
-                place.tried(f"create the folder {said}", lambda wire, path=path: wire.make_folder(path, FOLDER_MODE))  # type: ignore[misc]
+                _make(place, path)
                 made.append(path)
     if not place.root_is_there():
         raise failure("D102", f"{place.url()} isn't there and couldn't be created. Ask the server's operator for it.")
     return made
+
+
+def _make(place: SftpPlace, path: bytes) -> None:
+    place.tried(f"create the folder {_said(path)}", lambda wire: wire.make_folder(path, FOLDER_MODE))
+
+
+def _unmake(place: SftpPlace, path: bytes) -> None:
+    place.tried(f"remove the folder {_said(path)}", lambda wire: wire.remove_folder(path))
+
+
+def _said(path: bytes) -> str:
+    return path.decode("utf-8", "replace")
 
 
 @contextmanager
@@ -49,8 +60,7 @@ def root_for_a_while(place: SftpPlace) -> Iterator[None]:
     finally:
         with suppress(Refusal, ReconcilerError):  # somebody else writes there by now, or it may not be removed
             for path in reversed(made):
-                said = path.decode("utf-8", "replace")
-                place.tried(f"remove the folder {said}", lambda wire, path=path: wire.remove_folder(path))  # type: ignore[misc]
+                _unmake(place, path)
 
 
 def probe(place: SftpPlace) -> ProbeReport:

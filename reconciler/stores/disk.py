@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.errors import OutcomeUnknown, StoreError
+from reconciler.own_file import lasting
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -157,15 +158,7 @@ def _make_root(root: Path) -> None:
     for folder in reversed([root, *root.parents]):
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
-            _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            lasting(folder.parent)
 
 
 def _descend(folder: int, part: str, *, create: bool) -> int:
