@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 from contextlib import redirect_stdout
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from reconciler.samples.files import write_parquet
 from reconciler.samples.generator import prospects
 
 HERE = Path("demo")
+# The nights are those to come: data written now is older than they are, on whichever day the demo runs.
+TODAY = datetime.now(UTC).date()
 NEWSLETTER = "activations/newsletter.yaml"
 SIMULATED = """\
 spec:
@@ -38,6 +41,11 @@ spec:
   audiences: [de-newsletter]
   columns: [prospect_id, email]
 """
+
+
+def at(night: int, time: str) -> str:
+    """A time of the first, second, … day from today on: `2026-12-02T02:05Z`."""
+    return f"{TODAY + timedelta(days=night)}T{time}Z"
 
 
 def say(text: str) -> None:
@@ -74,7 +82,7 @@ def night(number: int, what: str) -> None:
     if number > 1:
         rows = prospects(500, seed=number, first=10_000 * number)
         write_parquet(rows, HERE / "data" / "prospects" / f"part-{number:05}.parquet")
-    reconcile("run", "--at", f"2026-12-0{number}T02:05Z")
+    reconcile("run", "--at", at(number, "02:05"))
 
 
 def show_files() -> None:
@@ -96,19 +104,20 @@ def main() -> None:
     start()
     say("A project, in demo/: 1,000 invented prospects, two audiences, a folder to send them to, a schedule")
     reconcile("validate")
-    reconcile("apply", "--yes", "--at", "2026-12-01T00:00Z")
+    reconcile("apply", "--yes", "--at", at(1, "00:00"))
     night(1, "The first export is a backfill: everything that matches")
     night(2, "500 new prospects have arrived: an increment")
     night(3, "500 more: another increment")
     say(f"A change. {NEWSLETTER} is deleted: its flow goes, its files stay")
     (HERE / NEWSLETTER).unlink()
-    reconcile("plan", "--at", "2026-12-03T09:00Z", "--allow-removals", "1")
-    reconcile("apply", "--yes", "--at", "2026-12-03T09:00Z", "--allow-removals", "1")
+    reconcile("plan", "--at", at(3, "09:00"), "--allow-removals", "1")
+    reconcile("apply", "--yes", "--at", at(3, "09:00"), "--allow-removals", "1")
     say("Is everything where it should be? verify reads the files back and hashes them again")
     reconcile("verify")
-    reconcile("status", "--at", "2026-12-03T09:00Z")
+    reconcile("status", "--at", at(3, "09:00"))
     show_files()
-    say("Yours now. cd demo, change a file in audiences/, then: ../.venv/bin/reconcile plan --at 2026-12-04T00:00Z")
+    change = f"../.venv/bin/reconcile plan --at {at(4, '00:00')}"
+    say(f"Yours now. cd demo, change a file in audiences/, then: {change}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Fixtures that many tests share. Real servers start on first use, one of each per test process."""
+"""Fixtures that many tests share. Real servers start on first use, one of each per test process.
+
+Nights that tests live through are those of 2054, whose weekdays are 2026's: what a test writes has today's modification
+time, and a run sees only files that are older than itself.
+"""
 
 from __future__ import annotations
 

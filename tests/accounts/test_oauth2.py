@@ -245,9 +245,9 @@ def test_a_run_that_has_the_ledger_alone_signs_in(
         write(folder, {"events.yaml": "---\n".join(texts)})
         with (folder / "destinations" / "outbox.yaml").open("a") as file:
             file.write("  alerts: [{channel: events, events: [run-started, run-succeeded]}]\n")
-        assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+        assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
         (folder / "events.yaml").unlink()
-        assert reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z").code == 0
+        assert reconcile("-C", folder, "run", "--at", "2054-12-01T02:00Z").code == 0
     tokens = [each.headers["authorization"].removeprefix("Bearer ") for each in channel.received]
     assert len(tokens) == 2
     assert len(set(tokens)) == 1, "one is enough for a call"

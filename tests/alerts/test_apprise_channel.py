@@ -15,8 +15,8 @@ from reconciler.resources.alert import AppriseChannelSpec
 from tests.servers.listener import listening
 from tests.servers.mailbox import mailbox
 
-AT = datetime(2026, 12, 2, 2, 0, tzinfo=UTC)
-BODY = "Slot 2026-12-02 02:00 UTC wasn't exported.\nNext: reconcile status box/audience/us"
+AT = datetime(2054, 12, 2, 2, 0, tzinfo=UTC)
+BODY = "Slot 2054-12-02 02:00 UTC wasn't exported.\nNext: reconcile status box/audience/us"
 MESSAGE = Message(
     "an-id",
     "/reconciler/growth",

@@ -20,7 +20,7 @@ from reconciler.errors import AccountError
 from reconciler.resources.alert import CloudEventsChannelSpec
 from tests.servers.listener import Listener, listening
 
-AT = datetime(2026, 12, 2, 2, 0, tzinfo=UTC)
+AT = datetime(2054, 12, 2, 2, 0, tzinfo=UTC)
 MESSAGE = Message(
     "an-id",
     "/reconciler/growth",

@@ -14,7 +14,7 @@ from reconciler.alerts.base import AlertError, Message
 from reconciler.alerts.file import FileChannel
 
 MESSAGE = Message(
-    "an-id", "/p", "recovered", "box/audience/us", datetime(2026, 12, 2, tzinfo=UTC), "success", "t", "b", {"rows": 5}
+    "an-id", "/p", "recovered", "box/audience/us", datetime(2054, 12, 2, tzinfo=UTC), "success", "t", "b", {"rows": 5}
 )
 
 

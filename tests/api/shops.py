@@ -23,7 +23,7 @@ from tests.api.received import as_export, as_far_as_known, by_reason
 from tests.faults import look
 from tests.faults.place import DIFF_KEY, Place
 
-START = datetime(2026, 12, 1, tzinfo=UTC)
+START = datetime(2054, 12, 1, tzinfo=UTC)
 SLOTS = [START + timedelta(days=day, hours=2) for day in range(40)]
 WHERES = list(FILTERS)
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 FLOW = "outbox/us-high-intent"
 FULL = "outbox/audience/us-high-intent"
-START = datetime(2026, 12, 1, tzinfo=UTC)
+START = datetime(2054, 12, 1, tzinfo=UTC)
 SLOT = START + timedelta(hours=2)
 
 
@@ -103,7 +103,7 @@ def test_errors_have_codes_and_exit_codes(project: reconciler.Project, tmp_path:
         with pytest.raises(reconciler.UsageError, match=r"Did you mean outbox/us-high-intent\?"):
             project.status(near)
     with pytest.raises(reconciler.UsageError, match="U101"):
-        project.run(at=datetime(2026, 12, 1))
+        project.run(at=datetime(2054, 12, 1))
     (project.root / "audiences" / "more.yaml").write_text("apiVersion: reconciler/v1\nkind: Audience\n")
     with pytest.raises(reconciler.NotValid) as invalid:
         project.plan()

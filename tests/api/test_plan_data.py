@@ -16,8 +16,8 @@ from reconciler.plan.data import FlowData
 from reconciler.present.plan_data import as_markdown, as_text
 from reconciler.present.plan_json import PlanOutput
 
-NIGHTS = [datetime(2026, 12, day, 2, 0, tzinfo=UTC) for day in (1, 2, 3)]
-EVENING = datetime(2026, 11, 30, 20, 0, tzinfo=UTC)
+NIGHTS = [datetime(2054, 12, day, 2, 0, tzinfo=UTC) for day in (1, 2, 3)]
+EVENING = datetime(2054, 11, 30, 20, 0, tzinfo=UTC)
 FIXED = """{apiVersion: reconciler/v1, kind: Project, metadata: {name: growth},
   spec: {ledger: {url: "file://.reconcile/ledger", simulated: true}}}
 ---
@@ -61,7 +61,7 @@ class Shop:
         (self.root / "lake").mkdir(exist_ok=True)
         duckdb.sql(
             f"COPY (SELECT 'p' || i AS id, i::BIGINT AS n, ['US', 'DE', 'FR'][1 + i % 3] AS country, ((i + {shift}) % 100)::BIGINT AS score, "
-            f"TIMESTAMPTZ '2026-11-01 00:00:00Z' + to_hours(i::INT) AS seen FROM range({first}, {last + 1}) r(i)) "
+            f"TIMESTAMPTZ '2054-11-01 00:00:00Z' + to_hours(i::INT) AS seen FROM range({first}, {last + 1}) r(i)) "
             f"TO '{self.root}/lake/{name}' (FORMAT parquet)"
         )
 

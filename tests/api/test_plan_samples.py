@@ -11,7 +11,7 @@ from reconciler import Project, UsageError
 from reconciler.plan.data import DueData
 from reconciler.present.plan_data import as_markdown, as_text
 
-NIGHT, EVENING = datetime(2026, 12, 1, 2, tzinfo=UTC), datetime(2026, 11, 30, 20, tzinfo=UTC)
+NIGHT, EVENING = datetime(2054, 12, 1, 2, tzinfo=UTC), datetime(2054, 11, 30, 20, tzinfo=UTC)
 TEXT = """
 apiVersion: reconciler/v1
 kind: Project

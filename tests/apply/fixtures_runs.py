@@ -25,7 +25,7 @@ from reconciler.stores.ledger import Ledger, Versioned
 from reconciler.stores.memory import MemoryStore
 from reconciler.values.identity import FlowId
 
-SLOT = datetime(2026, 12, 2, 2, 0, tzinfo=UTC)
+SLOT = datetime(2054, 12, 2, 2, 0, tzinfo=UTC)
 FLOW = FlowId("box", "audience", "us")
 
 

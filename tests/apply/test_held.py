@@ -47,7 +47,7 @@ class Losing:
         return self.real.publish(file)
 
 
-EXPIRED = failure("D130", "part-00001 is neither staged nor there, and was kept until 2026-12-09 02:00 UTC.")
+EXPIRED = failure("D130", "part-00001 is neither staged nor there, and was kept until 2054-12-09 02:00 UTC.")
 UNREACHABLE = failure("D105", "the store hung up.", permanent=False)
 
 

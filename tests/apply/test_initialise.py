@@ -13,7 +13,7 @@ from reconciler.ledger.records import Applied, ProjectRecord
 from reconciler.stores.ledger import Ledger
 from reconciler.stores.memory import MemoryStore
 
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
+NOW = datetime(2054, 12, 1, tzinfo=UTC)
 
 
 class Careless(MemoryStore):

@@ -61,7 +61,7 @@ def test_rows_after_the_mark_leave_once_whatever_file_they_are_in(tmp_path: Path
     made = lake(tmp_path)
     made.write("a.csv", [("1", "US", at(-3)), ("2", "DE", at(-2)), ("3", "US", at(-1))])
     first = made.export(SLOT)
-    assert (first.kind, first.rows, made.mark) == ("full", 2, "2026-12-02T01:00:00.000000Z")
+    assert (first.kind, first.rows, made.mark) == ("full", 2, "2054-12-02T01:00:00.000000Z")
     made.write("a.csv", [("1", "US", at(-3)), ("3", "US", at(-1)), ("4", "US", at(20))])  # rewritten: no matter here
     made.write("b.csv", [("5", "US", at(2)), ("6", "FR", at(3))])
     second = made.export(SLOT + DAY)
@@ -130,7 +130,7 @@ def test_files_without_new_rows_are_not_read(tmp_path: Path) -> None:
     [
         ("full", ["1", "2", "3"]),
         ("none", ["3"]),
-        ({"from": "2026-12-01T12:00:00Z"}, ["2", "3"]),
+        ({"from": "2054-12-01T12:00:00Z"}, ["2", "3"]),
     ],
 )
 def test_backfills_begin_where_they_say(tmp_path: Path, backfill: Any, ids: list[str]) -> None:
@@ -139,7 +139,7 @@ def test_backfills_begin_where_they_say(tmp_path: Path, backfill: Any, ids: list
     chosen = backfill if isinstance(backfill, str) else BackfillFrom.model_validate(backfill)
     made = lake(tmp_path, changes={"backfill": chosen})
     since = made.head().document.since
-    made.write("a.csv", [("1", "US", (since - DAY).isoformat()), ("2", "US", "2026-12-01T12:00:00Z")])
+    made.write("a.csv", [("1", "US", (since - DAY).isoformat()), ("2", "US", "2054-12-01T12:00:00Z")])
     if backfill == "none":
         made.write("a.csv", [("1", "US", (since - DAY).isoformat()), ("2", "US", since.isoformat())])
     made.write("b.csv", [("3", "US", at(-0.5))])
@@ -157,10 +157,10 @@ def test_numbers_and_dates_are_followed_too(tmp_path: Path) -> None:
     assert numbers.received() == ["1", "2", "3"]
 
     days = lake(tmp_path / "days", "date")
-    days.write("a.csv", [("1", "US", "2026-12-01"), ("2", "US", "2026-12-02")])
+    days.write("a.csv", [("1", "US", "2054-12-01"), ("2", "US", "2054-12-02")])
     days.export(SLOT)  # 2 December isn't over at 02:00
-    assert (days.received(), days.mark) == (["1"], "2026-12-01")
-    days.write("b.csv", [("3", "US", "2026-12-02")])
+    assert (days.received(), days.mark) == (["1"], "2054-12-01")
+    days.write("b.csv", [("3", "US", "2054-12-02")])
     days.export(SLOT + DAY)
     assert days.received() == ["1", "2", "3"]
 
@@ -197,18 +197,18 @@ def test_parquet_statistics_tell_which_files_to_read(tmp_path: Path) -> None:
     from tests.export.support import dataset, files_of
 
     for name, days in {"old": [1, 2], "new": [3, 4], "null": [None], "empty": []}.items():
-        times = [None if day is None else datetime(2026, 12, day, 1, 2, 3, 456789) for day in days]
+        times = [None if day is None else datetime(2054, 12, day, 1, 2, 3, 456789) for day in days]
         pl.DataFrame(
             {
                 "at": pl.Series(times, dtype=pl.Datetime("us")),
-                "day": pl.Series([date(2026, 1, 1)] * len(times), dtype=pl.Date),
+                "day": pl.Series([date(2054, 1, 1)] * len(times), dtype=pl.Date),
             }
         ).write_parquet(tmp_path / f"{name}.parquet")
     spec = dataset(columns={"at": "timestamp", "day": "date"})
     found = dict(PolarsEngine().newest(spec, Access(str(tmp_path)), files_of(tmp_path), "at"))
     assert {file.path: top for file, top in found.items()} == {
-        "old.parquet": datetime(2026, 12, 2, 1, 2, 3, 456789, tzinfo=UTC),
-        "new.parquet": datetime(2026, 12, 4, 1, 2, 3, 456789, tzinfo=UTC),
+        "old.parquet": datetime(2054, 12, 2, 1, 2, 3, 456789, tzinfo=UTC),
+        "new.parquet": datetime(2054, 12, 4, 1, 2, 3, 456789, tzinfo=UTC),
         "null.parquet": None,
         "empty.parquet": None,
     }

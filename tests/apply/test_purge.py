@@ -84,7 +84,7 @@ def test_a_manifest_goes_before_its_files(house: House) -> None:
 
 def test_what_cannot_be_deleted_stays_owed_and_is_said(house: House) -> None:
     remove(house)
-    context, _ = watched(house, broken="exportTime=202612030200/part-")
+    context, _ = watched(house, broken="exportTime=205412030200/part-")
     with pytest.raises(DestinationError, match=r"H120 .* 1 of 2 runs .* D105") as caught:
         purge(context, FLOW, SLOT)
     assert not caught.value.permanent
@@ -141,7 +141,7 @@ def test_what_a_purge_deletes_is_counted_before(house: House) -> None:
     found = still_there(house.ledger, head)
     assert found == StillThere(runs=2, files=2, manifests=2, rows=2, size=size)
     remove(house)
-    context, destination = watched(house, broken="exportTime=202612030200/part-")
+    context, destination = watched(house, broken="exportTime=205412030200/part-")
     with pytest.raises(DestinationError, match="H120"):
         purge(context, FLOW, SLOT)
     assert len(destination.deleted) == 3

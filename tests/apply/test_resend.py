@@ -59,10 +59,10 @@ def house(tmp_path: Path) -> House:
 
 def test_an_increment_is_sent_again_and_nothing_else_moves(house: House) -> None:
     before = house.head().document
-    run = again(house, "2026-12-03T02:00Z")
+    run = again(house, "2054-12-03T02:00Z")
     assert (run.kind, run.rows, ids(house, run), run.slot) == ("resend", 1, ["4"], SLOT + DAY)
     assert run.resend_of == before.resendable[1].run_id
-    assert run.folder == f"us/exportTime=202612030200-{run.run_id}"
+    assert run.folder == f"us/exportTime=205412030200-{run.run_id}"
     (manifest,) = (house.root / "out" / run.folder).glob("_manifest-*")
     assert json.loads(manifest.read_text())["kind"] == "resend"
     after = house.head().document
@@ -74,11 +74,11 @@ def test_an_increment_is_sent_again_and_nothing_else_moves(house: House) -> None
 
 
 def test_the_first_run_is_sent_again_without_what_came_later(house: House) -> None:
-    assert ids(house, again(house, "2026-12-02T02:00Z")) == ["1", "3"]
+    assert ids(house, again(house, "2054-12-02T02:00Z")) == ["1", "3"]
 
 
 def test_as_often_as_it_takes(house: House) -> None:
-    first, second = (again(house, "2026-12-03T02:00Z") for _ in range(2))
+    first, second = (again(house, "2054-12-03T02:00Z") for _ in range(2))
     assert ids(house, first) == ids(house, second) == ["4"]
     assert first.folder != second.folder
 
@@ -92,7 +92,7 @@ def test_what_a_backfill_left_out_stays_out(tmp_path: Path, backfill: object) ->
         os.utime(house.root / "data" / name, (at, at))
     house.apply(backfill=backfill)
     assert ids(house, night(house, 0)) == ["2"]
-    assert ids(house, again(house, "2026-12-02T02:00Z")) == ["2"]
+    assert ids(house, again(house, "2054-12-02T02:00Z")) == ["2"]
 
 
 def test_a_full_run_is_sent_again_whole(tmp_path: Path) -> None:
@@ -102,14 +102,14 @@ def test_a_full_run_is_sent_again_whole(tmp_path: Path) -> None:
     night(house, 0)
     house.put("b.csv", [("2", "US")])
     night(house, 1)
-    assert ids(house, again(house, "2026-12-02T02:00Z")) == ["1"]
-    assert ids(house, again(house, "2026-12-03T02:00Z")) == ["1", "2"]
+    assert ids(house, again(house, "2054-12-02T02:00Z")) == ["1"]
+    assert ids(house, again(house, "2054-12-03T02:00Z")) == ["1", "2"]
 
 
 def test_a_run_without_rows_gives_an_empty_manifest_again(house: House) -> None:
     night(house, 2)
     night(house, 3)
-    run = again(house, "2026-12-05T02:00Z")
+    run = again(house, "2054-12-05T02:00Z")
     assert (run.rows, run.files, run.manifest is not None) == (0, (), True)
 
 
@@ -119,7 +119,7 @@ def test_a_run_without_rows_gives_an_empty_manifest_again(house: House) -> None:
 def refused(house: House, code: str, *words: str) -> None:
     before = house.head().document
     with pytest.raises(Refused) as caught:
-        again(house, "2026-12-02T02:00Z")
+        again(house, "2054-12-02T02:00Z")
     assert caught.value.code == code
     for word in words:
         assert word in caught.value.detail
@@ -164,19 +164,19 @@ def test_data_that_is_gone_is_not_needed_once_all_in_it_has_expired(damage: str,
 
     lose("a")
     record = run_flow(
-        house.context(), FLOW, Wanted.again(find(house.head().document, "2026-12-02T02:00Z")), LATER - DAY / 4
+        house.context(), FLOW, Wanted.again(find(house.head().document, "2054-12-02T02:00Z")), LATER - DAY / 4
     )
     assert record is not None
     assert (ids(house, record), record.excluded) == (["b"], {"expired": 1})
     lose("b")
     with pytest.raises(Refused) as caught:
-        run_flow(house.context(), FLOW, Wanted.again(find(house.head().document, "2026-12-02T02:00Z")), LATER - DAY / 4)
+        run_flow(house.context(), FLOW, Wanted.again(find(house.head().document, "2054-12-02T02:00Z")), LATER - DAY / 4)
     assert (caught.value.code, "b.csv" in caught.value.detail) == ("H111", True)
 
 
 def test_only_the_files_of_that_run_must_still_be_there(house: House) -> None:
     (house.root / "data" / "a.csv").unlink()
-    assert ids(house, again(house, "2026-12-03T02:00Z")) == ["4"]
+    assert ids(house, again(house, "2054-12-03T02:00Z")) == ["4"]
 
 
 def changed(house: House, **changes: object) -> None:
@@ -231,15 +231,15 @@ def test_what_means_the_same_does_not_refuse(house: House) -> None:
     source = house.spec().source
     dataset = source.dataset_spec.model_copy(update={"min_rows": 1_000})
     changed(house, source=source.model_copy(update={"where": "(country  =  'US')", "dataset_spec": dataset}))
-    assert ids(house, again(house, "2026-12-02T02:00Z")) == ["1", "3"]
+    assert ids(house, again(house, "2054-12-02T02:00Z")) == ["1", "3"]
 
 
 def test_guards_of_a_run_are_judged_and_those_of_the_audience_are_not(house: House) -> None:
     changed(house, guards=Guards(audience=AudienceGuard(min_rows=1_000, max_change="1%")))
-    assert ids(house, again(house, "2026-12-02T02:00Z")) == ["1", "3"]
+    assert ids(house, again(house, "2054-12-02T02:00Z")) == ["1", "3"]
     changed(house, guards=Guards(export=ExportGuard(max_rows=1)))
     with pytest.raises(Refused, match="H101"):
-        again(house, "2026-12-02T02:00Z")
+        again(house, "2054-12-02T02:00Z")
     head = house.head().document
     assert (head.condition, head.open, head.abandoned) == (None, None, ())
     assert house.staged() == []
@@ -254,7 +254,7 @@ def test_a_flow_that_is_held_stays_so(house: House) -> None:
     changed_back = house.head()
     new = changed_back.document.model_copy(update={"spec": house.spec(), "nonce": "fresh"})
     house.ledger.swap(changed_back, new)
-    again(house, "2026-12-02T02:00Z")
+    again(house, "2054-12-02T02:00Z")
     assert house.head().document.condition == condition
 
 
@@ -267,20 +267,20 @@ def test_on_demand_runs_go_by_their_id_where_the_slot_is_shared(house: House) ->
     assert demanded is not None
     night(house, 2)
     with pytest.raises(UsageError, match="U110") as caught:
-        find(house.head().document, "2026-12-04T02:00Z")
+        find(house.head().document, "2054-12-04T02:00Z")
     assert demanded.run_id in caught.value.detail
     assert ids(house, again(house, demanded.run_id)) == ["5"]
 
 
-@pytest.mark.parametrize("text", ["2026-12-09T02:00Z", "r0000000000000000", "yesterday", "2026-12-02T02:00"])
+@pytest.mark.parametrize("text", ["2054-12-09T02:00Z", "r0000000000000000", "yesterday", "2054-12-02T02:00"])
 def test_a_slot_that_is_none_of_those_kept(house: House, text: str) -> None:
     with pytest.raises(UsageError, match="U109") as caught:
         find(house.head().document, text)
-    assert "2026-12-03T02:00Z" in caught.value.detail
+    assert "2054-12-03T02:00Z" in caught.value.detail
 
 
 def test_a_slot_in_another_zone_is_the_same_slot(house: House) -> None:
-    assert find(house.head().document, "2026-12-02T03:00+01:00").slot == SLOT
+    assert find(house.head().document, "2054-12-02T03:00+01:00").slot == SLOT
 
 
 def test_after_a_rename(house: House) -> None:
@@ -289,7 +289,7 @@ def test_after_a_rename(house: House) -> None:
     new = transitions.moved_here(old.document, spec, applied=APPLIED, nonce=house.ledger.nonce())
     house.ledger.swap(old, transitions.moved_away(old.document, new.flow, applied=APPLIED, nonce=house.ledger.nonce()))
     house.ledger.create(keys.flow(new.flow_id), new)
-    wanted = Wanted.again(find(new, "2026-12-02T02:00Z"))
+    wanted = Wanted.again(find(new, "2054-12-02T02:00Z"))
     run = run_flow(house.context(), new.flow_id, wanted, LATER)
     assert run is not None
     assert ids(house, run) == ["1", "3"]
@@ -309,7 +309,7 @@ def nights(folder: Path) -> House:
 def test_a_resend_that_dies_at_any_effect_is_done_or_was_never_seen(tmp_path: Path) -> None:
     bomb = Bomb(0, True)
     counted = nights(tmp_path / "count")
-    wanted = Wanted.again(find(counted.head().document, "2026-12-02T02:00Z"))
+    wanted = Wanted.again(find(counted.head().document, "2054-12-02T02:00Z"))
     run_flow(mined(counted, bomb), FLOW, wanted, LATER)
     assert bomb.count >= 8
     seen = set()
@@ -317,7 +317,7 @@ def test_a_resend_that_dies_at_any_effect_is_done_or_was_never_seen(tmp_path: Pa
         for before in (True, False):
             house = nights(tmp_path / f"{at}-{before}")
             head = house.head().document
-            wanted = Wanted.again(find(head, "2026-12-02T02:00Z"))
+            wanted = Wanted.again(find(head, "2054-12-02T02:00Z"))
             with pytest.raises(Crash):
                 run_flow(mined(house, Bomb(at, before)), FLOW, wanted, LATER)
             house.tick += timedelta(hours=1)

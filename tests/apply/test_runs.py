@@ -61,7 +61,7 @@ def test_the_manifest_lists_what_is_there(house: House) -> None:
     data = json.loads(manifest.read_text())
     (file,) = data["files"]
     assert (manifest.parent / file["path"]).stat().st_size == file["size"]
-    assert (data["rows"], data["kind"], manifest.parent.name) == (2, "full", "exportTime=202612020200")
+    assert (data["rows"], data["kind"], manifest.parent.name) == (2, "full", "exportTime=205412020200")
 
 
 @pytest.mark.parametrize(("when_empty", "files"), [("manifest", 1), ("file", 2), ("skip", 0)])

@@ -85,13 +85,13 @@ class Shop:
     def live(self) -> None:
         """Everything up to the purge; three people are exported into two files."""
         self.call("validate")
-        self.call("apply", "--yes", "--at", "2026-12-01T00:00Z")
-        assert "3 rows" in self.call("run", "--at", "2026-12-02T02:00Z")
-        assert "Nothing due" in self.call("run", "--at", "2026-12-02T02:00Z")
+        self.call("apply", "--yes", "--at", "2054-12-01T00:00Z")
+        assert "3 rows" in self.call("run", "--at", "2054-12-02T02:00Z")
+        assert "Nothing due" in self.call("run", "--at", "2054-12-02T02:00Z")
         self.call("verify")
 
     def purge(self) -> None:
         """Takes the flow away."""
         self.declare(flow=False)
-        out = self.call("apply", "--yes", "--allow-removals", "all", "--at", "2026-12-02T03:00Z")
+        out = self.call("apply", "--yes", "--allow-removals", "all", "--at", "2054-12-02T03:00Z")
         assert "files purged" in out, out

@@ -16,8 +16,8 @@ from typing import Any
 People = Mapping[str, tuple[str, str]]
 """Mail and country by id."""
 SECRET, KEY = "CROWD_KEY", "correct horse battery staple"
-APPLIED = "2026-12-01T00:00Z"
-SLOTS = tuple(f"2026-12-{day:02d}T02:00Z" for day in range(1, 10))
+APPLIED = "2054-12-01T00:00Z"
+SLOTS = tuple(f"2054-12-{day:02d}T02:00Z" for day in range(1, 10))
 FIRST: People = {str(each): (f"{each}@example.org", "US" if each % 3 else "DE") for each in range(1, 13)}
 _LONG_AGO = 1_750_000_000
 

@@ -21,7 +21,7 @@ _COLUMNS = "{id: {type: long}, note: {type: string}}"
 
 
 def slow_project(folder: Path, *, parts: int = 30) -> Path:
-    """Applied from nothing at 2026-12-01T00:00Z on a simulated ledger; its first slot is 02:00."""
+    """Applied from nothing at 2054-12-01T00:00Z on a simulated ledger; its first slot is 02:00."""
     pl.DataFrame({"id": pl.int_range(ROWS, eager=True)}).with_columns(
         note=pl.format("a note about number {}", "id")
     ).write_parquet(_made(folder / "data") / "a.parquet", row_group_size=2_000)

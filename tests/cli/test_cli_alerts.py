@@ -34,12 +34,12 @@ def shop(tmp_path: Path, reconcile: Reconcile, url: str, events: str = STATES, m
     (folder / "on-call.yaml").write_text(f"apiVersion: reconciler/v1\n{channel}")
     with (folder / "destinations" / "outbox.yaml").open("a") as file:
         file.write(f"  alerts: [{{channel: on-call, events: [{events}]{more}}}]\n")
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
 def night(reconcile: Reconcile, folder: Path, day: int, hour: int = 2, *arguments: str) -> Outcome:
-    return reconcile("-C", folder, "run", "--at", f"2026-12-{day:02}T{hour:02}:00Z", *arguments)
+    return reconcile("-C", folder, "run", "--at", f"2054-12-{day:02}T{hour:02}:00Z", *arguments)
 
 
 def heard(listener: Listener) -> list[str]:
@@ -94,7 +94,7 @@ def test_started_and_succeeded_are_told_of_every_run(tmp_path: Path, reconcile: 
     assert [night(reconcile, folder, day).code for day in (1, 2)] == [0, 0]
     assert heard(listener) == ["run-started", "run-succeeded"] * 2
     assert data(listener, 1)["rows"] == 90
-    assert reconcile("-C", folder, "export", "outbox/us-high-intent", "--at", "2026-12-02T03:00Z").code == 0
+    assert reconcile("-C", folder, "export", "outbox/us-high-intent", "--at", "2054-12-02T03:00Z").code == 0
     assert heard(listener)[4:] == ["run-started", "run-succeeded"]
 
 
@@ -106,7 +106,7 @@ def test_a_late_slot_is_told_by_whoever_runs(tmp_path: Path, reconcile: Reconcil
     night(reconcile, folder, 1, 5)
     night(reconcile, folder, 1, 6)
     assert heard(listener)[1:] == ["run-delayed"]
-    assert data(listener)["slot"] == "2026-12-01T02:00Z"
+    assert data(listener)["slot"] == "2054-12-01T02:00Z"
     assert data(listener)["limit"] == "150m"
 
 
@@ -119,17 +119,17 @@ def test_a_channel_that_is_down_fails_no_export_and_gets_it_later(
     assert (found.code, "exported" in found.out or "export" in found.out) == (0, True)
     assert "! alert        on-call  N101 an alert couldn't be sent" in found.err
     assert "answered 500" in found.err
-    shown = reconcile("-C", folder, "status", "--at", "2026-12-01T02:10Z").out
-    assert "1 alert to on-call waiting since 2026-12-01 02:00 UTC: N101" in shown
+    shown = reconcile("-C", folder, "status", "--at", "2054-12-01T02:10Z").out
+    assert "1 alert to on-call waiting since 2054-12-01 02:00 UTC: N101" in shown
     first = listener.received[-1]
     listener.answers = [200]
-    due = "Nothing due. Next export 2026-12-02 02:00 UTC (outbox/us-high-intent).\n"
+    due = "Nothing due. Next export 2054-12-02 02:00 UTC (outbox/us-high-intent).\n"
     assert night(reconcile, folder, 1, 3).out == due
     again = listener.received[-1]
     assert json.loads(first.body) == json.loads(
         again.body
     )  # the same id, so that it can be told apart from a second alert
-    assert "waiting" not in reconcile("-C", folder, "status", "--at", "2026-12-01T03:10Z").out
+    assert "waiting" not in reconcile("-C", folder, "status", "--at", "2054-12-01T03:10Z").out
     assert night(reconcile, folder, 1, 4).code == 0
     assert len(listener.received) == 2
 
@@ -161,7 +161,7 @@ def test_an_apply_that_takes_alerts_away_forgets_what_was_told(
     assert [each for each in book.rglob("*") if each.is_file()]
     destination = folder / "destinations" / "outbox.yaml"
     destination.write_text("\n".join(line for line in destination.read_text().splitlines() if "alerts:" not in line))
-    assert reconcile("-C", folder, "apply", "--yes", "--no-exports", "--at", "2026-12-01T02:30Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--no-exports", "--at", "2054-12-01T02:30Z").code == 0
     assert [each for each in book.rglob("*") if each.is_file() and "lock" not in each.name] == []
     night(reconcile, folder, 1, 6)
     assert heard(listener) == ["run-failed"]
@@ -171,7 +171,7 @@ def test_a_plan_shows_who_is_told(tmp_path: Path, reconcile: Reconcile, listener
     folder = shop(tmp_path, reconcile, listener.url, "run-failed, run-delayed", ", delayedAfter: 2h")
     destination = folder / "destinations" / "outbox.yaml"
     destination.write_text(destination.read_text().replace("delayedAfter: 2h", "delayedAfter: 3h"))
-    shown = reconcile("-C", folder, "plan", "--at", "2026-12-01T01:00Z").out
+    shown = reconcile("-C", folder, "plan", "--at", "2054-12-01T01:00Z").out
     assert "alerts.on-call.delayedAfter 2h  →  3h" in shown
     assert "Its alerts changed." in shown
     assert "destination" not in shown.split("Its alerts changed.")[1].split("flow")[0]
@@ -186,7 +186,7 @@ def test_without_the_extra_an_apply_refuses_and_a_run_goes_on(
     assert (found.code, "pip install 'reconciler[alerts]'" in found.err) == (0, True)
     monkeypatch.setattr("reconciler.alerts.open.find_spec", lambda _: None)
     (folder / "on-call.yaml").write_text((folder / "on-call.yaml").read_text().replace("/alerts", "/other"))
-    refused = reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T03:00Z")
+    refused = reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T03:00Z")
     assert (refused.code, "pip install 'reconciler[alerts]'" in refused.err) == (1, True)
 
 
@@ -205,7 +205,7 @@ def test_an_odd_number_of_rows_is_told(tmp_path: Path, reconcile: Reconcile, lis
     for day in (2, 3, 4):
         arrives(f"day-{day}.parquet", 10)
         night(reconcile, folder, day)
-    assert reconcile("-C", folder, "export", "outbox/us-high-intent", "--full", "--at", "2026-12-04T12:00Z").code == 0
+    assert reconcile("-C", folder, "export", "outbox/us-high-intent", "--full", "--at", "2054-12-04T12:00Z").code == 0
     assert listener.received == []
     arrives("day-5.parquet", 40)
     night(reconcile, folder, 5)
@@ -243,7 +243,7 @@ def test_flows_at_once_tell_each_of_their_own(tmp_path: Path, reconcile: Reconci
     (folder / "audiences" / "more.yaml").write_text("---\n".join(more.replace("NAME", name) for name in names))
     activation = folder / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text().replace("[us-high-intent]", f"[us-high-intent, {', '.join(names)}]"))
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T01:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T01:00Z").code == 0
     assert night(reconcile, folder, 1, 2, "--parallel", "4").code == 0
     told = [from_http_event(HTTPMessage(each.headers, each.body)) for each in listener.received]
     flows = {"us-high-intent", *names}
@@ -265,7 +265,7 @@ def crowd(tmp_path: Path, reconcile: Reconcile, url: str) -> Path:
     (folder / "audiences" / "more.yaml").write_text("---\n".join(audience.replace("NAME", name) for name in names))
     activation = folder / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text().replace("[us-high-intent]", f"[{', '.join(names)}]"))
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
@@ -296,7 +296,7 @@ def test_people_are_told_of_many_flows_in_one_message(tmp_path: Path, reconcile:
     assert sorted(named(listener)) == EVERYBODY
     night(reconcile, folder, 1, 3)
     assert len(listener.received) == 6
-    shown = json.loads(reconcile("-C", folder, "status", "--format", "json", "--at", "2026-12-01T03:00Z").out)
+    shown = json.loads(reconcile("-C", folder, "status", "--format", "json", "--at", "2054-12-01T03:00Z").out)
     assert {each["alerts"]["waiting"] for each in shown["flows"]} == {0}
 
 
@@ -347,13 +347,13 @@ def test_the_example_tells_three_channels_what_each_asked_for(
     with mailbox() as box:
         server = f"127.0.0.1:{box.port}"
         monkeypatch.setenv("ON_CALL_URL", f"mailto://{server}?from=night@example.com&to=team@example.com&mode=insecure")
-        assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-11-30T23:30Z").code == 0
+        assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2054-11-30T23:30Z").code == 0
         assert night(reconcile, tmp_path, 1).code == 0
         (tmp_path / "data").rename(tmp_path / "away")
         night(reconcile, tmp_path, 1, 3)
     assert (tmp_path / "metrics" / "reconciler.prom").exists()
     late, over, failed = (str(each["Subject"]) for each in box.mails)
-    assert late == "outbox/ireland: late: slot 2026-12-01 00:00 UTC isn't exported"
+    assert late == "outbox/ireland: late: slot 2054-12-01 00:00 UTC isn't exported"
     assert over == "outbox/ireland: recovered"
     assert failed.startswith("outbox/ireland: run failed: F101 ")
     journal = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]

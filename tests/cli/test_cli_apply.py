@@ -20,14 +20,14 @@ NOTHING = "Nothing due. Next export {} 02:00 UTC (outbox/us-high-intent).\n"
 
 @pytest.fixture
 def applied(project: Path, reconcile: Reconcile) -> Path:
-    found = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+    found = reconcile("-C", project, "apply", "--yes", "--at", "2054-12-01T00:00Z")
     assert (found.code, found.err) == (0, "")
     assert found.out.endswith("1 created · 1 added\n")
     return project
 
 
 def test_what_was_done_stands_in_columns(project: Path, reconcile: Reconcile) -> None:
-    lines = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").out.splitlines()
+    lines = reconcile("-C", project, "apply", "--yes", "--at", "2054-12-01T00:00Z").out.splitlines()
     done = [line for line in lines if "✓" in line]
     assert len({line.index(said) for line, said in zip(done, ("created ·", "added"), strict=True)}) == 1
 
@@ -39,18 +39,18 @@ def exported(folder: Path) -> int:
 
 
 def test_a_slot_is_exported_when_it_is_due_and_once(applied: Path, reconcile: Reconcile) -> None:
-    assert reconcile("-C", applied, "run", "--at", "2026-12-01T01:59Z").out == NOTHING.format("2026-12-01")
-    found = reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z")
+    assert reconcile("-C", applied, "run", "--at", "2054-12-01T01:59Z").out == NOTHING.format("2054-12-01")
+    found = reconcile("-C", applied, "run", "--at", "2054-12-01T02:00Z")
     assert found.code == 0
     assert "90 rows · 1 file" in found.out
     assert exported(applied) == 90
-    assert reconcile("-C", applied, "run", "--at", "2026-12-01T02:01Z").out == NOTHING.format("2026-12-02")
+    assert reconcile("-C", applied, "run", "--at", "2054-12-01T02:01Z").out == NOTHING.format("2054-12-02")
     assert exported(applied) == 90
 
 
 def test_time_only_goes_forward(applied: Path, reconcile: Reconcile) -> None:
-    assert reconcile("-C", applied, "run", "--at", "2026-12-03T02:00Z").code == 0
-    found = reconcile("-C", applied, "run", "--at", "2026-12-02T02:00Z")
+    assert reconcile("-C", applied, "run", "--at", "2054-12-03T02:00Z").code == 0
+    found = reconcile("-C", applied, "run", "--at", "2054-12-02T02:00Z")
     assert (found.code, "L152" in found.err) == (4, True)
 
 
@@ -92,20 +92,20 @@ def test_a_new_ledger_in_the_checkout_of_ci_is_warned_of(
 
 
 def test_nothing_to_do_after_an_apply(applied: Path, reconcile: Reconcile) -> None:
-    found = reconcile("-C", applied, "plan", "--at", "2026-12-01T00:30Z", "--detailed-exitcode")
+    found = reconcile("-C", applied, "plan", "--at", "2054-12-01T00:30Z", "--detailed-exitcode")
     assert found.code == 0
-    assert found.out.startswith("Nothing to do: 1 flow as declared, next export 2026-12-01 02:00 UTC")
+    assert found.out.startswith("Nothing to do: 1 flow as declared, next export 2054-12-01 02:00 UTC")
 
 
 def test_on_demand_and_full(applied: Path, reconcile: Reconcile) -> None:
-    assert "90 rows" in reconcile("-C", applied, "export", FLOW, "--at", "2026-12-01T01:00Z").out
-    assert "0 rows" in reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z").out
-    assert "90 rows" in reconcile("-C", applied, "export", FLOW, "--full", "--at", "2026-12-01T03:00Z").out
+    assert "90 rows" in reconcile("-C", applied, "export", FLOW, "--at", "2054-12-01T01:00Z").out
+    assert "0 rows" in reconcile("-C", applied, "run", "--at", "2054-12-01T02:00Z").out
+    assert "90 rows" in reconcile("-C", applied, "export", FLOW, "--full", "--at", "2054-12-01T03:00Z").out
 
 
 def test_a_saved_plan_is_performed_exactly_and_once(project: Path, tmp_path: Path, reconcile: Reconcile) -> None:
     plan = tmp_path / "plan.json"
-    at = ("--at", "2026-12-01T00:00Z")
+    at = ("--at", "2054-12-01T00:00Z")
     assert reconcile("-C", project, "plan", "--out", plan, *at).code == 0
     assert plan.stat().st_mode & 0o777 == 0o600
     assert json.loads(plan.read_text())["formatVersion"] == 1
@@ -119,7 +119,7 @@ def test_a_saved_plan_is_refused_when_the_configuration_changed(
     project: Path, tmp_path: Path, reconcile: Reconcile
 ) -> None:
     plan = tmp_path / "plan.json"
-    at = ("--at", "2026-12-01T00:00Z")
+    at = ("--at", "2054-12-01T00:00Z")
     reconcile("-C", project, "plan", "--out", plan, *at)
     audience = project / "audiences" / "us-high-intent.yaml"
     audience.write_text(audience.read_text().replace("0.7", "0.1"))
@@ -147,14 +147,14 @@ def test_a_new_local_ledger_in_ci_is_warned_of(
     project: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")
-    found = reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+    found = reconcile("-C", project, "apply", "--yes", "--at", "2054-12-01T00:00Z")
     assert found.code == 0
     assert "the next run exports everything again" in found.err
 
 
 def test_the_last_flow_is_not_removed_unless_that_is_said(applied: Path, reconcile: Reconcile) -> None:
     (applied / "activations" / "nightly.yaml").unlink()
-    at = ("--at", "2026-12-01T01:00Z")
+    at = ("--at", "2054-12-01T01:00Z")
     assert reconcile("-C", applied, "apply", "--yes", *at).code == 4
     found = reconcile("-C", applied, "apply", "--yes", "--allow-removals", "all", *at)
     assert (found.code, "1 removed" in found.out) == (0, True)
@@ -163,12 +163,12 @@ def test_the_last_flow_is_not_removed_unless_that_is_said(applied: Path, reconci
 def test_a_purge_deletes_what_was_exported_and_nothing_else(project: Path, reconcile: Reconcile) -> None:
     activation = project / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text() + "  onRemove: purge\n")
-    assert reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
-    reconcile("-C", project, "run", "--at", "2026-12-01T02:00Z")
+    assert reconcile("-C", project, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
+    reconcile("-C", project, "run", "--at", "2054-12-01T02:00Z")
     theirs = project / "out" / "us-high-intent" / "theirs.txt"
     theirs.write_text("not ours")
     activation.unlink()
-    found = reconcile("-C", project, "apply", "--yes", "--allow-removals", "all", "--at", "2026-12-01T03:00Z")
+    found = reconcile("-C", project, "apply", "--yes", "--allow-removals", "all", "--at", "2054-12-01T03:00Z")
     assert "1 files purged" in found.out or "1 file purged" in found.out
     left = [path for path in (project / "out").rglob("*") if path.is_file() and not path.name.startswith(".")]
     assert left == [theirs]
@@ -179,22 +179,22 @@ def test_a_purge_that_was_interrupted_is_completed_by_the_next_run(
 ) -> None:
     activation = project / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text() + "  onRemove: purge\n")
-    reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z")
-    reconcile("-C", project, "run", "--at", "2026-12-01T02:00Z")
+    reconcile("-C", project, "apply", "--yes", "--at", "2054-12-01T00:00Z")
+    reconcile("-C", project, "run", "--at", "2054-12-01T02:00Z")
     activation.unlink()
-    remove = ("-C", project, "apply", "--yes", "--allow-removals", "all", "--at", "2026-12-01T03:00Z")
+    remove = ("-C", project, "apply", "--yes", "--allow-removals", "all", "--at", "2054-12-01T03:00Z")
     with monkeypatch.context() as patched:
         patched.setattr("reconciler.apply.changes.purge", _dies)
         assert reconcile(*remove).code == 1
     assert exported(project) == 90
-    assert reconcile("-C", project, "run", "--at", "2026-12-01T04:00Z").code == 0
+    assert reconcile("-C", project, "run", "--at", "2054-12-01T04:00Z").code == 0
     assert list((project / "out").rglob("part-*")) == []
 
 
 def test_a_rename_keeps_the_cursor_even_where_an_apply_ended_halfway(
     applied: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reconcile("-C", applied, "run", "--at", "2026-12-01T02:00Z")
+    reconcile("-C", applied, "run", "--at", "2054-12-01T02:00Z")
     audience = applied / "audiences" / "us-high-intent.yaml"
     renamed = audience.read_text().replace("name: us-high-intent", "name: us-hot, renamedFrom: us-high-intent")
     if renamed == audience.read_text():
@@ -204,10 +204,10 @@ def test_a_rename_keeps_the_cursor_even_where_an_apply_ended_halfway(
     activation.write_text(activation.read_text().replace("us-high-intent", "us-hot"))
     with monkeypatch.context() as patched:
         patched.setattr("reconciler.stores.ledger.Ledger.create", _dies)
-        assert reconcile("-C", applied, "apply", "--yes", "--at", "2026-12-01T03:00Z").code == 1
-    found = reconcile("-C", applied, "apply", "--yes", "--at", "2026-12-01T04:00Z")
+        assert reconcile("-C", applied, "apply", "--yes", "--at", "2054-12-01T03:00Z").code == 1
+    found = reconcile("-C", applied, "apply", "--yes", "--at", "2054-12-01T04:00Z")
     assert (found.code, "1 moved" in found.out) == (0, True), found
-    assert "0 rows" in reconcile("-C", applied, "run", "--at", "2026-12-02T02:00Z").out
+    assert "0 rows" in reconcile("-C", applied, "run", "--at", "2054-12-02T02:00Z").out
     assert exported(applied) == 90
 
 
@@ -217,13 +217,13 @@ def test_an_older_commit_is_not_applied_over_a_newer_one(project: Path, reconcil
     audience = project / "audiences" / "us-high-intent.yaml"
     audience.write_text(audience.read_text().replace("0.7", "0.8"))
     commit(project, "second", 2)
-    assert reconcile("-C", project, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", project, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     git(project, "checkout", "-q", "HEAD~1")
-    looked = ("-C", project, "plan", "--at", "2026-12-01T00:10Z")
+    looked = ("-C", project, "plan", "--at", "2054-12-01T00:10Z")
     refused = reconcile(*looked)
     assert (refused.code, "G108" in refused.out) == (4, True)
     assert "G108" not in reconcile(*looked, "--allow-rewind").out
-    again = ("-C", project, "apply", "--yes", "--at", "2026-12-01T00:10Z")
+    again = ("-C", project, "apply", "--yes", "--at", "2054-12-01T00:10Z")
     refused = reconcile(*again)
     assert (refused.code, "G108" in refused.out) == (4, True)
     assert reconcile(*again, "--allow-rewind").code == 0
@@ -239,28 +239,28 @@ def test_a_revert_is_an_apply_like_any_other(project: Path, reconcile: Reconcile
 
     git(project, "init", "-q")
     commit(project, "sound", 1)
-    done("apply", "--yes", "--at", "2026-12-01T00:00Z")
-    assert "90 rows" in done("run", "--at", "2026-12-01T02:00Z")
+    done("apply", "--yes", "--at", "2054-12-01T00:00Z")
+    assert "90 rows" in done("run", "--at", "2054-12-01T02:00Z")
     declared = reconcile("-C", project, "ledger", "show", "flows/outbox/audience/us-high-intent").out
     audience = project / "audiences" / "us-high-intent.yaml"
     audience.write_text(audience.read_text().replace("0.7", "0.0"))
     commit(project, "a mistake", 2)
-    done("apply", "--yes", "--at", "2026-12-01T03:00Z")
+    done("apply", "--yes", "--at", "2054-12-01T03:00Z")
     git(
         project,
         "revert",
         "--no-edit",
         "HEAD",
-        GIT_AUTHOR_DATE="2026-11-03T00:00:00Z",
-        GIT_COMMITTER_DATE="2026-11-03T00:00:00Z",
+        GIT_AUTHOR_DATE="2054-11-03T00:00:00Z",
+        GIT_COMMITTER_DATE="2054-11-03T00:00:00Z",
     )
-    shown = done("plan", "--at", "2026-12-01T04:00Z")
+    shown = done("plan", "--at", "2054-12-01T04:00Z")
     assert "intent_score >= 0.0  →  country = 'US' AND intent_score >= 0.7" in shown
-    done("apply", "--yes", "--at", "2026-12-01T04:00Z")
+    done("apply", "--yes", "--at", "2054-12-01T04:00Z")
     again = reconcile("-C", project, "ledger", "show", "flows/outbox/audience/us-high-intent").out
     assert json.loads(again)["spec"] == json.loads(declared)["spec"]
-    assert "90 rows" in done("run", "--at", "2026-12-02T02:00Z")
-    assert done("plan", "--at", "2026-12-02T03:00Z").startswith("Nothing to do")
+    assert "90 rows" in done("run", "--at", "2054-12-02T02:00Z")
+    assert done("plan", "--at", "2054-12-02T03:00Z").startswith("Nothing to do")
 
 
 def git(folder: Path, *arguments: str, **env: str) -> None:
@@ -271,7 +271,7 @@ def git(folder: Path, *arguments: str, **env: str) -> None:
 
 def commit(folder: Path, message: str, day: int) -> None:
     git(folder, "add", ".")
-    at = f"2026-11-{day:02}T00:00:00Z"
+    at = f"2054-11-{day:02}T00:00:00Z"
     git(folder, "commit", "-qm", message, GIT_AUTHOR_DATE=at, GIT_COMMITTER_DATE=at)
 
 
@@ -280,7 +280,7 @@ def _dies(*_: object) -> int:
 
 
 @pytest.mark.parametrize(
-    ("at", "code"), [("tomorrow", "U101"), ("2026-12-01T02:00", "U101"), ("2999-01-01T00:00Z", "U102")]
+    ("at", "code"), [("tomorrow", "U101"), ("2054-12-01T02:00", "U101"), ("2999-01-01T00:00Z", "U102")]
 )
 def test_times_that_make_no_sense(tmp_path: Path, reconcile: Reconcile, at: str, code: str) -> None:
     folder = tmp_path / "real"

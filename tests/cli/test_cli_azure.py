@@ -51,7 +51,7 @@ def test_a_missing_secret_is_named(tmp_path: Path, reconcile: Reconcile) -> None
         connection="{container: prospects}",
     )
     shop.call("validate")
-    out = shop.call("apply", "--yes", "--no-exports", "--at", "2026-12-01T00:00Z", code=6)
+    out = shop.call("apply", "--yes", "--no-exports", "--at", "2054-12-01T00:00Z", code=6)
     assert "A101" in out
     assert "NOT_SET_HERE" in out
 

@@ -82,7 +82,7 @@ def test_a_folder_that_is_not_there_is_tried_and_gone_again(local: Shop) -> None
 
 
 def test_what_is_applied_is_as_it_was(local: Shop) -> None:
-    local.call("apply", "--yes", "--no-exports", "--at", "2026-12-01T00:00Z")
+    local.call("apply", "--yes", "--no-exports", "--at", "2054-12-01T00:00Z")
     before = tree(local.folder)
     assert "read, wrote, replaced and removed a probe" in local.call("validate", "--connect")
     assert tree(local.folder) == before
@@ -232,7 +232,7 @@ def test_what_another_ledger_owns_is_not_touched(local: Shop) -> None:
 
 
 def test_a_folder_that_vanished_after_it_was_applied(local: Shop) -> None:
-    local.call("apply", "--yes", "--no-exports", "--at", "2026-12-01T00:00Z")
+    local.call("apply", "--yes", "--no-exports", "--at", "2054-12-01T00:00Z")
     (local.folder / "out" / "box" / OWNER_MARKER).unlink()
     (local.folder / "out" / "box").rmdir()
     assert "D102" in local.call("validate", "--connect", code=1)

@@ -13,8 +13,8 @@ import pytest
 from tests.cli.support import Outcome, Reconcile
 from tests.config.support import document, write
 
-APPLIED = "2026-12-01T00:00Z"
-FIRST, SECOND, THIRD = "2026-12-01T02:00Z", "2026-12-02T02:00Z", "2026-12-03T02:00Z"
+APPLIED = "2054-12-01T00:00Z"
+FIRST, SECOND, THIRD = "2054-12-01T02:00Z", "2054-12-02T02:00Z", "2054-12-03T02:00Z"
 SECRET = "DATASETS_TEST_KEY"
 
 PEOPLE = """{
@@ -31,12 +31,12 @@ HEADER = "id,email,country,seen,consent\n"
 NIGHT_ONE = HEADER + "".join(
     f"{line}\n"
     for line in (
-        "a,a@x.example,US,2026-11-30T00:00:00Z,yes",
-        "b,b@x.example,DE,2026-11-30T00:00:00Z,yes",
-        "b,old@x.example,DE,2026-11-29T00:00:00Z,yes",  # an older row of b
-        "c,c@x.example,US,2026-11-30T00:00:00Z,no",
-        "d,d@x.example,US,2026-10-01T00:00:00Z,yes",  # expired
-        "e,e@x.example,US,2026-11-30T00:00:00Z,yes",  # suppressed
+        "a,a@x.example,US,2054-11-30T00:00:00Z,yes",
+        "b,b@x.example,DE,2054-11-30T00:00:00Z,yes",
+        "b,old@x.example,DE,2054-11-29T00:00:00Z,yes",  # an older row of b
+        "c,c@x.example,US,2054-11-30T00:00:00Z,no",
+        "d,d@x.example,US,2054-10-01T00:00:00Z,yes",  # expired
+        "e,e@x.example,US,2054-11-30T00:00:00Z,yes",  # suppressed
     )
 )
 
@@ -110,13 +110,13 @@ def test_planned_and_exported_like_an_audience(shop: Path, call: Callable[..., O
     assert {each["name"]: each["dataType"] for each in sources} == {"us": "prospects", "people": "datasets"}
     ok(call("apply", "--yes", "--at", APPLIED))
     assert ok(call("run", "--at", FIRST)).code == 0
-    assert rows(shop, "people/exportTime=202612010200/part-*") == [
+    assert rows(shop, "people/exportTime=205412010200/part-*") == [
         {"id": "a", "mail": "a@x.example"},
         {"id": "b", "mail": "b@x.example"},
     ]
-    assert ids(shop, "202612010200", "us") == ["a"]
+    assert ids(shop, "205412010200", "us") == ["a"]
     # No prefix or suffix of another's: the manifests list each their own.
-    (manifest,) = (shop / "out" / "people" / "exportTime=202612010200").glob("_manifest-*")
+    (manifest,) = (shop / "out" / "people" / "exportTime=205412010200").glob("_manifest-*")
     assert json.loads(manifest.read_text())["files"][0]["rows"] == 2
 
 
@@ -137,13 +137,13 @@ def test_who_stays_is_counted_by_reason(shop: Path, call: Callable[..., Outcome]
 def test_each_night_sends_what_is_new(shop: Path, call: Callable[..., Outcome]) -> None:
     ok(call("apply", "--yes", "--at", APPLIED))
     ok(call("run", "--at", FIRST))
-    write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2026-12-01T12:00:00Z,yes\n"})
+    write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2054-12-01T12:00:00Z,yes\n"})
     ok(call("run", "--at", SECOND))
-    assert ids(shop, "202612020200") == ["f"]
-    assert ids(shop, "202612020200", "us") == []
+    assert ids(shop, "205412020200") == ["f"]
+    assert ids(shop, "205412020200", "us") == []
     ok(call("run", "--at", THIRD))
-    assert ids(shop, "202612030200") == []
-    assert "Nothing" in ok(call("plan", "--at", "2026-12-03T03:00Z")).out
+    assert ids(shop, "205412030200") == []
+    assert "Nothing" in ok(call("plan", "--at", "2054-12-03T03:00Z")).out
 
 
 def test_status_list_verify_and_the_data(shop: Path, call: Callable[..., Outcome]) -> None:
@@ -169,8 +169,8 @@ def test_a_slot_is_sent_again_less_who_opted_out_since(shop: Path, call: Callabl
     ok(call("apply", "--yes", "--at", APPLIED))
     ok(call("run", "--at", FIRST))
     write(shop, {"data/out/2.csv": "mail\nb@x.example\n"})
-    ok(call("export", "box/dataset/people", "--again", "2026-12-01T02:00Z", "--at", "2026-12-01T03:00Z"))
-    assert [row["id"] for row in rows(shop, "people/exportTime=202612010200-*/part-*")] == ["a"]
+    ok(call("export", "box/dataset/people", "--again", "2054-12-01T02:00Z", "--at", "2054-12-01T03:00Z"))
+    assert [row["id"] for row in rows(shop, "people/exportTime=205412010200-*/part-*")] == ["a"]
 
 
 def test_by_diff_it_says_who_came_changed_and_left(
@@ -183,7 +183,7 @@ def test_by_diff_it_says_who_came_changed_and_left(
     )  # fmt: skip
     ok(call("apply", "--yes", "--at", APPLIED))
     ok(call("run", "--at", FIRST))
-    assert [(row["id"], row["op"]) for row in rows(shop, "people/exportTime=202612010200/part-*")] == [
+    assert [(row["id"], row["op"]) for row in rows(shop, "people/exportTime=205412010200/part-*")] == [
         ("a", "added"),
         ("b", "added"),
     ]
@@ -191,9 +191,9 @@ def test_by_diff_it_says_who_came_changed_and_left(
     write(shop, {"data/people/1.csv": night_two})
     write(shop, {"data/out/2.csv": "mail\nb@x.example\n"})
     ok(call("run", "--at", SECOND))
-    told = {row["id"]: row["op"] for row in rows(shop, "people/exportTime=202612020200/part-*")}
+    told = {row["id"]: row["op"] for row in rows(shop, "people/exportTime=205412020200/part-*")}
     assert told == {"a": "changed", "c": "added"}
-    assert [row["id"] for row in rows(shop, "people/exportTime=202612020200/_removed/*")] == ["b"]
+    assert [row["id"] for row in rows(shop, "people/exportTime=205412020200/_removed/*")] == ["b"]
 
 
 def test_a_third_party_gets_the_columns_that_are_named(shop: Path, call: Callable[..., Outcome]) -> None:
@@ -213,7 +213,7 @@ def test_a_third_party_gets_the_columns_that_are_named(shop: Path, call: Callabl
     ok(call("validate"))
     ok(call("apply", "--yes", "--at", APPLIED))
     ok(call("run", "--at", FIRST))
-    assert rows(shop, "people/exportTime=202612010200/part-*") == [{"id": "a"}, {"id": "b"}]
+    assert rows(shop, "people/exportTime=205412010200/part-*") == [{"id": "a"}, {"id": "b"}]
 
 
 def test_guards_hold_it(shop: Path, call: Callable[..., Outcome]) -> None:
@@ -221,36 +221,36 @@ def test_guards_hold_it(shop: Path, call: Callable[..., Outcome]) -> None:
     ok(call("apply", "--yes", "--at", APPLIED))
     found = call("run", "--at", FIRST)
     assert (found.code, "box/dataset/people: audience.minRows: 5 rows; at least 6" in found.err) == (6, True)
-    assert ids(shop, "202612010200") == []
-    assert ids(shop, "202612010200", "us") == ["a"]
-    write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2026-12-01T12:00:00Z,yes\n"})
+    assert ids(shop, "205412010200") == []
+    assert ids(shop, "205412010200", "us") == ["a"]
+    write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2054-12-01T12:00:00Z,yes\n"})
     ok(call("run", "--at", SECOND))
-    assert ids(shop, "202612020200") == ["a", "b", "f"]
+    assert ids(shop, "205412020200") == ["a", "b", "f"]
 
 
 def test_suspended_resumed_renamed_and_removed(shop: Path, call: Callable[..., Outcome]) -> None:
     ok(call("apply", "--yes", "--at", APPLIED))
     ok(call("run", "--at", FIRST))
     edit(shop, "as: mail}]}", "as: mail}], suspend: true}")
-    ok(call("apply", "--yes", "--at", "2026-12-01T03:00Z"))
-    write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2026-12-01T12:00:00Z,yes\n"})
+    ok(call("apply", "--yes", "--at", "2054-12-01T03:00Z"))
+    write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2054-12-01T12:00:00Z,yes\n"})
     ok(call("run", "--at", SECOND))
-    assert ids(shop, "202612020200") == []
+    assert ids(shop, "205412020200") == []
     edit(shop, "suspend: true}", "suspend: false, onRemove: purge}")
     edit(shop, "{name: people, labels", "{name: crowd, renamedFrom: people, labels")
     edit(shop, "dataset: people, where", "dataset: crowd, where")
-    moved = ok(call("plan", "--at", "2026-12-02T03:00Z")).out
+    moved = ok(call("plan", "--at", "2054-12-02T03:00Z")).out
     assert "people" in moved
     assert "FIRST EXPORT" not in moved, "a rename keeps the cursor"
-    ok(call("apply", "--yes", "--at", "2026-12-02T03:00Z"))
+    ok(call("apply", "--yes", "--at", "2054-12-02T03:00Z"))
     ok(call("run", "--at", THIRD))
     sent = [row["id"] for row in rows(shop, "people/**/part-*")]
     assert sent == ["a", "b", "f"], "everybody once, and the folder is kept"
     text = (shop / "all.yaml").read_text().split("---\n")
     write(shop, {"all.yaml": "---\n".join(each for each in text if "metadata: {name: whole}" not in each)})
-    ok(call("apply", "--yes", "--allow-removals", "all", "--at", "2026-12-03T03:00Z"))
+    ok(call("apply", "--yes", "--allow-removals", "all", "--at", "2054-12-03T03:00Z"))
     assert not list((shop / "out" / "people").rglob("part-*"))
-    assert ids(shop, "202612010200", "us") == ["a"]
+    assert ids(shop, "205412010200", "us") == ["a"]
 
 
 NOT_ACCEPTED = {
@@ -278,7 +278,7 @@ def test_what_a_destination_accepts_no_more_leaves_no_more(shop: Path, call: Cal
     assert call("plan", "--at", FIRST).code == 3
     text = (shop / "all.yaml").read_text().split("---\n")
     write(shop, {"all.yaml": "---\n".join(each for each in text if "metadata: {name: whole}" not in each)})
-    ok(call("apply", "--yes", "--allow-removals", "all", "--at", "2026-12-01T01:00Z"))
+    ok(call("apply", "--yes", "--allow-removals", "all", "--at", "2054-12-01T01:00Z"))
     ok(call("run", "--at", FIRST))
-    assert ids(shop, "202612010200", "us") == ["a"]
+    assert ids(shop, "205412010200", "us") == ["a"]
     assert not list((shop / "out").glob("people/**/part-*"))

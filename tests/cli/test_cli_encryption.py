@@ -16,7 +16,7 @@ import yaml
 from tests.cli.support import Outcome, Reconcile, simulated_shop
 from tests.servers.gnupg import Gpg
 
-FIRST, NIGHT, SECOND = "2026-12-01T00:00Z", "2026-12-01T02:00Z", "2026-12-02T02:00Z"
+FIRST, NIGHT, SECOND = "2054-12-01T00:00Z", "2054-12-01T02:00Z", "2054-12-02T02:00Z"
 FLOW = "outbox/audience/us-high-intent"
 PLAIN = {"type": "csv", "compression": "none"}
 
@@ -85,7 +85,7 @@ def test_from_plan_to_a_reader(shop: Path, reconcile: Reconcile, gpg: Gpg, reade
     assert [
         path for path in shop.rglob("*") if path.is_file() and "data" not in path.parts and secret in path.read_bytes()
     ] == []
-    again = call(reconcile, shop, "export", FLOW, "--again", NIGHT, "--at", "2026-12-01T03:00Z")
+    again = call(reconcile, shop, "export", FLOW, "--again", NIGHT, "--at", "2054-12-01T03:00Z")
     assert again.code == 0
     first, second = exported(shop)
     assert first.read_bytes() != second.read_bytes()
@@ -197,7 +197,7 @@ def test_who_left_is_encrypted_too(shop: Path, reconcile: Reconcile, gpg: Gpg, m
     call(reconcile, shop, "apply", "--yes", "--at", FIRST)
     call(reconcile, shop, "run", "--at", NIGHT)
     change(shop, "Audience", where="country = 'US' AND intent_score >= 0.9")
-    call(reconcile, shop, "apply", "--yes", "--at", "2026-12-01T12:00Z")
+    call(reconcile, shop, "apply", "--yes", "--at", "2054-12-01T12:00Z")
     call(reconcile, shop, "run", "--at", SECOND)
     (removed,) = (shop / "out").rglob("_removed/*")
     assert removed.name.endswith(".pgp")

@@ -93,61 +93,61 @@ def teams(tmp_path: Path, reconcile: Reconcile) -> Teams:
     found.declare("old")
     found.declare("new", "adoptFrom: old")
     found.put("a.csv", "1", "2")
-    assert found.apply("old", "2026-12-01T00:00Z").code == 0
-    assert found.call("old", "run", "--at", "2026-12-01T02:00Z").code == 0
+    assert found.apply("old", "2054-12-01T00:00Z").code == 0
+    assert found.call("old", "run", "--at", "2054-12-01T02:00Z").code == 0
     found.put("b.csv", "3")
     return found
 
 
 def test_the_new_team_goes_on_where_the_old_one_was(teams: Teams) -> None:
-    refused = teams.call("new", "plan", "--at", "2026-12-01T03:00Z")
+    refused = teams.call("new", "plan", "--at", "2054-12-01T03:00Z")
     assert (refused.code, "G170" in refused.out + refused.err) == (4, True), refused
     teams.declare("old", "transferTo: new")
-    offered = teams.apply("old", "2026-12-01T03:00Z")
+    offered = teams.apply("old", "2054-12-01T03:00Z")
     assert (offered.code, "offered to project new" in offered.out) == (0, True), offered
-    status = teams.call("old", "status", "outbox/us", "--at", "2026-12-01T03:00Z")
+    status = teams.call("old", "status", "outbox/us", "--at", "2054-12-01T03:00Z")
     assert "offered   to project new" in status.out, status
-    taken = teams.apply("new", "2026-12-01T04:00Z")
+    taken = teams.apply("new", "2054-12-01T04:00Z")
     assert (taken.code, "2 adopted" in taken.out) == (0, True), taken
-    assert teams.call("new", "run", "--at", "2026-12-02T02:00Z").code == 0
+    assert teams.call("new", "run", "--at", "2054-12-02T02:00Z").code == 0
     assert teams.received() == ["1", "2", "3"]
     assert teams.folders() == {"us"}
-    flow = json.loads(teams.call("new", "status", "--format", "json", "--at", "2026-12-02T03:00Z").out)["flows"][0]
-    assert (flow["owner"], flow["transferTo"], flow["lastSlot"]) == ("new", None, "2026-12-02T02:00Z")
+    flow = json.loads(teams.call("new", "status", "--format", "json", "--at", "2054-12-02T03:00Z").out)["flows"][0]
+    assert (flow["owner"], flow["transferTo"], flow["lastSlot"]) == ("new", None, "2054-12-02T02:00Z")
     history = json.loads(teams.call("new", "history", "--format", "json").out)["runs"]
     assert [each["rows"] for each in history] == [1, 2]
-    done = teams.call("old", "plan", "--at", "2026-12-02T03:00Z")
+    done = teams.call("old", "plan", "--at", "2054-12-02T03:00Z")
     assert (done.code, "belongs to project new now" in done.out) == (0, True), done
     assert teams.call("new", "verify").code == 0
 
 
 def test_the_old_team_goes_on_until_it_is_taken(teams: Teams) -> None:
     teams.declare("old", "transferTo: new")
-    assert teams.apply("old", "2026-12-01T03:00Z").code == 0
-    assert teams.call("old", "run", "--at", "2026-12-02T02:00Z").code == 0
+    assert teams.apply("old", "2054-12-01T03:00Z").code == 0
+    assert teams.call("old", "run", "--at", "2054-12-02T02:00Z").code == 0
     assert teams.received() == ["1", "2", "3"]
     teams.put("c.csv", "4")
-    assert teams.apply("new", "2026-12-02T03:00Z").code == 0
-    assert teams.call("new", "run", "--at", "2026-12-03T02:00Z").code == 0
+    assert teams.apply("new", "2054-12-02T03:00Z").code == 0
+    assert teams.call("new", "run", "--at", "2054-12-03T02:00Z").code == 0
     assert teams.received() == ["1", "2", "3", "4"]
 
 
 def test_an_apply_that_was_planned_before_the_other_is_too_late(teams: Teams) -> None:
     """The old team withdraws its offer, reviewed before the new one took it: the ledger says which of them came first."""
     teams.declare("old", "transferTo: new")
-    assert teams.apply("old", "2026-12-01T03:00Z").code == 0
+    assert teams.apply("old", "2054-12-01T03:00Z").code == 0
     teams.declare("old")
     saved = str(teams.root / "withdraw.json")
-    assert teams.call("old", "plan", "--out", saved, "--at", "2026-12-01T03:30Z").code == 0
-    assert teams.apply("new", "2026-12-01T04:00Z").code == 0
-    late = teams.call("old", "apply", saved, "--yes", "--at", "2026-12-01T04:30Z")
+    assert teams.call("old", "plan", "--out", saved, "--at", "2054-12-01T03:30Z").code == 0
+    assert teams.apply("new", "2054-12-01T04:00Z").code == 0
+    late = teams.call("old", "apply", saved, "--yes", "--at", "2054-12-01T04:30Z")
     assert (late.code, "G123" in late.err) == (5, True), late
 
 
 def test_by_way_of_a_backup_into_another_ledger(teams: Teams) -> None:
     """As docs/handover.md says: the whole ledger moves, and the flow is handed over there; the recipient gets everybody once."""
     teams.declare("old", "transferTo: new")
-    assert teams.apply("old", "2026-12-01T03:00Z").code == 0
+    assert teams.apply("old", "2054-12-01T03:00Z").code == 0
     assert teams.call("old", "ledger", "export", str(teams.root / "moved.jsonl")).code == 0
     teams.ledger = "elsewhere"
     teams.declare("old", "transferTo: new")
@@ -155,9 +155,9 @@ def test_by_way_of_a_backup_into_another_ledger(teams: Teams) -> None:
     assert teams.call("old", "ledger", "import", str(teams.root / "moved.jsonl")).code == 0
     shutil.rmtree(teams.root / "ledger")
     assert teams.call("old", "verify").code == 0
-    taken = teams.apply("new", "2026-12-01T04:00Z")
+    taken = teams.apply("new", "2054-12-01T04:00Z")
     assert (taken.code, "2 adopted" in taken.out) == (0, True), taken
-    assert teams.call("new", "run", "--at", "2026-12-02T02:00Z").code == 0
+    assert teams.call("new", "run", "--at", "2054-12-02T02:00Z").code == 0
     assert teams.received() == ["1", "2", "3"]
     history = json.loads(teams.call("new", "history", "--format", "json").out)["runs"]
     assert [(each["kind"], each["rows"]) for each in history] == [("increment", 1), ("full", 2)]
@@ -166,20 +166,20 @@ def test_by_way_of_a_backup_into_another_ledger(teams: Teams) -> None:
 
 def test_taken_over_under_another_name_in_two_applies(teams: Teams) -> None:
     teams.declare("old", "transferTo: new")
-    assert teams.apply("old", "2026-12-01T03:00Z").code == 0
+    assert teams.apply("old", "2054-12-01T03:00Z").code == 0
     path = teams.root / "new" / "reconcile.yaml"
     text = path.read_text().replace(
         "{name: outbox, adoptFrom: old}", "{name: post, adoptFrom: old, renamedFrom: outbox}"
     )
     path.write_text(text.replace("destination: outbox", "destination: post"))
-    first = teams.apply("new", "2026-12-01T04:00Z")
+    first = teams.apply("new", "2054-12-01T04:00Z")
     assert (first.code, "the next apply renames it to post/us" in first.out) == (0, True), first
-    assert teams.call("new", "run", "--at", "2026-12-02T02:00Z").code == 0
-    second = teams.apply("new", "2026-12-02T04:00Z")
+    assert teams.call("new", "run", "--at", "2054-12-02T02:00Z").code == 0
+    second = teams.apply("new", "2054-12-02T04:00Z")
     assert (second.code, "FIRST EXPORT" in second.out) == (0, False), second
     teams.put("c.csv", "4")
-    assert teams.call("new", "run", "--at", "2026-12-03T02:00Z").code == 0
+    assert teams.call("new", "run", "--at", "2054-12-03T02:00Z").code == 0
     assert teams.received() == ["1", "2", "3", "4"]
     assert teams.folders() == {"us"}
     assert teams.call("new", "verify").code == 0
-    assert "FIRST EXPORT" not in teams.call("old", "plan", "--at", "2026-12-03T03:00Z").out
+    assert "FIRST EXPORT" not in teams.call("old", "plan", "--at", "2054-12-03T03:00Z").out

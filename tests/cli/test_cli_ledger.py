@@ -76,15 +76,15 @@ def test_release(applied: Path, reconcile: Reconcile) -> None:
 
 def test_run_says_who_has_what_is_due(tmp_path: Path, reconcile: Reconcile) -> None:
     shop = simulated_shop(tmp_path / "shop", reconcile)
-    assert reconcile("-C", shop, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", shop, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     claim_and_die(shop)
-    found = reconcile("-C", shop, "run", "--at", "2026-12-01T02:05Z")
+    found = reconcile("-C", shop, "run", "--at", "2054-12-01T02:05Z")
     assert found.code == 0
     assert "Nothing due" not in found.out
     assert f"{FLOW.short}  left to another runner, whose lease ends at " in found.out
     assert f"reconcile ledger release {FLOW.short}" in found.out
     assert reconcile("-C", shop, "ledger", "release", FLOW.short).code == 0
-    assert "✓ export" in reconcile("-C", shop, "run", "--at", "2026-12-01T02:06Z").out
+    assert "✓ export" in reconcile("-C", shop, "run", "--at", "2054-12-01T02:06Z").out
 
 
 def test_what_was_asked_for_and_another_has_open_is_told_where_nothing_is_due(

@@ -15,7 +15,7 @@ FLOW = "outbox/us-high-intent"
 @pytest.fixture
 def broken(simulated: Path, reconcile: Reconcile) -> Path:
     """A project that was applied, and whose files were then made invalid in many ways."""
-    assert reconcile("-C", simulated, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", simulated, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     write(
         simulated,
         {
@@ -32,9 +32,9 @@ def broken(simulated: Path, reconcile: Reconcile) -> Path:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("run", "--at", "2026-12-01T02:00Z"),
-        ("export", FLOW, "--at", "2026-12-01T01:00Z"),
-        ("status", "--at", "2026-12-01T01:00Z"),
+        ("run", "--at", "2054-12-01T02:00Z"),
+        ("export", FLOW, "--at", "2054-12-01T01:00Z"),
+        ("status", "--at", "2054-12-01T01:00Z"),
         ("history",),
         ("verify",),
         ("ledger", "show"),
@@ -60,13 +60,13 @@ def test_what_names_the_ledger_must_be_sound(broken: Path, reconcile: Reconcile,
 def test_a_ledger_of_another_environment_is_not_exported_from(broken: Path, reconcile: Reconcile) -> None:
     write(broken, {"environments/prod.yaml": ""})
     for arguments in (("run",), ("export", FLOW)):
-        found = reconcile("-C", broken, *arguments, "--env", "prod", "--at", "2026-12-01T02:00Z")
+        found = reconcile("-C", broken, *arguments, "--env", "prod", "--at", "2054-12-01T02:00Z")
         assert (found.code, found.out) == (4, "")
         assert "L150" in found.err
-    assert reconcile("-C", broken, "status", "--env", "prod", "--at", "2026-12-01T02:00Z").code == 0
+    assert reconcile("-C", broken, "status", "--env", "prod", "--at", "2054-12-01T02:00Z").code == 0
 
 
 def test_a_pattern_that_fits_nothing_is_no_quiet_night(broken: Path, reconcile: Reconcile) -> None:
-    found = reconcile("-C", broken, "run", "--select", "outbx/*", "--at", "2026-12-01T02:00Z")
+    found = reconcile("-C", broken, "run", "--select", "outbx/*", "--at", "2054-12-01T02:00Z")
     assert (found.code, "U120" in found.err) == (64, True)
-    assert reconcile("-C", broken, "run", "--select", "outbox/*", "--at", "2026-12-01T02:00Z").code == 0
+    assert reconcile("-C", broken, "run", "--select", "outbox/*", "--at", "2054-12-01T02:00Z").code == 0

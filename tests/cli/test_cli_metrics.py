@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def shop(tmp_path: Path, reconcile: Reconcile) -> Path:
     folder = simulated_shop(tmp_path / "shop", reconcile)
     with (folder / "reconcile.yaml").open("a") as file:
         file.write("  metrics: {openMetrics: {path: metrics/reconciler.prom}}\n")
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
@@ -45,7 +46,7 @@ def test_a_run_replaces_the_file(shop: Path, reconcile: Reconcile) -> None:
     before = values(written(shop))
     assert "last_export_exported_rows" not in before
     assert before["flow_state ready"] == 1
-    assert reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z").code == 0
+    assert reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z").code == 0
     after = values(written(shop))
     assert (
         after["last_export_read_rows"] >= after["last_export_matched_rows"] == after["last_export_exported_rows"] == 90
@@ -53,7 +54,7 @@ def test_a_run_replaces_the_file(shop: Path, reconcile: Reconcile) -> None:
     assert (after["last_export_files"], after["last_export_excluded_rows consent"]) == (1, 0)
     assert 600 <= after["last_export_delay_seconds"] < 700
     assert 0 < after["last_export_duration_seconds"] < 100
-    assert after["last_export_slot_timestamp_seconds"] == 1_796_090_400
+    assert after["last_export_slot_timestamp_seconds"] == int(datetime(2054, 12, 1, 2, tzinfo=UTC).timestamp())
     assert after["flow_state ready"] == 1
     size = sum(each.stat().st_size for each in (shop / "out").rglob("part-*"))
     assert after["last_export_size_bytes"] == size
@@ -61,13 +62,13 @@ def test_a_run_replaces_the_file(shop: Path, reconcile: Reconcile) -> None:
 
 def test_what_goes_wrong_is_a_state(shop: Path, reconcile: Reconcile) -> None:
     (shop / "data").rename(shop / "away")
-    assert reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z").code == 1
+    assert reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z").code == 1
     assert values(written(shop))["flow_state failed"] == 1
 
 
 def test_the_older_format_reads_the_same(shop: Path, reconcile: Reconcile) -> None:
     """That of a node exporter's textfile collector, which knows no other types."""
-    reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
     newer = [(each.name, each.type, each.samples) for each in read_open(written(shop))]
     older = [(each.name, each.type, each.samples) for each in read_older(written(shop))]
     assert newer == older
@@ -75,13 +76,13 @@ def test_the_older_format_reads_the_same(shop: Path, reconcile: Reconcile) -> No
 
 
 def test_status_prints_the_same(shop: Path, reconcile: Reconcile) -> None:
-    reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
-    assert reconcile("-C", shop, "status", "--format", "openmetrics", "--at", "2026-12-01T02:10Z").out == written(shop)
+    reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
+    assert reconcile("-C", shop, "status", "--format", "openmetrics", "--at", "2054-12-01T02:10Z").out == written(shop)
     assert reconcile("-C", shop, "status", "--format", "openmetrics", "--watch").code == 64
 
 
 def test_history_status_and_manifest_say_it_too(shop: Path, reconcile: Reconcile) -> None:
-    reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
     (run,) = json.loads(reconcile("-C", shop, "history", "--format", "json").out)["runs"]
     (flow,) = json.loads(reconcile("-C", shop, "status", "--format", "json").out)["flows"]
     manifest = json.loads(next((shop / "out").rglob("_manifest-*")).read_text())
@@ -95,7 +96,7 @@ def test_a_file_that_can_not_be_written_fails_nothing(shop: Path, reconcile: Rec
     (shop / "metrics" / "reconciler.prom").unlink()
     (shop / "metrics").rmdir()
     (shop / "metrics").write_text("in the way")
-    found = reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    found = reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
     assert (found.code, "N110 metrics can't be written" in found.err) == (0, True)
 
 
@@ -104,13 +105,13 @@ def test_a_link_does_not_lead_out_of_the_project(shop: Path, reconcile: Reconcil
     (shop / "metrics").rmdir()
     (tmp_path / "elsewhere").mkdir()
     (shop / "metrics").symlink_to(tmp_path / "elsewhere")
-    found = reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    found = reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
     assert (found.code, "leads out of the project" in found.err) == (0, True)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_collector_may_read_it_and_finds_nothing_else(shop: Path, reconcile: Reconcile) -> None:
-    reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
     (path,) = (shop / "metrics").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) & 0o444 == 0o444
 
@@ -126,7 +127,7 @@ def test_a_path_that_is_none(shop: Path, reconcile: Reconcile, path: str, code: 
 
 def test_without_the_extra_a_run_goes_on(shop: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "prometheus_client.core", None)
-    found = reconcile("-C", shop, "run", "--at", "2026-12-01T02:10Z")
+    found = reconcile("-C", shop, "run", "--at", "2054-12-01T02:10Z")
     assert (found.code, "pip install 'reconciler[metrics]'" in found.err) == (0, True)
     shown = reconcile("-C", shop, "status", "--format", "openmetrics")
     assert (shown.code, "pip install 'reconciler[metrics]'" in shown.err) == (1, True)

@@ -10,7 +10,7 @@ import jsonschema
 from reconciler.config.schemas import published
 from tests.cli.support import Reconcile, simulated_shop
 
-NIGHT = "2026-12-01T02:00Z"
+NIGHT = "2054-12-01T02:00Z"
 
 
 def applied(folder: Path, reconcile: Reconcile) -> Path:
@@ -19,7 +19,7 @@ def applied(folder: Path, reconcile: Reconcile) -> Path:
     dataset.write_text(
         dataset.read_text().replace("format: parquet", "format: parquet\n  primaryKey: [prospect_id]", 1)
     )
-    assert reconcile("-C", shop, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", shop, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return shop
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.support import Reconcile
 
-AT = ("--at", "2026-12-01T00:00Z")
+AT = ("--at", "2054-12-01T00:00Z")
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def test_its_digest_is_shown_when_it_is_made_and_when_it_is_applied(
     digest = shown.out.partition("plan <code>")[2].partition("<")[0]
     assert len(digest) == 12
     said = reconcile("-C", project, "plan", "--out", tmp_path / "plan.json", *AT)
-    assert f"(plan {digest}, valid until 2026-12-02 00:00 UTC)" in said.out
+    assert f"(plan {digest}, valid until 2054-12-02 00:00 UTC)" in said.out
     found = reconcile("-C", project, "apply", tmp_path / "plan.json", "--yes", *AT)
     assert found.code == 0
-    assert f"Plan {digest} of {tmp_path / 'plan.json'}, valid until 2026-12-02 00:00 UTC" in found.out
+    assert f"Plan {digest} of {tmp_path / 'plan.json'}, valid until 2054-12-02 00:00 UTC" in found.out
 
 
 def test_in_ci_a_reviewed_plan_needs_no_yes(
@@ -98,7 +98,7 @@ def test_a_pipe_is_no_file(project: Path, tmp_path: Path, reconcile: Reconcile) 
 
 
 def test_an_expired_one_is_a_conflict(project: Path, saved: Path, reconcile: Reconcile) -> None:
-    found = reconcile("-C", project, "apply", saved, "--yes", "--at", "2026-12-02T00:00Z")
+    found = reconcile("-C", project, "apply", saved, "--yes", "--at", "2054-12-02T00:00Z")
     assert (found.code, "G121" in found.err) == (5, True)
 
 

@@ -29,13 +29,13 @@ def test_the_next_apply_completes_it_with_the_cursor(
     folder = simulated_shop(tmp_path / "shop", reconcile)
 
     def apply(hour: int) -> Any:
-        at = f"2026-12-01T{hour:02}:00Z"
+        at = f"2054-12-01T{hour:02}:00Z"
         return reconcile("-C", folder, "apply", "--yes", "--allow-removals", "all", "--at", at)
 
     assert apply(0).code == 0
     rename(folder, "us-high-intent", "us-hot", said=False)
     assert apply(1).code == 0  # us-high-intent is removed
-    assert "90 rows" in reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z").out
+    assert "90 rows" in reconcile("-C", folder, "run", "--at", "2054-12-01T02:00Z").out
     rename(folder, "us-hot", "us-high-intent", said=True)
     swap, swaps = Ledger.swap, []
 
@@ -50,4 +50,4 @@ def test_the_next_apply_completes_it_with_the_cursor(
         assert apply(3).code == 1
     found = apply(4)
     assert (found.code, "1 moved" in found.out) == (0, True), found
-    assert "0 rows" in reconcile("-C", folder, "run", "--at", "2026-12-02T02:00Z").out
+    assert "0 rows" in reconcile("-C", folder, "run", "--at", "2054-12-02T02:00Z").out

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.support import Reconcile, simulated_shop
 
-NIGHTS = [f"2026-12-{day:02}T02:00Z" for day in (1, 2, 3, 4)]
+NIGHTS = [f"2054-12-{day:02}T02:00Z" for day in (1, 2, 3, 4)]
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def shop(tmp_path: Path, reconcile: Reconcile) -> Path:
     folder = simulated_shop(tmp_path / "shop", reconcile)
     activation = folder / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text() + "  mode: full\n  files: {retain: 2}\n")
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
@@ -34,7 +34,7 @@ def test_a_run_deletes_and_tells(shop: Path, reconcile: Reconcile) -> None:
         True,
         True,
     )
-    assert folders(shop) == ["exportTime=202612020200", "exportTime=202612030200"]
+    assert folders(shop) == ["exportTime=205412020200", "exportTime=205412030200"]
     status = json.loads(reconcile("-C", shop, "status", "--format", "json").out)
     assert status["flows"][0]["retain"] == {"keep": 2, "removed": 1, "problem": None}
     verified = reconcile("-C", shop, "verify")
@@ -46,16 +46,16 @@ def test_an_apply_deletes_what_a_shorter_time_keeps_no_more(shop: Path, reconcil
         reconcile("-C", shop, "run", "--at", night)
     activation = shop / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text().replace("retain: 2", "retain: 1"))
-    found = reconcile("-C", shop, "apply", "--yes", "--at", "2026-12-02T03:00Z")
+    found = reconcile("-C", shop, "apply", "--yes", "--at", "2054-12-02T03:00Z")
     assert "2  →  1" in found.out
     assert (found.code, "1 older export deleted" in found.out) == (0, True)
-    assert folders(shop) == ["exportTime=202612020200"]
+    assert folders(shop) == ["exportTime=205412020200"]
 
 
 def test_what_fails_is_told_and_the_rest_done(shop: Path, reconcile: Reconcile) -> None:
     for night in NIGHTS[:2]:
         reconcile("-C", shop, "run", "--at", night)
-    (part,) = (shop / "out").rglob("exportTime=202612010200/part-*")
+    (part,) = (shop / "out").rglob("exportTime=205412010200/part-*")
     part.rename(part.with_name("aside"))
     part.mkdir()
     found = reconcile("-C", shop, "run", "--at", NIGHTS[2])
@@ -63,5 +63,5 @@ def test_what_fails_is_told_and_the_rest_done(shop: Path, reconcile: Reconcile) 
     assert "H121" in reconcile("-C", shop, "status").out
     part.rmdir()
     part.with_name("aside").rename(part)
-    found = reconcile("-C", shop, "run", "--at", "2026-12-03T03:00Z")
+    found = reconcile("-C", shop, "run", "--at", "2054-12-03T03:00Z")
     assert (found.code, "1 older export deleted" in found.out) == (0, True)

@@ -26,12 +26,12 @@ def project(tmp_path: Path, reconcile: Reconcile) -> Path:
     (folder / "audiences" / "anyone.yaml").write_text(SECOND)
     activation = folder / "activations" / "nightly.yaml"
     activation.write_text(activation.read_text().replace("[us-high-intent]", "[us-high-intent, anyone]"))
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
 def night(reconcile: Reconcile, project: Path, *arguments: str) -> Outcome:
-    return reconcile("-C", project, "run", "--at", "2026-12-01T02:00Z", *arguments)
+    return reconcile("-C", project, "run", "--at", "2054-12-01T02:00Z", *arguments)
 
 
 def fail_swaps_of_anyone(monkeypatch: pytest.MonkeyPatch) -> None:

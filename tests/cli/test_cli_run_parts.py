@@ -65,38 +65,38 @@ def received(folder: Path) -> list[str]:
 
 def test_several_flows_at_once_export_each_slot_once(tmp_path: Path, reconcile: Reconcile) -> None:
     project(tmp_path, 7)
-    rows = [(f"p{at}", f"C{at % 7}", "2026-12-01T00:00:00Z") for at in range(70)]
+    rows = [(f"p{at}", f"C{at % 7}", "2054-12-01T00:00:00Z") for at in range(70)]
     put(tmp_path, "a.csv", *rows)
-    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-12-01T10:00Z").code == 0
-    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z", "--parallel", "4")
+    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2054-12-01T10:00Z").code == 0
+    done = reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z", "--parallel", "4")
     assert done.code == 0, done.err
     assert done.out.count("10 rows") == 7
     assert [line.split(",")[0] for line in received(tmp_path)] == sorted(f"p{at}" for at in range(70))
-    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:31Z", "--parallel", "4").out.startswith(
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:31Z", "--parallel", "4").out.startswith(
         "Nothing due. Next export "
     )
 
 
 def test_one_that_fails_leaves_the_others(tmp_path: Path, reconcile: Reconcile) -> None:
     project(tmp_path, 3)
-    put(tmp_path, "a.csv", ("p0", "C0", "2026-12-01T00:00:00Z"), ("p2", "C2", "2026-12-01T00:00:00Z"))
+    put(tmp_path, "a.csv", ("p0", "C0", "2054-12-01T00:00:00Z"), ("p2", "C2", "2054-12-01T00:00:00Z"))
     text = (tmp_path / "project.yaml").read_text()
     guarded = ACTIVATION.replace("name: all", "name: guarded").replace(
         'audienceSelector: {matchLabels: {all: "yes"}}', "audiences: [a1], guards: {export: {minRows: 1}}"
     )
     text = text.replace('name: a1, labels: {all: "yes"}', "name: a1")
     (tmp_path / "project.yaml").write_text(text + guarded)
-    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-12-01T10:00Z").code == 0
-    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z", "--parallel", "3")
+    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2054-12-01T10:00Z").code == 0
+    done = reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z", "--parallel", "3")
     assert done.code == 6
     assert [line.split(",")[0] for line in received(tmp_path)] == ["p0", "p2"]
 
 
 def test_parts_hold_every_flow_once(tmp_path: Path, reconcile: Reconcile) -> None:
     project(tmp_path, 9)
-    put(tmp_path, "a.csv", *[(f"p{at}", f"C{at}", "2026-12-01T00:00:00Z") for at in range(9)])
-    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-12-01T10:00Z").code == 0
-    told = [reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z", "--shard", f"{at}/3").out for at in (1, 2, 3)]
+    put(tmp_path, "a.csv", *[(f"p{at}", f"C{at}", "2054-12-01T00:00:00Z") for at in range(9)])
+    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2054-12-01T10:00Z").code == 0
+    told = [reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z", "--shard", f"{at}/3").out for at in (1, 2, 3)]
     assert sum(each.count("1 row ") for each in told) == 9
     assert len([each for each in told if "1 row " in each]) > 1
     assert len(received(tmp_path)) == 9
@@ -112,10 +112,10 @@ def test_what_is_no_part(tmp_path: Path, reconcile: Reconcile, text: str) -> Non
 
 def test_each_missed_slot_in_turn(tmp_path: Path, reconcile: Reconcile) -> None:
     project(tmp_path, 1, "all", "{strategy: cursor, column: at, settle: 0s}")
-    put(tmp_path, "a.csv", *[(f"p{day}", "C0", f"2026-12-0{day}T00:00:00Z") for day in range(1, 6)])
-    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-12-01T10:00Z").code == 0
-    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-04T10:00Z")
+    put(tmp_path, "a.csv", *[(f"p{day}", "C0", f"2054-12-0{day}T00:00:00Z") for day in range(1, 6)])
+    assert reconcile("-C", tmp_path, "apply", "--yes", "--at", "2054-12-01T10:00Z").code == 0
+    done = reconcile("-C", tmp_path, "run", "--at", "2054-12-04T10:00Z")
     assert done.code == 0, done.err
     folders = {path.name: len(list(path.glob("part-*"))) for path in (tmp_path / "out" / "a0").iterdir()}
-    assert folders == {"exportTime=202612020200": 1, "exportTime=202612030200": 1, "exportTime=202612040200": 1}
+    assert folders == {"exportTime=205412020200": 1, "exportTime=205412030200": 1, "exportTime=205412040200": 1}
     assert [line.split(",")[0] for line in received(tmp_path)] == ["p1", "p2", "p3", "p4"]

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.support import Reconcile, simulated_shop
 from tests.servers.openssh import SshServer
 
-FIRST, NIGHT, NEXT = "2026-12-01T00:00Z", "2026-12-01T02:00Z", "2026-12-01T03:00Z"
+FIRST, NIGHT, NEXT = "2054-12-01T00:00Z", "2054-12-01T02:00Z", "2054-12-01T03:00Z"
 Shop = Callable[..., Path]
 
 

@@ -26,12 +26,12 @@ def shop(tmp_path: Path, reconcile: Reconcile, declared: str = "") -> Path:
     if declared:
         with (folder / "reconcile.yaml").open("a") as file:
             file.write(f"  metrics: {{openTelemetry: {declared}}}\n")
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
 def night(reconcile: Reconcile, folder: Path) -> Outcome:
-    return reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z")
+    return reconcile("-C", folder, "run", "--at", "2054-12-01T02:00Z")
 
 
 def spans(listener: Listener) -> list[Span]:
@@ -67,7 +67,7 @@ def test_a_run_and_its_parts(tmp_path: Path, reconcile: Reconcile, listener: Lis
     assert (root.name, known["flow"], known["slot"]) == (
         "reconciler.run",
         "outbox/audience/us-high-intent",
-        "2026-12-01T02:00Z",
+        "2054-12-01T02:00Z",
     )
     assert (known["exported"], known["matched"], known["outcome"], known["kind"]) == (90, 90, "exported", "full")
     assert {each.headers["x-key"] for each in listener.received} == {"the-key"}

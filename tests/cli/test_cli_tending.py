@@ -19,8 +19,8 @@ FLOW = FlowId("outbox", "audience", "us-high-intent")
 def exported(tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECONCILER_ACTOR", "jane")
     folder = simulated_shop(tmp_path / "shop", reconcile)
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
-    assert reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "run", "--at", "2054-12-01T02:00Z").code == 0
     return folder
 
 
@@ -43,10 +43,10 @@ def test_a_lost_ledger_is_restored_and_goes_on(exported: Path, reconcile: Reconc
     assert (found.code, "documents" in found.out) == (0, True)
     assert file.stat().st_mode & 0o777 == 0o600
     shutil.rmtree(ledger(exported))
-    assert reconcile("-C", exported, "run", "--at", "2026-12-02T02:00Z").code == 5
+    assert reconcile("-C", exported, "run", "--at", "2054-12-02T02:00Z").code == 5
     found = reconcile("-C", exported, "ledger", "import", file)
     assert (found.code, "reconcile verify" in found.out) == (0, True)
-    assert "0 rows" in reconcile("-C", exported, "run", "--at", "2026-12-02T02:00Z").out
+    assert "0 rows" in reconcile("-C", exported, "run", "--at", "2054-12-02T02:00Z").out
     assert reconcile("-C", exported, "verify").code == 0
 
 
@@ -56,7 +56,7 @@ def test_a_backup_never_takes_the_place_of_another_unasked(
     file = tmp_path / "backup.jsonl"
     assert reconcile("-C", exported, "ledger", "export", file).code == 0
     first = file.read_bytes()
-    reconcile("-C", exported, "run", "--at", "2026-12-02T02:00Z")
+    reconcile("-C", exported, "run", "--at", "2054-12-02T02:00Z")
     found = reconcile("-C", exported, "ledger", "export", file)
     assert (found.code, "U115" in found.err, "--force" in found.err, str(file) in found.err) == (64, True, True, True)
     assert file.read_bytes() == first
@@ -68,7 +68,7 @@ def test_a_backup_never_takes_the_place_of_another_unasked(
 
 def test_an_import_over_a_ledger_is_refused(exported: Path, reconcile: Reconcile, tmp_path: Path) -> None:
     reconcile("-C", exported, "ledger", "export", tmp_path / "backup")
-    reconcile("-C", exported, "run", "--at", "2026-12-02T02:00Z")
+    reconcile("-C", exported, "run", "--at", "2054-12-02T02:00Z")
     before = head(exported)
     found = reconcile("-C", exported, "ledger", "import", tmp_path / "backup")
     assert (found.code, "L117" in found.err) == (5, True)
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_backup(exported: Path, reconcile: Reconcile, tmp_path
 def test_an_apply_does_not_make_a_new_ledger_over_the_remains_of_one(exported: Path, reconcile: Reconcile) -> None:
     (ledger(exported) / "project.json").unlink()
     (exported / "audiences" / "us-high-intent.yaml").touch()
-    found = reconcile("-C", exported, "apply", "--yes", "--at", "2026-12-01T03:00Z")
+    found = reconcile("-C", exported, "apply", "--yes", "--at", "2054-12-01T03:00Z")
     assert (found.code, "L114" in found.err) == (1, True), found
     assert not (ledger(exported) / "project.json").exists()
 
@@ -130,7 +130,7 @@ def held(exported: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patched:
         patched.setattr(LocalDestination, "publish", taken)
-        found = reconcile("-C", exported, "export", FLOW.short, "--full", "--at", "2026-12-01T03:00Z")
+        found = reconcile("-C", exported, "export", FLOW.short, "--full", "--at", "2054-12-01T03:00Z")
     assert (found.code, "D120" in found.err) == (1, True)
     return exported
 
@@ -138,16 +138,16 @@ def held(exported: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) 
 def test_a_held_run_is_shown_and_ended(held: Path, reconcile: Reconcile) -> None:
     run = head(held).open
     assert run is not None
-    status = reconcile("-C", held, "status", "--at", "2026-12-01T04:00Z").out
+    status = reconcile("-C", held, "status", "--at", "2054-12-01T04:00Z").out
     assert "held" in status
     assert f"D120 another file has the name · run {run.run_id}" in status
-    found = reconcile("-C", held, "run", "--at", "2026-12-02T02:00Z")
+    found = reconcile("-C", held, "run", "--at", "2054-12-02T02:00Z")
     assert (found.code, "D120" in found.err) == (1, True)
     found = reconcile("-C", held, "ledger", "abandon", run.run_id)
     assert (found.code, run.run_id in found.out, "cursor" in found.out) == (0, True, True)
     history = reconcile("-C", held, "history").out
     assert "abandoned" in history
-    assert reconcile("-C", held, "run", "--at", "2026-12-02T02:00Z").code == 0
+    assert reconcile("-C", held, "run", "--at", "2054-12-02T02:00Z").code == 0
     assert list((held / "out").rglob(".reconciler-staging/*")) == []
 
 

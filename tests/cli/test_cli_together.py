@@ -15,7 +15,7 @@ from tests.cli.support import Reconcile
 from tests.cli.test_cli_run_parts import AUDIENCE, COMMON, put
 from tests.datasets.lakes import local_lake
 
-DAY = "2026-12-01T00:00:00Z"
+DAY = "2054-12-01T00:00:00Z"
 ACTIVATION = """---
 apiVersion: reconciler/v1
 kind: Activation
@@ -54,7 +54,7 @@ def project(folder: Path, names: list[str], *more: str) -> None:
     (folder / "project.yaml").write_text(text + "".join(more))
 
 
-def apply(folder: Path, reconcile: Reconcile, at: str = "2026-12-01T10:00Z") -> None:
+def apply(folder: Path, reconcile: Reconcile, at: str = "2054-12-01T10:00Z") -> None:
     done = reconcile("-C", folder, "apply", "--yes", "--no-exports", "--at", at)
     assert done.code == 0, done.err
 
@@ -84,7 +84,7 @@ def test_five_flows_read_what_one_does(tmp_path: Path, reconcile: Reconcile, ope
         put(folder, "b.csv", *people(50))
         apply(folder, reconcile)
         opened.clear()
-        done = reconcile("-C", folder, "run", "--at", "2026-12-02T02:30Z")
+        done = reconcile("-C", folder, "run", "--at", "2054-12-02T02:30Z")
         assert done.code == 0, done.err
         seen.append(dict(opened))
         assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 20)
@@ -102,7 +102,7 @@ def test_exports_of_an_apply_read_what_one_does(tmp_path: Path, reconcile: Recon
         put(folder, "a.csv", *people(0))
         apply(folder, reconcile)
         opened.clear()
-        done = reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-02T02:30Z")
+        done = reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-02T02:30Z")
         assert done.code == 0, done.err
         seen.append(dict(opened))
         assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 10)
@@ -115,7 +115,7 @@ def test_one_failure_of_an_apply_is_one_flows(tmp_path: Path, reconcile: Reconci
     project(tmp_path, ["a0", "a3"], held)
     put(tmp_path, "a.csv", *people(0))
     apply(tmp_path, reconcile)
-    done = reconcile("-C", tmp_path, "apply", "--yes", "--at", "2026-12-02T02:30Z")
+    done = reconcile("-C", tmp_path, "apply", "--yes", "--at", "2054-12-02T02:30Z")
     assert done.code == 6
     assert "H101" in done.err
     assert done.err.count("✗") == 1
@@ -129,14 +129,14 @@ def test_previous_pins_differ_and_each_gets_what_is_new_to_it(
     project(tmp_path, ["a0"])
     put(tmp_path, "a.csv", *people(0))
     apply(tmp_path, reconcile)
-    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z").code == 0
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z").code == 0
     project(tmp_path, ["a0", "a1"])
     put(tmp_path, "b.csv", *people(50))
-    apply(tmp_path, reconcile, "2026-12-02T03:00Z")
-    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-03T02:30Z").code == 0
+    apply(tmp_path, reconcile, "2054-12-02T03:00Z")
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-03T02:30Z").code == 0
     put(tmp_path, "c.csv", *people(100))
     opened.clear()
-    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-04T02:30Z", "--parallel", "2")
+    done = reconcile("-C", tmp_path, "run", "--at", "2054-12-04T02:30Z", "--parallel", "2")
     assert done.code == 0, done.err
     assert set(opened) == {"c.csv"}
     for name in ("a0", "a1"):
@@ -152,7 +152,7 @@ def test_one_failure_is_one_flows(tmp_path: Path, reconcile: Reconcile) -> None:
     put(tmp_path, "a.csv", *people(0))
     apply(tmp_path, reconcile)
     (tmp_path / "other").rename(tmp_path / "elsewhere")
-    done = reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:30Z")
+    done = reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z")
     assert done.code == 6
     assert "H101" in done.err
     assert "D102" in done.err
@@ -161,7 +161,7 @@ def test_one_failure_is_one_flows(tmp_path: Path, reconcile: Reconcile) -> None:
     ]
     assert ids(tmp_path, "a2") == []
     (tmp_path / "elsewhere").rename(tmp_path / "other")
-    again = reconcile("-C", tmp_path, "run", "--at", "2026-12-02T03:30Z")
+    again = reconcile("-C", tmp_path, "run", "--at", "2054-12-02T03:30Z")
     assert again.code == 6, "the guard still holds"
     assert ids(tmp_path, "a1", "other") == [f"p{at:03d}" for at in range(1, 50, 5)]
     assert len(ids(tmp_path, "a0")) == 10
@@ -180,12 +180,12 @@ def test_a_stop_in_the_middle_ends_all_and_the_next_call_exports_each_once(
     told: list[object] = []
     with pytest.raises(reconciler.Interrupted):
         reconciler.Project.open(tmp_path).run(
-            at=_at("2026-12-02T02:30Z"), hooks=Hooks(progress=lambda *_: told.append(1), stop=lambda: bool(told))
+            at=_at("2054-12-02T02:30Z"), hooks=Hooks(progress=lambda *_: told.append(1), stop=lambda: bool(told))
         )
     assert told
     assert [ids(tmp_path, name) for name in ("a0", "a1", "a2")] == [[], [], []]
     assert all(head.get("open") is None and not head["abandoned"] for head in heads(tmp_path).values())
-    assert reconcile("-C", tmp_path, "run", "--at", "2026-12-02T02:31Z").code == 0
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:31Z").code == 0
     assert [len(ids(tmp_path, name)) for name in ("a0", "a1", "a2")] == [10, 10, 10]
 
 
@@ -243,16 +243,16 @@ def test_flows_over_a_table_read_what_one_does(
         table.append(0)
         over_table(folder, form, names[:2])
         apply(folder, reconcile)
-        assert reconcile("-C", folder, "run", "--at", "2026-12-02T02:30Z").code == 0
+        assert reconcile("-C", folder, "run", "--at", "2054-12-02T02:30Z").code == 0
         table.append(15)
         over_table(folder, form, names)
-        apply(folder, reconcile, "2026-12-02T03:00Z")
+        apply(folder, reconcile, "2054-12-02T03:00Z")
         opened.clear()
-        assert reconcile("-C", folder, "run", "--at", "2026-12-03T02:30Z").code == 0
+        assert reconcile("-C", folder, "run", "--at", "2054-12-03T02:30Z").code == 0
         table.append(30)
         table.append(45)
         table.compact()
-        done = reconcile("-C", folder, "run", "--at", "2026-12-04T02:30Z")
+        done = reconcile("-C", folder, "run", "--at", "2054-12-04T02:30Z")
         assert done.code == 0, done.err
         seen.append({name: times for name, times in opened.items() if name.endswith(".parquet")})
         for name in names:

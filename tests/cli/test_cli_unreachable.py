@@ -31,8 +31,8 @@ def shop(tmp_path: Path, reconcile: Reconcile) -> Path:
         "apiVersion: reconciler/v1\nkind: Activation\nmetadata: {name: second-nightly}\n"
         "spec: {destination: second, schedule: nightly, audiences: [us-high-intent]}\n"
     )
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
-    assert reconcile("-C", folder, "run", "--at", "2026-12-01T02:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "run", "--at", "2054-12-01T02:00Z").code == 0
     return folder
 
 
@@ -75,13 +75,13 @@ def test_verify_reports_it_and_goes_on(gone: Path, reconcile: Reconcile) -> None
 def test_what_is_left_behind_is_named_with_its_run_and_the_way_out(gone: Path, reconcile: Reconcile) -> None:
     leave_behind(gone)
     for command in (("run",), ("apply", "--yes")):
-        found = reconcile("-C", gone, *command, "--at", "2026-12-01T04:00Z")
+        found = reconcile("-C", gone, *command, "--at", "2054-12-01T04:00Z")
         said = " ".join(found.err.split())
         assert (found.code, "H122" in said, "A101" in said) == (1, True, True), found
         assert f"reconcile ledger abandon {RUN}" in said
     (left,) = json.loads(reconcile("-C", gone, "status", "--format", "json").out)["cleanUps"]
     assert (left["what"], left["runId"], left["code"], left["attempts"]) == ("discard", RUN, "A101", 2)
-    assert f"run {RUN} · since 2026-12-01 04:00 UTC, tried 2 times" in reconcile("-C", gone, "status").out
+    assert f"run {RUN} · since 2054-12-01 04:00 UTC, tried 2 times" in reconcile("-C", gone, "status").out
     given_up = reconcile("-C", gone, "ledger", "abandon", RUN)
     assert (given_up.code, "Given up" in given_up.out) == (0, True), given_up
-    assert reconcile("-C", gone, "run", "--at", "2026-12-01T04:30Z").code == 0
+    assert reconcile("-C", gone, "run", "--at", "2054-12-01T04:30Z").code == 0

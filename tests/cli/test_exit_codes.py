@@ -16,7 +16,7 @@ from tests.cli.support import Reconcile
 from tests.config.support import document, write
 
 FLOW = "outbox/us-high-intent"
-START, SLOT = "2026-12-01T00:00Z", "2026-12-01T02:00Z"
+START, SLOT = "2054-12-01T00:00Z", "2054-12-01T02:00Z"
 NEEDS_LEDGER = (("run",), ("export", FLOW), ("status",), ("history",), ("verify",))
 NEEDS_PROJECT = (*NEEDS_LEDGER, ("ledger", "show"), ("ledger", "release", FLOW))
 NEEDS_ALL = (("validate",), ("plan",), ("apply", "--yes"), ("list", "flows"), ("catalog", "--iam", "outbox"))
@@ -56,7 +56,7 @@ def code(reconcile: Reconcile, folder: Path, *arguments: str) -> int:
         (("run", "--at", START), 0),
         (("run", "--at", SLOT), 0),
         (("export", FLOW, "--at", SLOT), 0),
-        (("export", FLOW, "--at", SLOT, "--again", "2026-01-01T00:00Z"), 64),
+        (("export", FLOW, "--at", SLOT, "--again", "2054-01-01T00:00Z"), 64),
         (("status", "--at", SLOT), 0),
         (("status", FLOW), 0),
         (("history",), 0),
@@ -73,8 +73,8 @@ def code(reconcile: Reconcile, folder: Path, *arguments: str) -> int:
         (("explain", "nope"), 64),
         (("schema", "Audience"), 0),
         (("schema", "nope"), 64),
-        (("run", "--at", "2025-01-01T00:00Z"), 4),
-        (("apply", "--yes", "--at", "2025-01-01T00:00Z", "--select", "nope"), 4),
+        (("run", "--at", "2053-01-01T00:00Z"), 4),
+        (("apply", "--yes", "--at", "2053-01-01T00:00Z", "--select", "nope"), 4),
         *(
             ((*each, "--select", "nope"), 64)
             for each in (("run", "--at", SLOT), ("status",), ("history",), ("verify",))

@@ -13,7 +13,7 @@ from tests.cli.test_cli_main import raising
 from tests.config.support import edited, write
 
 JSON = ("--log-format", "json")
-AT = ("--at", "2026-12-01T02:00Z")
+AT = ("--at", "2054-12-01T02:00Z")
 
 
 def lines(found: Outcome) -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ def lines(found: Outcome) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def applied(simulated: Path, reconcile: Reconcile) -> Path:
-    found = reconcile(*JSON, "-C", simulated, "apply", "--yes", "--at", "2026-12-01T00:00Z")
+    found = reconcile(*JSON, "-C", simulated, "apply", "--yes", "--at", "2054-12-01T00:00Z")
     changed = [(each["event"], each["change"], each["subject"]) for each in lines(found)]
     assert changed == [
         ("changed", "create-destination", "outbox"),
@@ -38,7 +38,7 @@ def test_an_export(applied: Path, reconcile: Reconcile) -> None:
     found = reconcile(*JSON, "-C", applied, "run", *AT)
     (event,) = lines(found)
     assert (event["event"], event["level"], event["rows"], event["files"]) == ("exported", "info", 90, 1)
-    assert (event["flow"], event["slot"]) == ("outbox/audience/us-high-intent", "2026-12-01T02:00Z")
+    assert (event["flow"], event["slot"]) == ("outbox/audience/us-high-intent", "2054-12-01T02:00Z")
     assert "✓ export" in found.out
 
 

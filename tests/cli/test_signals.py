@@ -14,14 +14,14 @@ from tests.cli.slow import FLOW, ROOT, command, everything_once, go_on, slow_pro
 from tests.cli.support import Reconcile
 from tests.config.support import document, write
 
-AT = ("--at", "2026-12-01T02:00Z")
+AT = ("--at", "2054-12-01T02:00Z")
 NUMBERS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @pytest.fixture
 def project(tmp_path: Path, reconcile: Reconcile) -> Path:
     folder = slow_project(tmp_path / "slow")
-    assert reconcile("-C", folder, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", folder, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return folder
 
 
@@ -67,9 +67,9 @@ def test_an_apply_keeps_what_it_applied_and_discards_the_export(project: Path, r
 
 
 def test_an_export_on_demand_leaves_the_schedule_as_it_was(project: Path, reconcile: Reconcile) -> None:
-    _, err = interrupted(project, signal.SIGTERM, "export", FLOW, "--full", "--at", "2026-12-01T01:00Z")
+    _, err = interrupted(project, signal.SIGTERM, "export", FLOW, "--full", "--at", "2054-12-01T01:00Z")
     # No run goes on with it: what was asked for and is discarded is asked for again.
-    assert err == f"Stopped. Next: reconcile -C {project} export {FLOW} --full --at 2026-12-01T01:00Z\n"
+    assert err == f"Stopped. Next: reconcile -C {project} export {FLOW} --full --at 2054-12-01T01:00Z\n"
     assert reconcile("-C", project, "run", *AT).code == 0
     assert everything_once(project)
 
@@ -124,7 +124,10 @@ def test_work_that_does_not_stop_ends_at_the_second_signal(work: str, number: si
         assert process.stderr.readline().startswith("Stopping: ")
         assert process.poll() is None
         process.send_signal(number)
-        assert process.wait(60) == NUMBERS[number]
+        try:
+            assert process.wait(60) == NUMBERS[number]
+        finally:
+            process.kill()
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(project: Path) -> None:

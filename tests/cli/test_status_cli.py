@@ -31,7 +31,7 @@ from tests.cli.support import Outcome, Reconcile
 from tests.config.support import document, write
 
 DAY = timedelta(days=1)
-AT = "2026-12-02T02:30Z"
+AT = "2054-12-02T02:30Z"
 
 
 @pytest.fixture
@@ -78,11 +78,11 @@ def part(house: House) -> Path:
 @pytest.mark.parametrize(
     ("at", "condition", "missed", "upcoming"),
     [
-        ("2026-12-01T01:59Z", "ready", 0, "2026-12-01T02:00Z"),
-        ("2026-12-01T02:00Z", "due", 0, "2026-12-01T02:00Z"),
-        ("2026-12-01T03:00Z", "due", 0, "2026-12-01T02:00Z"),
-        ("2026-12-01T03:01Z", "late", 0, "2026-12-01T02:00Z"),
-        ("2026-12-02T02:00Z", "late", 1, "2026-12-02T02:00Z"),
+        ("2054-12-01T01:59Z", "ready", 0, "2054-12-01T02:00Z"),
+        ("2054-12-01T02:00Z", "due", 0, "2054-12-01T02:00Z"),
+        ("2054-12-01T03:00Z", "due", 0, "2054-12-01T02:00Z"),
+        ("2054-12-01T03:01Z", "late", 0, "2054-12-01T02:00Z"),
+        ("2054-12-02T02:00Z", "late", 1, "2054-12-02T02:00Z"),
     ],
 )
 def test_a_flow_is_ready_then_due_then_late(
@@ -99,7 +99,7 @@ def test_after_an_export_the_line_says_what_left_and_what_comes(house: House, re
     export(house)
     found = reconcile("-C", house.root, "status", "--at", AT)
     assert found.out.splitlines() == [
-        "ready      box/us  last 2026-12-02 02:00 UTC · 2 rows  next 2026-12-03 02:00 UTC  30 min old",
+        "ready      box/us  last 2054-12-02 02:00 UTC · 2 rows  next 2054-12-03 02:00 UTC  30 min old",
         "",
         "1 flow: 1 ready",
     ]
@@ -153,7 +153,7 @@ def test_a_live_run_is_running_and_a_dead_one_late(house: House) -> None:
 def test_a_suspended_flow_has_no_next_slot(house: House, reconcile: Reconcile) -> None:
     head = house.head()
     house.ledger.swap(head, head.document.model_copy(update={"state": "suspended"}))
-    found = status(reconcile, house, "2026-12-09T02:00Z")
+    found = status(reconcile, house, "2054-12-09T02:00Z")
     assert (found["condition"], found["nextSlot"], found["nextCommand"]) == ("suspended", None, None)
 
 
@@ -163,7 +163,7 @@ def test_a_flow_is_named_in_full_or_in_short(house: House, reconcile: Reconcile,
 
 
 @pytest.mark.parametrize(
-    "wrong", [["box/uk"], ["--destination", "bx"], ["--select", "u*"], ["--at", "2026-12-02T02:30"]]
+    "wrong", [["box/uk"], ["--destination", "bx"], ["--select", "u*"], ["--at", "2054-12-02T02:30"]]
 )
 @pytest.mark.parametrize("command", ["status", "verify", "history"])
 def test_what_fits_nothing_is_wrong_usage(house: House, reconcile: Reconcile, command: str, wrong: list[str]) -> None:
@@ -208,7 +208,7 @@ def test_of_one_flow_more_is_said(house: House, reconcile: Reconcile) -> None:
     export(house)
     found = reconcile("-C", house.root, "status", "box/us", "--at", AT)
     text = " ".join(found.out.split())
-    assert "applied test, 2026-12-01 02:00 UTC · generation 1" in text
+    assert "applied test, 2054-12-01 02:00 UTC · generation 1" in text
     assert "schedule daily 02:00" in text
     assert "cursor 1 file of data done with (files)" in text
     assert "goes to out/us" in text
@@ -217,7 +217,7 @@ def test_of_one_flow_more_is_said(house: House, reconcile: Reconcile) -> None:
 
 def test_a_pasted_command_works_where_this_one_was_given(house: House, reconcile: Reconcile) -> None:
     write(house.root, {"environments/prod.yaml": ""})
-    found = status(reconcile, house, "2026-12-01T03:00Z", "--env", "prod")
+    found = status(reconcile, house, "2054-12-01T03:00Z", "--env", "prod")
     assert found["nextCommand"] == f"reconcile -C {house.root} run --select box/audience/us --env prod"
     assert found["nextCommands"] == [found["nextCommand"]]
 
@@ -317,11 +317,11 @@ def test_runs_newest_first(house: House, reconcile: Reconcile) -> None:
     house.put("b.csv", [("4", "US")])
     export(house, 1)
     newest, oldest = history(reconcile, house, "box/us").out.splitlines()
-    assert newest.startswith("2026-12-03 02:00 UTC  box/us  increment   1 row  1 file")
-    assert oldest.startswith("2026-12-02 02:00 UTC  box/us  full       2 rows  1 file")
+    assert newest.startswith("2054-12-03 02:00 UTC  box/us  increment   1 row  1 file")
+    assert oldest.startswith("2054-12-02 02:00 UTC  box/us  full       2 rows  1 file")
     data = json.loads(history(reconcile, house, "--format", "json", "-n", "1").out)
     (run,) = data["runs"]
-    assert (run["slot"], run["rows"], run["outcome"], data["total"]) == ("2026-12-03T02:00Z", 1, "exported", 2)
+    assert (run["slot"], run["rows"], run["outcome"], data["total"]) == ("2054-12-03T02:00Z", 1, "exported", 2)
     one = history(reconcile, house, "box/us", "--select", "b*", "-n", "1").out
     everything = f"reconcile -C {house.root} history box/us --select 'b*' -n 2"
     assert one.endswith(f"2 runs; the newest 1 are shown. All: {everything}\n")
@@ -398,7 +398,7 @@ def test_files_that_another_run_put_into_the_same_folder_are_known(house: House,
     other.write_bytes(part(house).read_bytes())
     file = record.files[0].model_copy(update={"path": f"{record.folder}/{other.name}"})
     twin = record.model_copy(update={"flow": "box/audience/uk", "files": (file,), "manifest": None})
-    house.ledger.create(f"{keys.RUNS}box/audience/uk/202612020200-{record.run_id}", twin)
+    house.ledger.create(f"{keys.RUNS}box/audience/uk/205412020200-{record.run_id}", twin)
     assert verify(reconcile, house, "box/us") == (0, [])
 
 

@@ -15,13 +15,13 @@ from tests.cli.support import Reconcile
 from tests.config.support import edited, write
 
 ROOT = Path(__file__).parents[2]
-AT = "2026-12-01T04:00Z"
+AT = "2054-12-01T04:00Z"
 
 
 @pytest.fixture
 def late(simulated: Path, reconcile: Reconcile) -> Path:
     """A flow that is late at AT."""
-    assert reconcile("-C", simulated, "apply", "--yes", "--at", "2026-12-01T00:00Z").code == 0
+    assert reconcile("-C", simulated, "apply", "--yes", "--at", "2054-12-01T00:00Z").code == 0
     return simulated
 
 

@@ -97,7 +97,7 @@ class Lake:
     def hint(self) -> None:
         self._put("metadata/version-hint.text", self.table.metadata_location.rsplit("/", 1)[1].encode())
 
-    def append(self, people: str, day: str = "2026-12-01", **more: Any) -> None:
+    def append(self, people: str, day: str = "2054-12-01", **more: Any) -> None:
         columns = {"id": list(people), "n": list(range(len(people))), "day": [date.fromisoformat(day)] * len(people)}
         for name, value in more.items():
             columns[name] = [value] * len(people)

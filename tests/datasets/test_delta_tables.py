@@ -21,7 +21,7 @@ from tests.datasets.test_s3_files import session
 from tests.servers.s3 import S3Server
 
 
-def append(table: str | Path, ids: str, day: str | None = "2026-12-01", options: Any = None, **more: Any) -> None:
+def append(table: str | Path, ids: str, day: str | None = "2054-12-01", options: Any = None, **more: Any) -> None:
     """One version more: a row for each letter."""
     made = None if day is None else datetime.fromisoformat(day).date()
     columns = {"id": list(ids), "n": list(range(len(ids))), "day": pa.array([made] * len(ids), pa.date32())}
@@ -44,7 +44,7 @@ def test_a_version_is_pinned_and_only_its_files_are_read(tmp_path: Path) -> None
     assert (listing.pin.table.version, listing.pin.table.id) == (3, DeltaTable(str(table)).metadata().id)
     rows = read(files, listing.pin.files, tmp_path / "out")
     assert ids(rows) == "xyze", "overwritten files are still in the folder"
-    assert rows[0]["day"].isoformat() == "2026-12-01", "the partition column isn't in the files"
+    assert rows[0]["day"].isoformat() == "2054-12-01", "the partition column isn't in the files"
     assert files.changed(listing.pin.files) == ()
     assert opened("delta", table).listing(NOW).pin.digest() == listing.pin.digest()
     (table / listing.pin.files[0].path).unlink()
@@ -82,7 +82,7 @@ def test_increments_are_what_was_appended(tmp_path: Path) -> None:
     assert first.table is not None
     assert history(files).added(first.table) == ()
     append(table, "c")
-    append(table, "d", day="2026-12-02")
+    append(table, "d", day="2054-12-02")
     DeltaTable(str(table)).optimize.compact()
     append(table, "e")
     found = history(files).added(first.table)
@@ -124,23 +124,23 @@ def test_taking_rows_away_is_an_error(tmp_path: Path, how: str) -> None:
 
 def test_what_was_deleted_after_all_of_it_had_expired_is_no_error(tmp_path: Path) -> None:
     table = tmp_path / "t"
-    append(table, "ab", day="2026-11-01")
-    append(table, "c", day="2026-11-02")
+    append(table, "ab", day="2054-11-01")
+    append(table, "c", day="2054-11-02")
     limit = datetime.now(UTC)
     time.sleep(0.01)
-    append(table, "d", day="2026-11-03")
+    append(table, "d", day="2054-11-03")
     files = opened("delta", table)
     before = files.listing(NOW).pin.table
     assert before is not None
-    DeltaTable(str(table)).delete("day = '2026-11-01'")
-    DeltaTable(str(table)).delete("day = '2026-11-02'")
+    DeltaTable(str(table)).delete("day = '2054-11-01'")
+    DeltaTable(str(table)).delete("day = '2054-11-02'")
     append(table, "e")
     assert ids(read(files, history(files).added(before, limit), tmp_path / "out")) == "e"
     for expired in (None, limit - timedelta(days=1)):
         with pytest.raises(SourceError) as error:
             history(files).added(before, expired)
         assert error.value.code == "F132"
-    DeltaTable(str(table)).delete("day = '2026-11-03'")
+    DeltaTable(str(table)).delete("day = '2054-11-03'")
     with pytest.raises(SourceError, match="version 6") as error:
         history(files).added(before, limit)
     assert error.value.code == "F132", "d was younger than that"
@@ -338,7 +338,7 @@ def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
     append(url, "ab", options=options)
     files = open_dataset(spec("delta", url, account="lake"), root=tmp_path, session=lambda: session(seaweed_server))
     first = files.listing(NOW).pin
-    append(url, "c", day="2026-12-02", options=options)
+    append(url, "c", day="2054-12-02", options=options)
     DeltaTable(url, storage_options=options).optimize.compact()
     append(url, "d", options=options)
     assert first.table is not None

@@ -77,7 +77,7 @@ def test_increments_are_what_was_appended(lake: Lake, tmp_path: Path) -> None:
     assert nothing is not None
     assert history(files).added(first) == ()
     lake.append("c")
-    lake.append("d", day="2026-12-02")
+    lake.append("d", day="2054-12-02")
     lake.compact()
     lake.append("e")
     assert ids(read(files, history(files).added(first), tmp_path)) == "cde"
@@ -115,14 +115,14 @@ def test_taking_rows_away_is_an_error(lake: Lake, how: str) -> None:
 def test_what_was_deleted_after_all_of_it_had_expired_is_no_error(lake: Lake, tmp_path: Path) -> None:
     with lake.table.update_spec() as update:
         update.add_identity("day")
-    lake.append("ab", day="2026-11-01")
+    lake.append("ab", day="2054-11-01")
     limit = datetime.now(UTC)
     time.sleep(0.01)
-    lake.append("d", day="2026-11-03")
+    lake.append("d", day="2054-11-03")
     files = opened("iceberg", lake.location)
     before = files.listing(NOW).pin.table
     assert before is not None
-    lake.table.delete("day = '2026-11-01'")
+    lake.table.delete("day = '2054-11-01'")
     lake.append("e")
     assert ids(read(files, history(files).added(before, limit), tmp_path / "out")) == "e"
     for expired in (None, limit - timedelta(days=1)):
@@ -135,7 +135,7 @@ def test_what_was_deleted_after_all_of_it_had_expired_is_no_error(lake: Lake, tm
     with pytest.raises(SourceError) as error:
         history(files).added(before, limit)
     assert error.value.code == "F132", "by the snapshots that are left, it may have been as young as d"
-    lake.table.delete("day = '2026-11-03'")
+    lake.table.delete("day = '2054-11-03'")
     lake.hint()
     with pytest.raises(SourceError) as error:
         history(files).added(before, limit)
@@ -264,18 +264,18 @@ def test_partitions_and_files_without_numbers(tmp_path: Path) -> None:
         update.add_identity("day")
         update.add_identity("id")
     lake.append("a", day="1969-12-30")
-    lake.append("b", day="2026-12-02")
+    lake.append("b", day="2054-12-02")
     # What another job wrote, by name and without the partition's column.
     path = Path(lake.location.removeprefix("file://")) / "data/imported.parquet"
-    pq.write_table(pa.table({"id": ["c"], "n": pa.array([3], pa.int64()), "day": [date(2026, 12, 3)]}), path)
+    pq.write_table(pa.table({"id": ["c"], "n": pa.array([3], pa.int64()), "day": [date(2054, 12, 3)]}), path)
     lake.table.add_files([f"file://{path}"])
     lake.hint()
     files = opened("iceberg", lake.location)
     rows = everything(files, tmp_path)
     assert [(row["id"], row["n"], row["day"].isoformat()) for row in rows] == [
         ("a", 0, "1969-12-30"),
-        ("b", 0, "2026-12-02"),
-        ("c", 3, "2026-12-03"),
+        ("b", 0, "2054-12-02"),
+        ("c", 3, "2054-12-03"),
     ]
 
 
@@ -436,7 +436,7 @@ def test_in_s3(seaweed_server: S3Server, tmp_path: Path) -> None:
     )
     first = files.listing(NOW).pin.table
     assert first is not None
-    lake.append("c", day="2026-12-02")
+    lake.append("c", day="2054-12-02")
     lake.compact()
     with lake.table.update_schema() as update:
         update.rename_column("n", "number")

@@ -50,9 +50,9 @@ def refused(folder: Path, content: bytes, name: str = "a.jsonl", **types: pl.Dat
 
 def test_every_type(tmp_path: Path) -> None:
     line = {
-        "s": "é\n😀", "i": -1, "l": 2**62, "f": 0.5, "d": 1, "y": True, "t": "2026-12-02T02:00:00+01:00",
-        "day": "2026-12-02", "n": "12.50", "m": 3.25, "bin": "YWI=",
-        "x": {"b": 1, "unknown": 5, "c": [{"at": "2026-12-02 02:00", "n": 1}, None]},
+        "s": "é\n😀", "i": -1, "l": 2**62, "f": 0.5, "d": 1, "y": True, "t": "2054-12-02T02:00:00+01:00",
+        "day": "2054-12-02", "n": "12.50", "m": 3.25, "bin": "YWI=",
+        "x": {"b": 1, "unknown": 5, "c": [{"at": "2054-12-02 02:00", "n": 1}, None]},
     }  # fmt: skip
     got = read(
         tmp_path, json.dumps(line).encode(), s=pl.String(), i=pl.Int32(), l=pl.Int64(), f=pl.Float32(),
@@ -61,9 +61,9 @@ def test_every_type(tmp_path: Path) -> None:
     )  # fmt: skip
     assert got.to_dicts() == [
         {
-            "s": "é\n😀", "i": -1, "l": 2**62, "f": 0.5, "d": 1.0, "y": True, "t": datetime(2026, 12, 2, 1, tzinfo=UTC),
-            "day": date(2026, 12, 2), "n": Decimal("12.50"), "m": Decimal("3.25"), "bin": b"ab",
-            "x": {"b": 1, "c": [{"at": datetime(2026, 12, 2, 2, tzinfo=UTC), "n": Decimal("1.00")}, None]},
+            "s": "é\n😀", "i": -1, "l": 2**62, "f": 0.5, "d": 1.0, "y": True, "t": datetime(2054, 12, 2, 1, tzinfo=UTC),
+            "day": date(2054, 12, 2), "n": Decimal("12.50"), "m": Decimal("3.25"), "bin": b"ab",
+            "x": {"b": 1, "c": [{"at": datetime(2054, 12, 2, 2, tzinfo=UTC), "n": Decimal("1.00")}, None]},
         }
     ]  # fmt: skip
     assert got.schema["x"] == NESTED
@@ -133,7 +133,7 @@ def test_keys_may_be_missing_in_a_line_but_not_in_a_file(tmp_path: Path) -> None
 )
 @pytest.mark.parametrize("before", [0, 1, 40_000])
 def test_a_bad_line_is_named(tmp_path: Path, bad: bytes, code: str, before: int) -> None:
-    good = b'{"a":1,"t":"2026-01-01T00:00:00Z","x":[{"n":1,"day":"2026-01-01"}],"s":"text to fill the blocks %d"}\n'
+    good = b'{"a":1,"t":"2054-01-01T00:00:00Z","x":[{"n":1,"day":"2054-01-01"}],"s":"text to fill the blocks %d"}\n'
     content = b"\n" + b"".join(good % row for row in range(before)) + bad + b"\n" + good % 0 * 3
     kinds = pl.List(pl.Struct({"n": pl.Decimal(10, 2), "day": pl.Date()}))
     error = refused(tmp_path, content, a=pl.Int32(), t=TIMESTAMP, x=kinds, s=pl.String())

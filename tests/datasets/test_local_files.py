@@ -13,7 +13,7 @@ from reconciler.datasets.open import open_dataset
 from reconciler.errors import SourceError
 from reconciler.resources.dataset import DatasetSpec
 
-NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+NOW = datetime(2054, 12, 1, 12, tzinfo=UTC)
 
 
 def at(path: Path, age: timedelta, content: bytes = b"x") -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.servers.sshstub import SshStub
 from tests.servers.wireproxy import WireProxy
 
 NAME = f"us/part-{RUN}.csv"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -242,18 +244,37 @@ def test_answers_that_nobody_waits_for_arent_kept(place: SftpDestination) -> Non
         assert (wire._answers, wire._forgotten) == ({}, set())
 
 
-def test_a_fork_makes_a_connection_of_its_own(place: SftpDestination, proxy: WireProxy, root: Path) -> None:
+_FORKS = """
+import os, sys
+from pathlib import Path
+from reconciler.destinations.sftp import SftpDestination
+from tests.conformance.test_destinations_sftp import connection_to, session_for
+from tests.servers.openssh import SshServer
+port, base, user, key, host_key, proxy, root, name = sys.argv[1:]
+server = SshServer(int(port), Path(base), user, Path(key), {"ssh-ed25519": host_key})
+place = SftpDestination(connection_to(server, root, port=int(proxy)), session_for(server))
+listed = lambda: [found.name for found in place.list()] == [name]
+assert listed()
+if child := os.fork():
+    sys.exit(os.waitpid(child, 0)[1] != 0 or not listed())
+try:
+    alike = listed()
+finally:
+    os._exit(not alike)
+"""
+
+
+def test_a_fork_makes_a_connection_of_its_own(
+    place: SftpDestination, openssh_server: SshServer, proxy: WireProxy, root: Path
+) -> None:
+    """In a process without this one's threads: what these hold, a fork of it would wait for."""
     place.publish(staged(place, NAME))
     before = proxy.connections
-    child = os.fork()
-    if child == 0:
-        try:
-            ok = [found.name for found in place.list()] == [NAME]
-        finally:
-            os._exit(0 if ok else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    assert [found.name for found in place.list()] == [NAME]
-    assert proxy.connections == before + 1
+    server = openssh_server
+    arguments = [server.port, server.base, server.user, server.key, server.host_key, proxy.port, root, NAME]
+    command = [sys.executable, "-c", _FORKS, *map(str, arguments)]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=120).returncode == 0
+    assert proxy.connections == before + 2
 
 
 # refusals

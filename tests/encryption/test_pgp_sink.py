@@ -131,6 +131,7 @@ def test_neither_arguments_nor_environment_hold_keys(gpg: Gpg, place: LocalDesti
     sink = PgpSink(place.stage(RUN, NAME), keys)
     place_of = Path(f"/proc/{sink._process.pid}")
     while b"reconciler.encryption.child" not in (place_of / "cmdline").read_bytes():
+        assert sink._process.poll() is None
         time.sleep(0.01)
     seen = (place_of / "cmdline").read_bytes() + (place_of / "environ").read_bytes()
     sink.abort()

@@ -152,10 +152,10 @@ def test_from_its_readme_to_an_export(plugin_site: Path, tmp_path: Path) -> None
     told = json.loads(reconcile("plan", "--format", "json"))
     jsonschema_rs.Draft202012Validator(published("plan")).validate(told)
     assert '"sqlar"' in json.dumps(told)
-    reconcile("plan", "--at", "2026-12-01T00:30Z", "--out", "plan.json")
-    reconcile("apply", "plan.json", "--yes", "--at", "2026-12-01T00:30Z")
-    reconcile("run", "--at", "2026-12-01T01:05Z")
-    assert "Nothing" in reconcile("plan", "--at", "2026-12-01T01:06Z")
+    reconcile("plan", "--at", "2054-12-01T00:30Z", "--out", "plan.json")
+    reconcile("apply", "plan.json", "--yes", "--at", "2054-12-01T00:30Z")
+    reconcile("run", "--at", "2054-12-01T01:05Z")
+    assert "Nothing" in reconcile("plan", "--at", "2054-12-01T01:06Z")
     with closing(sqlite3.connect(project / "out" / "agency.sqlar")) as archive:
         names = [name for (name,) in archive.execute("SELECT name FROM sqlar ORDER BY name")]
     assert [name.rpartition("/")[2][:5] for name in names] == ["_mani", "part-"]
@@ -168,9 +168,9 @@ def test_from_its_readme_to_an_export(plugin_site: Path, tmp_path: Path) -> None
     assert "agency-archive/us" in reconcile("status", path=without)
     before = len(list((project / "own").rglob("part-*")))
     write(project, {"data/b.csv": "id,country\np4,US\n"})
-    said = reconcile("run", "--at", "2026-12-01T02:05Z", code=6, path=without)
+    said = reconcile("run", "--at", "2054-12-01T02:05Z", code=6, path=without)
     assert "D140" in said
     assert len(list((project / "own").rglob("part-*"))) == before + 1, "what can be exported is"
-    reconcile("run", "--at", "2026-12-01T02:10Z")
+    reconcile("run", "--at", "2054-12-01T02:10Z")
     with closing(sqlite3.connect(project / "out" / "agency.sqlar")) as archive:
         assert archive.execute("SELECT count(*) FROM sqlar WHERE name LIKE '%/part-%'").fetchone() == (2,)

@@ -21,7 +21,7 @@ from reconciler.values.mark import Range, mark_text
 from tests.export.support import export, files_of, rows_of
 
 NAMES = ("id", "ID", "Id", "seen", "Seen", "ok", "OK")
-DAY = [f"2026-12-0{day}T00:00:00Z" for day in range(1, 8)]
+DAY = [f"2054-12-0{day}T00:00:00Z" for day in range(1, 8)]
 ROWS = [
     ("a", "1", "x", DAY[3], DAY[3], "yes", "no"),
     ("a", "1", "y", DAY[4], DAY[2], "yes", "no"),  # older by Seen, newer by seen

@@ -26,7 +26,7 @@ from reconciler.resources.formats import JsonFormat
 from reconciler.resources.suppression import Match
 from tests.export.support import Exported, export, files_of, rows_of
 
-NOW = datetime(2026, 12, 2, 2, tzinfo=UTC)
+NOW = datetime(2054, 12, 2, 2, tzinfo=UTC)
 TYPES = {"id": "string", "email": "string", "seen": "timestamp", "consent": "string", "score": "int"}
 SCHEMA = {
     "id": pl.String,
@@ -92,7 +92,7 @@ def test_rows_expire_to_the_instant(tmp_path: Path) -> None:
 
 def test_a_date_expires_when_all_of_it_has(tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
-    days = [date(2026, 11, 6), date(2026, 11, 7)]
+    days = [date(2054, 11, 6), date(2054, 11, 7)]
     pl.DataFrame({"id": ["a", "b"], "day": days}).write_parquet(tmp_path / "lake" / "0.parquet")
     columns = {"id": {"type": "string"}, "day": {"type": "date"}}
     spec = DatasetSpec.model_validate({"location": "data", "format": "parquet", "columns": columns})

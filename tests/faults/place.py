@@ -24,8 +24,8 @@ from tests.servers.s3 import S3Server
 Kind = Literal["local", "s3", "s3-ledger", "s3-destination", "sftp", "azure-blob", "adls-gen2", "gcs", "sqlar", "pgp"]
 KEY_ID, SECRET_KEY = "FAULTS_KEY_ID", "FAULTS_SECRET_KEY"
 DIFF_KEY = "FAULTS_DIFF_KEY"
-APPLIED = "2026-12-01T00:00Z"
-SLOTS = tuple(f"2026-12-{day:02d}T02:00Z" for day in range(1, 9))
+APPLIED = "2054-12-01T00:00Z"
+SLOTS = tuple(f"2054-12-{day:02d}T02:00Z" for day in range(1, 9))
 FIRST = (("1", "US"), ("2", "DE"), ("3", "US"), ("4", "US"))
 LONG_AGO = 1_750_000_000
 """The time of all data files, in seconds since 1970: before every slot, whatever the clock says."""

@@ -86,7 +86,7 @@ def test_what_a_killed_runner_did_not_tell_the_next_one_does(
 def test_of_many_runners_one_tells(driver: Driver, build: Build, kind: Kind) -> None:
     place = telling(build(), "run-started, run-succeeded, run-delayed, recovered")
     go = Path(place.root) / "go"
-    late = ("run", "--at", "2026-12-01T06:00Z")
+    late = ("run", "--at", "2054-12-01T06:00Z")
     orders = [Order(place.root, late, f"{place.root}/{each}.json", go=str(go), lease=True) for each in range(4)]
     children = [driver.start(each) for each in orders]
     go.touch()

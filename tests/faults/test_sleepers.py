@@ -59,7 +59,7 @@ def test_a_runner_wakes_after_its_flow_was_purged(driver: Driver, build: Build, 
         place = build()
         declare(place, Declared(on_remove="purge"))
         put(place, "a.csv", FIRST)
-        done(place, *APPLY, "2026-12-01T00:00Z")
+        done(place, *APPLY, "2054-12-01T00:00Z")
         where = f"{point.said('stopped', names)}, then purged"
         sleeper = Sleeper(driver, place, NIGHT, point)
         declare(place, Declared(flow=False))

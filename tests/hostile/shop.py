@@ -39,7 +39,7 @@ spec: {{dataType: prospects, dataset: people, where: "country = 'US'"}}
 apiVersion: reconciler/v1
 kind: Schedule
 metadata: {{name: nightly}}
-spec: {{frequency: daily, time: "02:00", startDate: 2026-12-01}}
+spec: {{frequency: daily, time: "02:00", startDate: 2054-12-01}}
 ---
 apiVersion: reconciler/v1
 kind: Activation
@@ -93,13 +93,13 @@ class Shop:
 
     def apply(self) -> Shop:
         """Applied, before the first slot."""
-        found = self("apply", "--yes", at="2026-12-01T00:00Z")
+        found = self("apply", "--yes", at="2054-12-01T00:00Z")
         assert found.code == 0, found.said
         return self
 
     def night(self, day: int, *arguments: str, **options: Any) -> Call:
         """The due exports of a night in December."""
-        return self("run", *arguments, at=f"2026-12-{day:02}T03:00Z", **options)
+        return self("run", *arguments, at=f"2054-12-{day:02}T03:00Z", **options)
 
     def received(self) -> list[str]:
         """Every id in every visible file of the local destination, read by the csv module."""

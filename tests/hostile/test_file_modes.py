@@ -23,12 +23,12 @@ def test_under_a_umask_of_nothing(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop").declare(ledger="file://kept/by/us/ledger", destination=destination)
     shop.put("a.csv", ["p1"])
     plan = tmp_path / "plan.json"
-    at = "2026-12-01T00:00Z"
+    at = "2054-12-01T00:00Z"
     assert shop("plan", "--out", plan, at=at, umask=0).code == 0
     assert modes(plan) == {".": "0o600"}
     assert shop("apply", plan, "--yes", at=at, umask=0).code == 0
     assert shop.night(1, umask=0).code == 0
-    (shop.root / "for/them/out/us/exportTime=202612020200").write_text("in the way")
+    (shop.root / "for/them/out/us/exportTime=205412020200").write_text("in the way")
     assert shop.night(2, umask=0).codes() == {"D109"}
 
     ledger = modes(shop.root / "kept")
@@ -40,9 +40,9 @@ def test_under_a_umask_of_nothing(tmp_path: Path) -> None:
     out = shop.root / "for/them/out"
     assert modes(out / ".reconciler-staging")["."] == "0o700"
     assert [path for path in (out / ".reconciler-staging").rglob("*") if path.is_file()]
-    (out / "us/exportTime=202612020200").unlink()
+    (out / "us/exportTime=205412020200").unlink()
     assert open_to_others(out) == []
-    assert modes(out / "us/exportTime=202612010200")["."] == "0o750"
+    assert modes(out / "us/exportTime=205412010200")["."] == "0o750"
     assert not any(int(mode, 8) & 0o022 for mode in modes(shop.root / "for").values())
 
 
@@ -51,7 +51,7 @@ def test_a_plan_that_replaces_one_that_all_may_read(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text("")
     plan.chmod(0o666)
-    assert shop("plan", "--out", plan, at="2026-12-01T00:00Z", umask=0).code == 0
+    assert shop("plan", "--out", plan, at="2054-12-01T00:00Z", umask=0).code == 0
     assert modes(plan) == {".": "0o600"}
 
 
@@ -61,14 +61,14 @@ def test_a_plan_is_not_written_through_a_link_that_a_neighbour_left(tmp_path: Pa
     shared.mkdir()
     theirs.write_text("keep this")
     (shared / "plan.json").symlink_to(theirs)
-    shop("plan", "--out", shared / "plan.json", at="2026-12-01T00:00Z", umask=0)
+    shop("plan", "--out", shared / "plan.json", at="2054-12-01T00:00Z", umask=0)
     assert theirs.read_text() == "keep this"
 
 
 def test_under_a_umask_that_forbids_all(tmp_path: Path) -> None:
     shop = Shop(tmp_path / "shop").declare()
     shop.put("a.csv", ["p1"])
-    assert shop("apply", "--yes", at="2026-12-01T00:00Z", umask=0o077).code == 0
+    assert shop("apply", "--yes", at="2054-12-01T00:00Z", umask=0o077).code == 0
     assert shop.night(1, umask=0o077).code == 0
     assert shop.received() == ["p1"]
     assert shop("verify", umask=0o077).code == 0

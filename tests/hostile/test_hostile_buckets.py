@@ -36,8 +36,8 @@ DESTINATION = (
 )
 OWNER = "123456789012"
 ROWS = b"prospect_id,country,score\np1,US,0.5\np2,US,0.5\n"
-APPLY = ("apply", "--yes", "--at", "2026-12-01T00:00Z")
-RUN = ("run", "--at", "2026-12-01T03:00Z")
+APPLY = ("apply", "--yes", "--at", "2054-12-01T00:00Z")
+RUN = ("run", "--at", "2054-12-01T03:00Z")
 
 
 @dataclass

@@ -33,13 +33,13 @@ MARK = "ada.lovelace@nobody.invalid"
 COLUMNS = "{prospect_id: {type: string}, country: {type: string}, score: {type: double}, email: {type: string}, seen: {type: timestamp}}"
 OLD = [f"old{number} {MARK}" for number in range(3)]
 NEW = [f"new{number} {MARK}" for number in range(400)]
-MIDNIGHT = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+MIDNIGHT = datetime(2054, 12, 1, tzinfo=UTC).timestamp()
 Row = dict[str, Any]
 
 
 def rows(ids: list[str]) -> list[Row]:
     return [
-        {"prospect_id": each, "country": "US", "score": 0.5, "email": f"{at}.{MARK}", "seen": "2026-11-30T00:00:00Z"}
+        {"prospect_id": each, "country": "US", "score": 0.5, "email": f"{at}.{MARK}", "seen": "2054-11-30T00:00:00Z"}
         for at, each in enumerate(ids)
     ]
 
@@ -140,7 +140,7 @@ CASES = {
     "csv, UTF-16": Case("b.csv", CSV.decode().encode("utf-16"), "F105", "header"),
     "csv, a number that is none": Case("b.csv", line(CSV, 200, FULL.replace(b"0.5", MARK.encode())), "F109", "'score'"),
     "csv, a time that is none": Case(
-        "b.csv", line(CSV, 200, FULL.replace(b"2026-11-30T", MARK.encode())), "F109", "'seen'"
+        "b.csv", line(CSV, 200, FULL.replace(b"2054-11-30T", MARK.encode())), "F109", "'seen'"
     ),
     "csv, no header": Case("b.csv", CSV.partition(b"\n")[2], "F106", "'country'"),
     "csv, no header and a name twice": Case("b.csv", f"{MARK},{MARK}\n".encode() + CSV, "F106"),
@@ -239,8 +239,8 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         config = shop.root / "reconcile.yaml"
         config.write_text(config.read_text().replace("[prospect_id, score]", "[prospect_id, score, email, seen]"))
         (shop.root / f"data/a.{form}").write_bytes(SOUND[form](rows(OLD)))
-        assert run(["-C", str(shop.root), "apply", "--yes", "--at", "2026-12-01T00:00Z"]) == 0
-        assert run(["-C", str(shop.root), "run", "--at", "2026-12-01T03:00Z"]) == 0
+        assert run(["-C", str(shop.root), "apply", "--yes", "--at", "2054-12-01T00:00Z"]) == 0
+        assert run(["-C", str(shop.root), "run", "--at", "2054-12-01T03:00Z"]) == 0
         return shop.root
 
     return made
@@ -269,11 +269,11 @@ def refused(household: Household, code: str, *places: str) -> None:
     """As text and as JSON; then seen in what others look at."""
     before = household.visible()
     for command in (("run",), ("--log-format", "json", "export", FLOW, "--full")):
-        ended, said = household(*command, "--at", "2026-12-02T03:00Z")
+        ended, said = household(*command, "--at", "2054-12-02T03:00Z")
         assert (ended, code in said) == (1, True), (command, said)
         assert all(place in said for place in places), said
         assert (CODES[code].mend if "json" in command else f"reconcile explain {code}") in said
-    ended, said = household("status", "--at", "2026-12-02T03:00Z")
+    ended, said = household("status", "--at", "2054-12-02T03:00Z")
     assert (ended, code in said) == (0, True), said
     for words in (("status", "--format", "json"), ("history",), ("ledger", "show"), ("plan", "--refresh")):
         household(*words)
@@ -282,12 +282,12 @@ def refused(household: Household, code: str, *places: str) -> None:
 
 def exported(household: Household) -> None:
     """All that is new, and nothing else, in the slot that was missed."""
-    code, said = household("run", "--at", "2026-12-02T03:30Z")
+    code, said = household("run", "--at", "2054-12-02T03:30Z")
     assert code == 0, said
     assert "400 rows" in said
     assert sorted(household.shop.received()) == sorted([*OLD, *NEW])
     assert household("verify")[0] == 0
-    _, said = household("status", "--at", "2026-12-02T03:31Z")
+    _, said = household("status", "--at", "2054-12-02T03:31Z")
     assert "failed" not in said
 
 
@@ -331,7 +331,7 @@ def test_changed_while_it_is_read(household: Household, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr(PolarsEngine, "export", then_rewritten)
         before = household.visible()
-        code, said = household("run", "--at", "2026-12-02T03:00Z")
+        code, said = household("run", "--at", "2054-12-02T03:00Z")
         assert (code, "F116" in said, path.name in said) == (1, True, True), said
         assert household.visible() == before
     exported(household)
@@ -355,7 +355,7 @@ def test_odd_text_leaves_as_it_is(odd: str, household: Household) -> None:
     form = next((household.shop.root / "data").iterdir()).suffix[1:]
     found = [{**GOOD[0], "prospect_id": f"{odd}{MARK}", "email": odd}, *GOOD[1:]]
     (household.shop.root / f"data/b.{form}").write_bytes(SOUND[form](found))
-    code, said = household("run", "--at", "2026-12-02T03:00Z")
+    code, said = household("run", "--at", "2054-12-02T03:00Z")
     assert (code, "400 rows" in said) == (0, True), said
     part = max(household.visible(), key=lambda each: each.stat().st_size)
     with part.open(newline="", encoding="utf-8") as file:
@@ -374,8 +374,8 @@ def test_still_being_written(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     os.utime(shop.root / "data/a.csv", (MIDNIGHT, MIDNIGHT))
     os.utime(shop.root / "data/b.csv", (MIDNIGHT + 2.5 * 3600,) * 2)
     household = Household(shop, capsys)
-    assert household("apply", "--yes", "--at", "2026-12-01T00:00Z")[0] == 0
-    assert household("run", "--at", "2026-12-01T03:00Z")[0] == 0
+    assert household("apply", "--yes", "--at", "2054-12-01T00:00Z")[0] == 0
+    assert household("run", "--at", "2054-12-01T03:00Z")[0] == 0
     assert sorted(shop.received()) == sorted(OLD)
     with (shop.root / "data/b.csv").open("ab") as file:
         file.write(CSV[-20:])
@@ -394,7 +394,7 @@ def test_a_bug_that_holds_somebodys_data(log: str, household: Household, monkeyp
 
     (household.shop.root / "data/b.csv").write_bytes(CSV)
     monkeypatch.setattr("reconciler.datasets.csv.parse", broken)
-    code, said = household("--log-format", log, "run", "--at", "2026-12-02T03:00Z", bug=True)
+    code, said = household("--log-format", log, "run", "--at", "2054-12-02T03:00Z", bug=True)
     assert (code, "E002" in said, "ValueError at reconciler.datasets.csv" in said) == (1, True, True), said
     household.nobody_is_named()
     household("status", bug=True)

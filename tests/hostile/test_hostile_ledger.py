@@ -14,7 +14,7 @@ from tests.hostile.calls import contents
 from tests.hostile.shop import FLOW, Shop
 
 KINDS = ("project", "destinations/", "flows/", "pins/", "staged/", "runs/")
-NIGHT = "2026-12-02T03:00Z"
+NIGHT = "2054-12-02T03:00Z"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "plan": ("plan", "--at", NIGHT),
     "apply": ("apply", "--yes", "--at", NIGHT),
@@ -62,7 +62,7 @@ def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop.apply()
     assert shop.night(1).code == 0
     shop.put("b.csv", ["p3"])
-    (shop.root / "out/us/exportTime=202612020200").write_text("in the way")
+    (shop.root / "out/us/exportTime=205412020200").write_text("in the way")
     found = shop.night(2)
     assert (found.code, found.codes()) == (1, {"D109"})
     assert shop.head()["open"]["phase"] == "publishing"
@@ -73,7 +73,7 @@ def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(half_done: Path, tmp_path: Path) -> Shop:
     """A copy of it, whose way is free."""
     shutil.copytree(half_done, tmp_path / "shop")
-    (tmp_path / "shop/out/us/exportTime=202612020200").unlink()
+    (tmp_path / "shop/out/us/exportTime=205412020200").unlink()
     return Shop(tmp_path / "shop")
 
 
@@ -255,7 +255,7 @@ SAVED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "nested without end": (lambda _: b"[" * 200_000, "G130"),
     "empty": (lambda _: b"", "G130"),
     "cut": (_field("plan", {}), "G130"),
-    "edited": (lambda body: body.replace(b"202612020200", b"202612030200").replace(b"shop", b"shap"), "G131"),
+    "edited": (lambda body: body.replace(b"205412020200", b"205412030200").replace(b"shop", b"shap"), "G131"),
     "newer": (_field("formatVersion", 2), "G132"),
 }
 

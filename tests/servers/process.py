@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+_WITH_PARENT = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Said to the kernel by a process of its own: a fork of this one must not load libraries, for another thread may be at it."""
 
 
 class ServerFailed(Exception):
@@ -59,26 +64,27 @@ def running(
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-ISc", _WITH_PARENT, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env={**os.environ, **(env or {})},
-            preexec_fn=_die_with_parent,
         )
     try:
-        _wait_until(ready, process, log, seconds)
+        _wait_until(ready, process, command, log, seconds)
         yield process.pid
     finally:
         _stop(process)
 
 
-def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+def _wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], command: Sequence[str], log: Path, seconds: float
+) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
             tail = log.read_text(errors="replace")[-2000:]
-            raise ServerFailed(f"{process.args!r} is not ready (exit {process.poll()}):\n{tail}")
+            raise ServerFailed(f"{command!r} is not ready (exit {process.poll()}):\n{tail}")
         time.sleep(0.05)
 
 
@@ -90,7 +96,3 @@ def _stop(process: subprocess.Popen[bytes], grace: float = 1.0) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

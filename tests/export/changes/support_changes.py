@@ -27,7 +27,7 @@ from reconciler.resources.secrets import FromEnv
 from reconciler.resources.suppression import Match
 from tests.export.support import FileSink, files_of
 
-NOW = datetime(2026, 12, 2, 2, tzinfo=UTC)
+NOW = datetime(2054, 12, 2, 2, tzinfo=UTC)
 SCHEMA = {
     "id": pl.String,
     "email": pl.String,
