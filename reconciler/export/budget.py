@@ -41,6 +41,11 @@ class Budget:
         return self.memory * 16 // _SHARES
 
     @property
+    def verdicts(self) -> int:
+        """Bytes of what is known of keys that come twice, for all jobs of a read: a bit a row for each that has an answer of its own."""
+        return self.memory * 2 // _SHARES
+
+    @property
     def values(self) -> int:
         """Values of a suppression's column: more would leave no room for the export."""
         return self.memory * 24 // _SHARES // _VALUE

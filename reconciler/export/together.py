@@ -34,6 +34,10 @@ _WAITING = 1
 """Slices that wait for a job at most."""
 _LOOK = 0.2
 """Seconds after which a job that has nothing to do asks whether it is to stop."""
+_Verdict = Winners | Exception | None
+"""Which row of each key counts, or what finding that out met; None where there is no key."""
+_Unit = tuple[list[int], list[_Verdict]]
+"""Numbers of tasks that share a read, with each one's verdict."""
 
 
 class SharingPolarsEngine(PolarsEngine):
@@ -45,23 +49,42 @@ class SharingPolarsEngine(PolarsEngine):
         """See `SharingEngine.together`."""
         outcomes: dict[int, Outcome] = {}
         for group in groups(tasks):
-            for numbers, unique in self._units(access, tasks, group):
+            if len(group) == 1:
+                outcomes |= zip(group, _alone(self, access, [tasks[group[0]]]), strict=True)
+                continue
+            for numbers, verdicts in self._units(access, tasks, group):
                 chosen = [tasks[number] for number in numbers]
-                found = _alone(self, access, chosen) if len(chosen) == 1 else _shared(self, access, chosen, unique)
-                outcomes |= dict(zip(numbers, found, strict=True))
+                outcomes |= zip(numbers, _shared(self, access, chosen, verdicts), strict=True)
         return [outcomes[number] for number in range(len(tasks))]
 
-    def _units(self, access: Access, tasks: Sequence[Task], group: list[int]) -> list[tuple[list[int], bool]]:
-        """A group in parts that can do with one verdict about which row of each key counts; whether every row does."""
+    def _units(self, access: Access, tasks: Sequence[Task], group: list[int]) -> Iterator[_Unit]:
+        """A group with the verdict for each about which row of each key counts, in parts whose verdicts there is room for."""
         parts = by_verdict(tasks, group)
-        if len(parts) == 1:
-            return [(group, False)]
-        stop = _all([tasks[number] for number in group])
-        try:
-            found = winners_of(of_all([tasks[number].job for number in group]), access, stop, self.budget)
-        except Exception:
-            found = None  # Each meets it by itself, and says so by itself.
-        return [(group, True)] if found is not None and found.all else [(part, False) for part in parts]
+        if len(parts) > 1:
+            found = _verdict(self, access, [tasks[number] for number in group], every=True)
+            if isinstance(found, Winners) and found.all:
+                yield group, [found] * len(group)
+                return
+        unit: _Unit = ([], [])
+        held = 0
+        for part in parts:
+            found = _verdict(self, access, [tasks[number] for number in part])
+            size = found.size if isinstance(found, Winners) else 0
+            if unit[0] and held + size > self.budget.verdicts:
+                yield unit
+                unit, held = ([], []), 0
+            held += size
+            unit = ([*unit[0], *part], [*unit[1], *[found] * len(part)])
+        yield unit
+
+
+def _verdict(engine: PolarsEngine, access: Access, tasks: list[Task], every: bool = False) -> _Verdict:
+    """Which row of each key counts, for tasks with one answer; with `every`, over every row of all their files."""
+    job = of_all([task.job for task in tasks]) if every else tasks[0].job
+    try:
+        return winners_of(job, access, _all(tasks), engine.budget)
+    except Exception as error:
+        return error
 
 
 def _alone(engine: PolarsEngine, access: Access, tasks: Iterable[Task]) -> list[Outcome]:
@@ -74,20 +97,18 @@ def _alone(engine: PolarsEngine, access: Access, tasks: Iterable[Task]) -> list[
     return found
 
 
-def _shared(engine: PolarsEngine, access: Access, tasks: list[Task], unique: bool) -> list[Outcome]:
-    """`unique`: no key comes twice, which was looked up."""
-    stop = _all(tasks)
+def _shared(engine: PolarsEngine, access: Access, tasks: list[Task], verdicts: list[_Verdict]) -> list[Outcome]:
     try:
         lists = listed_of(tasks[0].job, tasks[0].lists, engine.budget)
-        winners = Winners(None) if unique else winners_of(tasks[0].job, access, stop, engine.budget)
     except Exception:
         return _alone(engine, access, tasks)  # Each meets it by itself, and says so by itself.
     except BaseException as error:
         return [error] * len(tasks)
-    budget = replace(engine.budget, jobs=len(tasks))
+    sound = sum(not isinstance(each, Exception) for each in verdicts)
+    budget = replace(engine.budget, jobs=max(1, sound))
     with encoders(budget) as by:
-        shared = _Common(engine, by, lists, winners, budget.chosen, threading.Semaphore(budget.workers))
-        lanes = [_Lane(task, shared) for task in tasks]
+        shared = _Common(engine, by, lists, budget.chosen, threading.Semaphore(budget.workers))
+        lanes = [_Lane(task, shared, verdict) for task, verdict in zip(tasks, verdicts, strict=True)]
         try:
             _read(budget, access, lanes)
             for lane in lanes:
@@ -167,7 +188,6 @@ class _Common:
     engine: PolarsEngine
     by: Encoders
     lists: Lists
-    winners: Winners | None
     chosen: int
     computing: threading.Semaphore
 
@@ -175,7 +195,7 @@ class _Common:
 class _Lane:
     """One job of several: takes what is handed to it, keeps what it wants, and writes it, in a thread of its own."""
 
-    def __init__(self, task: Task, common: _Common) -> None:
+    def __init__(self, task: Task, common: _Common, verdict: _Verdict) -> None:
         self.task, self.job = task, task.job
         self._common = common
         self._share = 1.0
@@ -186,7 +206,9 @@ class _Lane:
         self._given_up: BaseException | None = None
         self.needed: tuple[str, ...] = ()
         try:
-            self._steps: Pipeline = pipeline(task.job, common.engine.resolve, common.lists, common.winners)
+            if isinstance(verdict, Exception):
+                raise verdict
+            self._steps: Pipeline = pipeline(task.job, common.engine.resolve, common.lists, verdict)
             self.needed = self._steps.needed
         except BaseException as error:
             self._outcome = error

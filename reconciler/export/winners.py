@@ -29,6 +29,11 @@ class Winners:
         """Whether no key came twice."""
         return self._keep is None
 
+    @property
+    def size(self) -> int:
+        """Bytes that it takes, about: a bit a row."""
+        return 0 if self._keep is None else len(self._keep) // 8
+
     def counts(self) -> pl.Expr:
         """Whether the row with this number is its key's."""
         keep = self._keep

@@ -178,14 +178,48 @@ def test_where_no_key_comes_twice_what_each_wants_may_differ(tmp_path: Path, spe
         assert lake.written(f"out{at}") == lake.written(f"alone{at}")
 
 
-def test_where_a_key_comes_twice_flows_of_one_verdict_are_read_together(tmp_path: Path) -> None:
+DIFFERING = ("score < 500", "score < 500", "score < 900", "score < 980")
+
+
+@pytest.mark.parametrize("spec", KEYS[1:])
+def test_where_a_key_comes_twice_one_read_is_for_all(tmp_path: Path, spec: dict[str, Any]) -> None:
+    """Whatever they want: for each filter, file and range a pass over the keys, after one that found the key; the rows are read once."""
     put(tmp_path / "data", "csv")
-    lake = Lake(tmp_path, "csv", {"primaryKey": ["id"]})
-    jobs = [lake.job("score < 500"), lake.job("score < 500", "json"), lake.job("score < 900")]
+    lake = Lake(tmp_path, "csv", spec)
+    limits = Range(column="at", after="2026-12-01T02:00:00Z", upto="2026-12-01T20:00:00Z")
+    jobs = [*(lake.job(where) for where in DIFFERING), lake.job(first=3), lake.job(within=limits)]
     lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
-    assert Counter(lake.opened) == Counter(dict.fromkeys((f"{at}.csv" for at in range(6)), 1 + 2 + 2))
+    verdicts = 3 if "latestBy" in spec else 5
+    early, late = 1 + verdicts - 1 + 1, 1 + verdicts + 1
+    assert Counter(lake.opened) == {f"{at}.csv": late if at >= 3 else early for at in range(6)}
     for at, job in enumerate(jobs):
         lake.alone(lake.task(job, f"alone{at}"))
+        assert lake.written(f"out{at}") == lake.written(f"alone{at}")
+
+
+def test_verdicts_beyond_the_memory_for_them_are_read_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict takes a bit a row: two of 1,800 rows are held, and the third is for the next read."""
+    monkeypatch.setattr(Budget, "verdicts", 2 * 1800 // 8 + 10)
+    put(tmp_path / "data", "csv")
+    lake = Lake(tmp_path, "csv", {"primaryKey": ["id"]})
+    jobs = [lake.job(where) for where in DIFFERING]
+    lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
+    assert Counter(lake.opened) == dict.fromkeys((f"{at}.csv" for at in range(6)), 1 + 3 + 2)
+    for at, job in enumerate(jobs):
+        lake.alone(lake.task(job, f"alone{at}"))
+        assert lake.written(f"out{at}") == lake.written(f"alone{at}")
+
+
+def test_a_filter_that_cannot_be_read_leaves_the_verdicts_of_the_others(tmp_path: Path) -> None:
+    put(tmp_path / "data", "csv")
+    (tmp_path / "data" / "9.csv").write_text("id,country,at,score\np9,US,2026-12-01T00:00:00Z,many\n")
+    lake = Lake(tmp_path, "csv", {"primaryKey": ["id"]})
+    wheres = ("country = 'US'", "score < 5", "country = 'DE'")
+    jobs = [lake.job(where, columns=("id",)) for where in wheres]
+    found = lake.together(lake.task(job, f"out{at}") for at, job in enumerate(jobs))
+    assert isinstance(found[1], SourceError)
+    for at in (0, 2):
+        lake.alone(lake.task(jobs[at], f"alone{at}"))
         assert lake.written(f"out{at}") == lake.written(f"alone{at}")
 
 
