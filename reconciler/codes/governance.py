@@ -29,7 +29,7 @@ GOVERNANCE_CODES = (
     Code(
         "G140",
         "a policy forbids this",
-        "Policies are judged over everything that one recipient receives: all flows, of all its destinations, of every project of the ledger. What carries a label is a column that leaves, whatever is made of it, and a column that `where` reads. The detail says which labels come together by which flows, and where they are declared.",
+        "Policies are judged over everything that one recipient receives: all flows, of all its destinations, of every project of the ledger. What carries a label is a column that leaves, whatever is made of it, and a column that `where` reads. The detail says which labels come together by which flows, and where they are declared. A plan that only removes or suspends is performed all the same, and exports nothing of it.",
         "Leave a column out, choose the audience without it, correct a label that is wrong or a marketing action that the destination isn't used for; or change the policy, in a file that is reviewed.",
     ),
     Code(

@@ -89,7 +89,7 @@ def check_saved(saved: SavedPlan, desired: Desired | None, actual: Actual, now: 
         return stale
     # Judged anew: an override or an agreement may have ended since, and another project may have begun to send to the same recipient.
     judged = review(desired, actual, now)
-    refusals = (*verdicts.refusals(judged), *verdicts.too_late(plan.changes, judged))
+    refusals = (*verdicts.refusals(judged, plan.changes), *verdicts.too_late(plan.changes, judged))
     return next(iter(refusals), None) or _not_derived(plan, desired, actual)
 
 

@@ -72,7 +72,7 @@ def plan(
     if not refusals:
         work.run()
         refusals += work.refusals
-        refusals += verdicts.refusals(judged)
+        refusals += verdicts.refusals(judged, work.changes)
         refusals += verdicts.too_late(work.changes, judged)
         refusals += guards.protected(work.changes, actual)
         refusals += guards.offered(work.changes, actual)
@@ -87,6 +87,8 @@ def plan(
         if roles is not None and principal is not None:
             refusals += roles.refusals([*work.changes, *work.governs], principal)
     due = exports.exports(work.settled, work.changes, actual.flows, now) if base is None else []
+    if verdicts.takes_away(work.changes):
+        due = [each for each in due if each.subject not in verdicts.forbidden(judged)]
     return Plan(
         project=work.owner,
         environment=desired.environment,

@@ -7,15 +7,48 @@ from collections.abc import Iterable, Sequence
 from reconciler.config.desired import Desired, DesiredFlow
 from reconciler.diagnostics import Diagnostic, Source, diagnose
 from reconciler.plan.governed import Bearer, Ended, Governance, Lifted, Violation
-from reconciler.plan.plan import AddFlow, AdoptFlow, AnyChange, MoveFlow, Refusal, ResumeFlow, UpdateFlow
+from reconciler.plan.plan import (
+    AddFlow,
+    AdoptFlow,
+    AnyChange,
+    Export,
+    MoveFlow,
+    Refusal,
+    RemoveDestination,
+    RemoveFlow,
+    ResumeFlow,
+    SuspendFlow,
+    UpdateAccess,
+    UpdateFlow,
+)
 from reconciler.values.identity import FlowId
 
 _NAMED = 5
 _SENDS = (AddFlow, UpdateFlow, MoveFlow, AdoptFlow, ResumeFlow)
+_TAKES = (RemoveFlow, SuspendFlow, RemoveDestination)
 
 
-def refusals(governance: Governance) -> tuple[Refusal, ...]:
-    """One for each policy and recipient, and for each override of a policy that has ended."""
+def takes_away(changes: Iterable[AnyChange]) -> bool:
+    """Whether they remove or suspend, and nothing else: what leaves becomes less by it, whatever policies say of what goes on."""
+    kinds = {type(each) for each in changes} - {UpdateAccess, Export}
+    return bool(kinds) and kinds.issubset(_TAKES)
+
+
+def refusals(governance: Governance, changes: Sequence[AnyChange]) -> tuple[Refusal, ...]:
+    """One for each policy and recipient, and for each override of a policy that has ended; none where `changes` only take away, and export
+    nothing of it."""
+    sent = {each.subject for each in changes if isinstance(each, Export)}
+    return () if takes_away(changes) and not sent & forbidden(governance) else broken(governance)
+
+
+def forbidden(governance: Governance) -> frozenset[str]:
+    """The flows that have a part in what is forbidden."""
+    found = (each.bearers for each in governance.violations if not each.draft)
+    return frozenset(flow for bearers in found for each in bearers for flow in each.flows)
+
+
+def broken(governance: Governance) -> tuple[Refusal, ...]:
+    """What is forbidden as things are declared, whether the plan is refused by it or not."""
     found = [Refusal(code="G140", sentence=sentence(each)) for each in governance.violations if not each.draft]
     found += [Refusal(code="G143", sentence=_ended(each)) for each in governance.overrides if has_ended(each)]
     return tuple(found)

@@ -13,7 +13,7 @@ from reconciler.plan.plan import AnyChange, Export, Plan
 from reconciler.present.markdown import bounded, code, length
 from reconciler.present.plan_data import as_markdown as data_table
 from reconciler.present.plan_permissions import permissions_markdown
-from reconciler.present.plan_policies import policies_markdown
+from reconciler.present.plan_policies import policies_markdown, standing
 from reconciler.present.plan_renames import perhaps_renamed
 from reconciler.present.plan_summary import Group, by_destination, summary
 from reconciler.present.plan_text import (
@@ -42,11 +42,11 @@ def as_markdown(plan: Plan, *, saved: SavedPlan | None = None, apply: str = "", 
     what a look at the datasets showed."""
     groups = by_destination(plan)
     lines = [
-        f"**{_first_line(plan, groups)}{_drifted(plan)}**",
+        f"**{_first_line(plan, groups)}{_broken(plan)}{_drifted(plan)}**",
         *_refusals(plan),
         *_handed_over(plan),
         *_drift(plan),
-        *policies_markdown(plan.governance),
+        *policies_markdown(plan),
         *permissions_markdown(plan),
     ]
     footer = _footer(plan, saved, apply)
@@ -62,6 +62,10 @@ def _first_line(plan: Plan, groups: Sequence[Group]) -> str:
     if plan.refusals:
         return f"Refused: {plural(len(plan.refusals), 'reason')}; nothing of this can be applied."
     return summary(groups) if groups else nothing_to_do(plan)
+
+
+def _broken(plan: Plan) -> str:
+    return " What goes on breaks policies." if standing(plan) else ""
 
 
 def _drifted(plan: Plan) -> str:

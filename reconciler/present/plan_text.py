@@ -67,7 +67,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     """The plan, with a line end. Nothing to do is one line. `ledger`: its URL, for the header."""
     if plan.is_empty:
         said = nothing_to_do(plan) + (" The ledger is SIMULATED." if plan.simulated else "")
-        more = [*handed_over(plan), *_drift(plan, style), *policies_text(plan.governance, style)]
+        more = [*handed_over(plan), *_drift(plan, style), *policies_text(plan, style)]
         return "\n".join([said, *more]) + "\n"
     width = name_width(plan)
     lines = [header(plan, ledger), ""]
@@ -79,7 +79,7 @@ def as_text(plan: Plan, *, ledger: str | None = None, style: Style = plain) -> s
     lines += ["", counts(plan)] if plan.changes else []
     lines += handed_over(plan)
     lines += _drift(plan, style)
-    lines += policies_text(plan.governance, style)
+    lines += policies_text(plan, style)
     lines += permissions_text(plan)
     lines += [style(f"Refused  {each.code}  {inert(each.sentence)}", "refused") for each in plan.refusals]
     if plan.refusals:
