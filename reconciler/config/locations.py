@@ -32,6 +32,8 @@ _OVERLAPS: dict[frozenset[Role], str] = {
     frozenset({"ledger", "dataset"}): "P111",
 }
 _NOWHERE = "/project"
+_INNERMOST = 3
+"""Of one kind that a folder lies in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,16 @@ def check_locations(index: Index, root: Path | None) -> None:
     """Reports paths that escape (P101), folders in one another (P102-P104, P111), and the same data under other labels (R154). `root` None:
     text only."""
     places = sorted(_places(index, root), key=lambda place: (place.store, place.segments, place.role, place.name))
-    above: list[Place] = []
+    above: dict[Role, list[Place]] = {}
     for place in places:
-        while above and not _contains(above[-1], place):
-            above.pop()
-        for outer in above:
-            _overlap(index, outer, place)
-        above.append(place)
+        for role, outer in above.items():
+            while outer and not _contains(outer[-1], place):
+                outer.pop()
+            if frozenset({role, place.role}) in _OVERLAPS:
+                # The ledger's are told each at its own place, others' all at one: the innermost will do there.
+                for each in outer if place.role == "ledger" else outer[-_INNERMOST:]:
+                    _overlap(index, each, place)
+        above.setdefault(place.role, []).append(place)
     _labels(index, [place for place in places if place.role == "dataset"])
 
 
@@ -80,9 +85,7 @@ def _contains(outer: Place, inner: Place) -> bool:
 
 
 def _overlap(index: Index, outer: Place, inner: Place) -> None:
-    code = _OVERLAPS.get(frozenset({outer.role, inner.role}))
-    if code is None:
-        return
+    code = _OVERLAPS[frozenset({outer.role, inner.role})]
     at, other = (inner, outer) if inner.entry is not None and inner.role != "ledger" else (outer, inner)
     if at.entry is None:
         return

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.config import locations
 from reconciler.config.index import Entry, Index
 from reconciler.config.locations import check_locations, resolve
 from reconciler.config.parse import parse
@@ -81,6 +83,34 @@ def test_both_places_are_named(tmp_path: Path) -> None:
     (one,) = found.diagnostics
     assert one.detail == "This folder lies inside of that of destination a (all.yaml:1). Move one of them."
     assert one.subject == "Destination/b"
+
+
+def test_many_over_the_same_files_cost_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand datasets of one folder and a hundred destinations in it: no pair of datasets is looked at, and of what a destination lies
+    in the innermost are told."""
+    datasets = [document("Dataset", f"d{at}", DATA.format("lake")) for at in range(1000)]
+    destinations = [local(f"x{at}", f"lake/out/{at}") for at in range(100)]
+    documents, _ = parse("---\n".join([*datasets, *destinations]).encode(), "x.yaml")
+    kinds = {"Destination": Destination, "Dataset": Dataset}
+    index = Index.of([Entry(kinds[each.data["kind"]].model_validate(each.data), each) for each in documents], [])
+    looked = 0
+    overlap = locations._overlap
+
+    def counted(*args: Any) -> None:
+        nonlocal looked
+        looked += 1
+        overlap(*args)
+
+    monkeypatch.setattr(locations, "_overlap", counted)
+    check_locations(index, None)
+    assert looked == 300
+    assert len(list(index.findings)) == 300
+
+
+def test_the_ledger_in_many_is_told_at_each(tmp_path: Path) -> None:
+    texts = [document("Dataset", f"d{at}", DATA.format("lake")) for at in range(9)]
+    found = loaded(tmp_path, "---\n".join([*texts, document("Project", "p", "{ledger: {url: 'file://lake/ledger'}}")]))
+    assert codes(found.diagnostics) == ["P111"] * 9
 
 
 def test_links_count_as_where_they_lead(tmp_path: Path) -> None:
