@@ -9,7 +9,7 @@ from typing import Any, Final
 from reconciler.catalog.base import DestinationType
 from reconciler.config.plugged import spec_schema
 from reconciler.config.schemas import SECRET, Schema, inlined, schema_of
-from reconciler.values.identity import NAME_PATTERN
+from reconciler.values.identity import NAME_ABOUT, NAME_PATTERN
 
 _SCALARS: Final = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 _ONE: Final = "NAME"
@@ -160,9 +160,10 @@ def _bounds(schema: Schema) -> str:
 
 
 def _about(schema: Schema) -> str:
-    """Its description, a branch's or its items'; nothing where the value says it all."""
+    """Its description, a branch's or its items'; of secrets and names its own alone."""
     if _value(schema).removeprefix("list of ") in ("secret", "name"):
-        return ""
+        said = str(schema.get("description", ""))
+        return "" if said == NAME_ABOUT else " ".join(said.split())
     for branch in (schema, *schema.get("anyOf", ()), schema.get("items", {})):
         if description := branch.get("description"):
             return " ".join(str(description).split())

@@ -32,19 +32,22 @@ class AppriseChannelSpec(Value):
     """Chat, e-mail, webhooks, pagers: whatever apprise knows. The URL holds secrets, so it is one."""
 
     type: Literal["apprise"]
-    url: SecretRef
+    url: Annotated[SecretRef, Field(description="As apprise writes it: mailtos://USER:PASSWORD@HOST, slack://TOKENS.")]
 
 
 class CloudEventsChannelSpec(Value):
-    """CloudEvents 1.0 over HTTP. `hmac`: signed as Standard Webhooks say, with this secret; `bearer`: sent as a token; `account`: of type
-    `oauth2`, which gives one."""
+    """CloudEvents 1.0 over HTTP."""
 
     type: Literal["cloudevents"]
     url: Endpoint
-    mode: Literal["structured", "binary"] = "structured"
-    bearer: SecretRef | None = None
-    account: Name | None = None
-    hmac: SecretRef | None = None
+    mode: Annotated[
+        Literal["structured", "binary"], Field(description="All in the body, or the attributes in headers.")
+    ] = "structured"
+    bearer: Annotated[SecretRef | None, Field(description="Sent as a bearer token.")] = None
+    account: Annotated[Name | None, Field(description="Of type oauth2: gives the bearer token.")] = None
+    hmac: Annotated[
+        SecretRef | None, Field(description="What each alert is signed with, as Standard Webhooks say.")
+    ] = None
 
 
 class FileChannelSpec(Value):
@@ -70,14 +73,17 @@ class _Thresholds(Value):
 class DestinationAlert(_Thresholds):
     """Which events of all flows to a destination a channel hears of, from what on."""
 
-    events: Annotated[tuple[AlertEvent, ...], Field(min_length=1)]
+    events: Annotated[tuple[AlertEvent, ...], Field(min_length=1, description="What it hears of.")]
 
 
 class ActivationAlert(_Thresholds):
     """The same for the flows of an activation: what is written here takes the place of what the destination says of that channel.
     `events: []` keeps these flows quiet."""
 
-    events: tuple[AlertEvent, ...] | None = None
+    events: Annotated[
+        tuple[AlertEvent, ...] | None,
+        Field(description="Instead of those of the destination; none: it hears of nothing."),
+    ] = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -98,7 +98,7 @@ class Changes(Value):
 
     removed: Literal["ignore", "tombstone", "folder"] = "ignore"
     operation_column: ColumnName | None = None
-    secret: SecretRef | None = None
+    secret: Annotated[SecretRef | None, Field(description="At least 16 characters, always the same ones.")] = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

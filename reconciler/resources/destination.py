@@ -26,7 +26,10 @@ class Recipient(Value):
     """A third party: columns must be explicit, and so must the backfill. Nothing leaves to it after the day `until`, which ends at
     midnight UTC."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="Who it is: all destinations of one name are judged together."),
+    ]
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
     agreement: (
         Annotated[str, Field(min_length=1, max_length=200, description="The contract's number, for people.")] | None
@@ -48,7 +51,9 @@ class DestinationSpec(Value):
     recipient: Recipient | None = None
     format: Format = ParquetFormat(type="parquet")
     files: Files = Files()
-    marketing_actions: tuple[Name, ...] = ()
+    marketing_actions: Annotated[
+        tuple[Name, ...], Field(description="What it is used for: policies are judged by that.")
+    ] = ()
     alerts: tuple[DestinationAlert, ...] = ()
     encryption: Annotated[PgpEncryption | None, Field(description="Of each file, before it leaves.")] = None
     type: str

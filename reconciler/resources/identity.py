@@ -48,10 +48,12 @@ class IdentitySpec(Value):
     `token`: where the token is found.
     """
 
-    issuer: Annotated[str, Field(min_length=1, max_length=2048)]
-    audience: Annotated[str, Field(min_length=1, max_length=512)]
+    issuer: Annotated[str, Field(min_length=1, max_length=2048, description="`iss` of the token, to the letter.")]
+    audience: Annotated[str, Field(min_length=1, max_length=512, description="`aud` of the token, or one of them.")]
     keys: KeySource
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1, max_length=10)] = ("RS256",)
-    user_claim: ClaimName = "sub"
-    groups_claim: ClaimName = "groups"
-    token: SecretRef = FromEnv(from_env=TOKEN_VARIABLE)
+    algorithms: Annotated[
+        tuple[Algorithm, ...], Field(min_length=1, max_length=10, description="Those that are taken.")
+    ] = ("RS256",)
+    user_claim: Annotated[ClaimName, Field(description="Names the person: what a role calls user.")] = "sub"
+    groups_claim: Annotated[ClaimName, Field(description="Names their groups: what a role calls group.")] = "groups"
+    token: Annotated[SecretRef, Field(description="Where the token is found.")] = FromEnv(from_env=TOKEN_VARIABLE)

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from reconciler.resources.override import Overrides
 from reconciler.values.base import Value
-from reconciler.values.identity import NAME_PATTERN
+from reconciler.values.identity import NAME_ABOUT, NAME_PATTERN
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN, description="A DNS label: a-z, 0-9 and hyphens, at most 63.")]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, description=NAME_ABOUT)]
 LabelKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$")]
 LabelValue = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")]
 

@@ -17,8 +17,9 @@ LabelName = Annotated[
     ),
 ]
 Meaning = Annotated[str, Field(min_length=1, max_length=1000, description="What it says, in a sentence.")]
-Operator = Literal["AND", "OR"]
+Operator = Annotated[Literal["AND", "OR"], Field(description="All of them, or any.")]
 _MOST = 32
+_OPERANDS = "Labels, or expressions of the same form."
 
 
 class LabelSpec(Value):
@@ -38,21 +39,21 @@ class Innermost(Value):
     """Labels of which all (`AND`) or any (`OR`) are there."""
 
     operator: Operator
-    operands: Annotated[tuple[LabelName, ...], Field(min_length=1, max_length=_MOST)]
+    operands: Annotated[tuple[LabelName, ...], Field(min_length=1, max_length=_MOST, description="Labels.")]
 
 
 class Inner(Value):
     """Labels, and expressions over them."""
 
     operator: Operator
-    operands: Annotated[tuple[LabelName | Innermost, ...], Field(min_length=1, max_length=_MOST)]
+    operands: Annotated[tuple[LabelName | Innermost, ...], Field(min_length=1, max_length=_MOST, description=_OPERANDS)]
 
 
 class Outer(Value):
     """Labels, and expressions over them, two levels deep."""
 
     operator: Operator
-    operands: Annotated[tuple[LabelName | Inner, ...], Field(min_length=1, max_length=_MOST)]
+    operands: Annotated[tuple[LabelName | Inner, ...], Field(min_length=1, max_length=_MOST, description=_OPERANDS)]
 
 
 Deny = LabelName | Outer
@@ -93,8 +94,12 @@ class PolicySpec(Value):
     why: `reason`.
     """
 
-    status: Literal["draft", "enabled", "disabled"] = "enabled"
-    marketing_actions: tuple[Name, ...] = ()
+    status: Annotated[
+        Literal["draft", "enabled", "disabled"], Field(description="Refuses, warns, or does nothing.")
+    ] = "enabled"
+    marketing_actions: Annotated[
+        tuple[Name, ...], Field(description="Destinations with any of them; none: every destination.")
+    ] = ()
     deny: Deny | None = None
     reason: (
         Annotated[str, Field(min_length=1, max_length=500, description="Why a core policy isn't enabled.")] | None

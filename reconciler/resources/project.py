@@ -108,7 +108,7 @@ class OpenTelemetrySpec(Value):
     variables of whoever runs say, if they are set."""
 
     endpoint: Endpoint
-    headers: dict[HeaderName, SecretRef] = {}
+    headers: Annotated[dict[HeaderName, SecretRef], Field(description="Sent along, such as Authorization.")] = {}
 
 
 class MetricsSpec(Value):

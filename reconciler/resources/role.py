@@ -24,15 +24,18 @@ _Text = Annotated[str, Field(min_length=1, max_length=512)]
 class Claim(Value):
     """A claim of a verified token; one that is a list has the value in it."""
 
-    name: _Text
-    value: _Text
+    name: Annotated[_Text, Field(description="As the token writes it.")]
+    value: Annotated[_Text, Field(description="The whole text of it.")]
 
 
 class Subject(Value):
     """One of: a person by name, a group, whoever's token has a claim."""
 
-    user: _Text | None = None
-    group: _Text | None = None
+    user: Annotated[
+        _Text | None,
+        Field(description="By userClaim of identity; without identity the name that the operating system knows."),
+    ] = None
+    group: Annotated[_Text | None, Field(description="By groupsClaim of identity, or of the operating system.")] = None
     claim: Claim | None = None
 
     @model_validator(mode="after")
@@ -57,8 +60,10 @@ class RoleSpec(Value):
     the whole project: a role that grants it names no destinations."""
 
     subjects: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=1_000)]
-    grants: Annotated[tuple[Permission, ...], Field(min_length=1, max_length=6)]
-    destinations: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1_000)] | None = None
+    grants: Annotated[tuple[Permission, ...], Field(min_length=1, max_length=6, description="What they may do.")]
+    destinations: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1_000, description="By name.")] | None = (
+        None
+    )
     destination_selector: Selector | None = None
 
     @model_validator(mode="after")

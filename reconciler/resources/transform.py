@@ -41,7 +41,7 @@ class Mask(Value):
 class Hmac(Value):
     """HMAC-SHA-256 in hex, keyed by a secret of at least 16 characters."""
 
-    secret: SecretRef
+    secret: Annotated[SecretRef, Field(description="The key: with another one, the same values look different.")]
 
 
 class TimeText(Value):

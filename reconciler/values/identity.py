@@ -6,6 +6,7 @@ import re
 from typing import Literal, NamedTuple
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+NAME_ABOUT = "A DNS label: a-z, 0-9 and hyphens, at most 63."
 RUN_ID_PATTERN = r"^r[0-9a-z]{16}$"
 SourceKind = Literal["audience", "dataset"]
 

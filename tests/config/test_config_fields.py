@@ -106,3 +106,22 @@ def test_bounds_and_lists() -> None:
     assert (keys.value, keys.pattern.startswith("^"), "SHA256" in keys.about) == ("list of text", True, True)
     (columns,) = of("Activation")["spec.columns"]
     assert columns.value == "list of text or object"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_secret_says_what_it_is_and_not_what_references_are(kind: str) -> None:
+    found = [each for lines in of(kind).values() for each in lines if each.secret]
+    assert [each.path for each in found if not each.about] == []
+    assert [each.path for each in found if "environment variable" in each.about] == []
+
+
+@pytest.mark.parametrize("type_name", ACCOUNT_TYPES)
+def test_whoever_signs_in_is_told_what_each_field_is(type_name: str) -> None:
+    assert [each.path for each in account_fields(type_name) if not each.about and each.value != "name"] == []
+
+
+@pytest.mark.parametrize("kind", ["Label", "MarketingAction", "Policy", "AlertChannel", "Role"])
+def test_whoever_governs_is_told_what_each_field_is(kind: str) -> None:
+    lines = [each for named in of(kind).values() for each in named]
+    about = [each.path for each in lines if each.path.startswith("spec.") and not each.about]
+    assert [path for path in about if path not in ("spec.type", "spec.destinationSelector.matchLabels")] == []

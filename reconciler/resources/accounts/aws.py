@@ -24,9 +24,11 @@ class Ambient(Value):
 class AccessKey(Value):
     """A long-lived key pair, each half a secret reference."""
 
-    access_key_id: SecretRef
-    secret_access_key: SecretRef
-    session_token: SecretRef | None = None
+    access_key_id: Annotated[
+        SecretRef, Field(description="20 letters and digits, such as AKIA…; ASIA… with a session token.")
+    ]
+    secret_access_key: Annotated[SecretRef, Field(description="The 40 characters that belong to it.")]
+    session_token: Annotated[SecretRef | None, Field(description="Of temporary keys.")] = None
 
 
 class AssumeRole(Value):
@@ -40,7 +42,10 @@ class AssumeRole(Value):
             description="The role's ARN.",
         ),
     ]
-    external_id: SecretRef | None = None
+    external_id: Annotated[
+        SecretRef | None,
+        Field(description="What the owner of the role agreed with whoever assumes it, if the role asks for it."),
+    ] = None
     session_name: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$", description="What the role's owner sees in their logs.")
     ] = "reconciler"

@@ -31,7 +31,7 @@ class ServicePrincipal(Value):
 
     tenant_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,255}$", description="A tenant's UUID or domain.")]
     client_id: Identity
-    client_secret: SecretRef
+    client_secret: Annotated[SecretRef, Field(description="A secret of the registration: its value, not its id.")]
 
 
 class ManagedIdentity(Value):
@@ -43,9 +43,16 @@ class ManagedIdentity(Value):
 class AzureAuth(Value):
     """At most one of these (default: `ambient`)."""
 
-    connection_string: SecretRef | None = None
-    sas: SecretRef | None = None
-    account_key: SecretRef | None = None
+    connection_string: Annotated[
+        SecretRef | None, Field(description="Of the storage account, which it names, with a key or a signature.")
+    ] = None
+    sas: Annotated[
+        SecretRef | None, Field(description="A shared access signature, as it stands behind the ? of a URL.")
+    ] = None
+    account_key: Annotated[
+        SecretRef | None,
+        Field(description="One of the two keys of the storage account, which may do everything there."),
+    ] = None
     service_principal: ServicePrincipal | None = None
     managed_identity: ManagedIdentity | None = None
     ambient: AzureAmbient | None = None

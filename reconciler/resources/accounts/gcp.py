@@ -17,9 +17,9 @@ class GcpAmbient(Value):
 
 
 class GcpAuth(Value):
-    """At most one of these (default: `ambient`). `serviceAccount`: the JSON key of one, by reference."""
+    """At most one of these (default: `ambient`)."""
 
-    service_account: SecretRef | None = None
+    service_account: Annotated[SecretRef | None, Field(description="The JSON key of one, whole.")] = None
     ambient: GcpAmbient | None = None
 
 

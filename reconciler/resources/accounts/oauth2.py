@@ -39,7 +39,15 @@ class Oauth2AccountSpec(AccountSpec):
     type: Literal["oauth2"]
     token_url: Annotated[ServerUrl, Field(description="Where tokens are got.")]
     authorization_url: Annotated[ServerUrl | None, Field(description="Where people log in.")] = None
-    client_id: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[\x20-\x7e]+$")]
+    client_id: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=512,
+            pattern=r"^[\x20-\x7e]+$",
+            description="Which application this is, as the server knows it.",
+        ),
+    ]
     client_secret: Annotated[SecretRef | None, Field(description="None for a public client.")] = None
     client_authentication: Annotated[
         Literal["basic", "post"], Field(description="How the client's secret is sent: in a header, or in the form.")
@@ -47,7 +55,9 @@ class Oauth2AccountSpec(AccountSpec):
     refresh_token: Annotated[
         SecretRef | None, Field(description="Where the login is kept: a file, so that it can be written.")
     ] = None
-    scopes: tuple[Word, ...] = ()
+    scopes: Annotated[
+        tuple[Word, ...], Field(description="What is asked for; else what the server gives by itself.")
+    ] = ()
     login_parameters: Annotated[
         dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], Annotated[str, Field(max_length=512)]],
         Field(
