@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from reconciler.apply.context import Context
 from reconciler.datasets.base import Access, Files, Listing
@@ -22,7 +22,6 @@ from reconciler.export.job import (
     ExportJob,
     ExportResult,
     Interrupted,
-    Outcome,
     Progress,
     SharingEngine,
     Task,
@@ -36,20 +35,19 @@ from reconciler.values.mark import Ordered
 from reconciler.values.pin import PinnedFile
 
 if TYPE_CHECKING:
-    from reconciler.export.changes.job import ChangesJob, ChangesResult, Surroundings
+    from reconciler.export.changes.job import ChangesJob, ChangesResult, ChangesTask, Surroundings
 
 MOST = 64
 """Flows of one read: what each needs in memory gets smaller with their number."""
 _LOOK = 0.2
 """Seconds after which who waits asks whether it is to stop."""
 _Made = TypeVar("_Made")
+_Outcome: TypeAlias = "ExportResult | ChangesResult | BaseException"
 
 
-def origin(head: FlowHead) -> str | None:
-    """What flows that can be read together have in common: the dataset as applied, and who reads it. None: read apart. What is compared
-    with a snapshot is read twice."""
-    source = head.spec.source
-    return _place(source) if source.dataset_spec.incremental.strategy in ("files", "cursor") else None
+def origin(head: FlowHead) -> str:
+    """What flows that can be read together have in common: the dataset as applied, and who reads it."""
+    return _place(head.spec.source)
 
 
 def _place(source: EffectiveSource) -> str:
@@ -109,7 +107,7 @@ class Meeting:
             self._left += 1
             self._ready.notify_all()
 
-    def meet(self, access: Access, task: Task) -> ExportResult:
+    def meet(self, access: Access, task: Task | ChangesTask) -> ExportResult | ChangesResult:
         """Waits for the others, then reads for all. Raises what this task met."""
         mine = _Came(access, task)
         self.depart()
@@ -145,12 +143,22 @@ class Meeting:
     def _perform(self) -> None:
         came = list(self._came)
         try:
-            outcomes: Sequence[Outcome] = self.engine.together(came[0].access, [each.task for each in came])
+            outcomes = self._outcomes(came[0].access, [each.task for each in came])
         except BaseException as error:
             outcomes = [error] * len(came)
         for each, outcome in zip(came, outcomes, strict=True):
             each.outcome = outcome
             each.done.set()
+
+    def _outcomes(self, access: Access, tasks: list[Task | ChangesTask]) -> list[_Outcome]:
+        exports = {at: task for at, task in enumerate(tasks) if isinstance(task, Task)}
+        comparisons = {at: task for at, task in enumerate(tasks) if not isinstance(task, Task)}
+        found: dict[int, _Outcome] = {}
+        if exports:
+            found |= zip(exports, self.engine.together(access, list(exports.values())), strict=True)
+        if comparisons:
+            found |= zip(comparisons, self.engine.compare_together(access, list(comparisons.values())), strict=True)
+        return [found[at] for at in range(len(tasks))]
 
     # What they share -----------------------------------------------------------------------------------------------------
 
@@ -175,8 +183,8 @@ class Meeting:
 @dataclass
 class _Came:
     access: Access
-    task: Task
-    outcome: Outcome | None = None
+    task: Task | ChangesTask
+    outcome: _Outcome | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -234,7 +242,9 @@ class _Shared:
         if self.member.over:
             return self.meeting.engine.export(job, access, open_file, progress, stop, lists)
         self.member.over = True
-        return self.meeting.meet(access, Task(job, open_file, progress, stop, lists))
+        found = self.meeting.meet(access, Task(job, open_file, progress, stop, lists))
+        assert isinstance(found, ExportResult)
+        return found
 
     def inspect(self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]) -> int:
         """Once for all that ask the same."""
@@ -278,5 +288,12 @@ class _Shared:
         return self.meeting.engine.compare(job, access, stop)
 
     def export_changes(self, job: ChangesJob, around: Surroundings) -> ChangesResult:
-        """By itself."""
-        return self.meeting.engine.export_changes(job, around)
+        """The first time with the others."""
+        if self.member.over:
+            return self.meeting.engine.export_changes(job, around)
+        from reconciler.export.changes.job import ChangesTask
+
+        self.member.over = True
+        found = self.meeting.meet(around.access, ChangesTask(job, around))
+        assert not isinstance(found, ExportResult)
+        return found

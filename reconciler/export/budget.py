@@ -46,6 +46,11 @@ class Budget:
         return self.memory * 2 // _SHARES
 
     @property
+    def compared(self) -> int:
+        """Bytes of what is known of each row by all that compare together: a byte a row for each."""
+        return self.memory * 8 // _SHARES
+
+    @property
     def values(self) -> int:
         """Values of a suppression's column: more would leave no room for the export."""
         return self.memory * 24 // _SHARES // _VALUE

@@ -39,14 +39,14 @@ def by_verdict(tasks: Sequence[Task], group: Iterable[int]) -> list[list[int]]:
 
 def of_all(jobs: Sequence[ExportJob]) -> ExportJob:
     """A job over every row of all files: where no key of it comes twice, none does in any of them."""
-    return jobs[0].model_copy(update={"files": union(jobs), "where": None, "within": None})
+    return jobs[0].model_copy(update={"files": union(job.files for job in jobs), "where": None, "within": None})
 
 
-def union(jobs: Iterable[ExportJob]) -> tuple[PinnedFile, ...]:
+def union(wanted: Iterable[tuple[PinnedFile, ...]]) -> tuple[PinnedFile, ...]:
     """All files that a group reads, once, in an order that is everybody's."""
     found: tuple[PinnedFile, ...] = ()
-    for job in jobs:
-        found = merged(found, job.files) or ()
+    for files in wanted:
+        found = merged(found, files) or ()
     return found
 
 

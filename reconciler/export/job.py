@@ -25,7 +25,7 @@ from reconciler.values.pin import PinnedFile
 from reconciler.values.staged import StagedFile
 
 if TYPE_CHECKING:
-    from reconciler.export.changes.job import ChangesJob, ChangesResult, Surroundings
+    from reconciler.export.changes.job import ChangesJob, ChangesOutcome, ChangesResult, ChangesTask, Surroundings
 
 NO_LISTS: Mapping[str, Access] = MappingProxyType({})
 
@@ -181,4 +181,8 @@ class SharingEngine(Engine, Protocol):
 
         What one meets, or its `stop`, ends that one alone. May be called for jobs that can't share a read: they are done in turn.
         """
+        ...
+
+    def compare_together(self, access: Access, tasks: Sequence[ChangesTask]) -> list[ChangesOutcome]:
+        """Makes comparisons over one dataset, each as `export_changes` does, likewise."""
         ...

@@ -2,38 +2,30 @@
 
 Each job filters and writes in a thread of its own, so that what one meets (its destination is down, a value has no form in its format)
 ends that one alone. Where reading itself fails, each is done by itself, for the column that can't be read may be of one job only.
-Memory is bounded by the number of jobs: parts are handed over in slices, queues are short, and row groups smaller where there are many.
+Memory is bounded by the number of jobs: what is handed over is (`handing`), and row groups are smaller where there are many.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import polars as pl
 
 from reconciler.datasets.base import Access
-from reconciler.destinations.base import FileSink
-from reconciler.export.budget import Budget
-from reconciler.export.grouping import by_verdict, groups, of_all, union
-from reconciler.export.job import ExportResult, Interrupted, Outcome, Task
+from reconciler.export.changes.job import ChangesOutcome, ChangesTask
+from reconciler.export.grouping import by_verdict, groups, of_all
+from reconciler.export.handing import Inbox, Opened, Taker, hand_out, pieces
+from reconciler.export.job import ExportResult, Outcome, Task
 from reconciler.export.pipeline import ExcludedCounts, Lists, Pipeline, pipeline
 from reconciler.export.polars_engine import PolarsEngine
-from reconciler.export.reading import listed_of, source_of, winners_of
-from reconciler.export.rows import compact, frames
+from reconciler.export.reading import listed_of, winners_of
 from reconciler.export.source import Counts
 from reconciler.export.winners import Winners
 from reconciler.export.writers import Encoders, encoders
 from reconciler.export.written import written_files
-from reconciler.values.pin import PinnedFile
 
-_WAITING = 1
-"""Slices that wait for a job at most."""
-_LOOK = 0.2
-"""Seconds after which a job that has nothing to do asks whether it is to stop."""
 _Verdict = Winners | Exception | None
 """Which row of each key counts, or what finding that out met; None where there is no key."""
 _Unit = tuple[list[int], list[_Verdict]]
@@ -56,6 +48,12 @@ class SharingPolarsEngine(PolarsEngine):
                 chosen = [tasks[number] for number in numbers]
                 outcomes |= zip(numbers, _shared(self, access, chosen, verdicts), strict=True)
         return [outcomes[number] for number in range(len(tasks))]
+
+    def compare_together(self, access: Access, tasks: Sequence[ChangesTask]) -> list[ChangesOutcome]:
+        """See `SharingEngine.compare_together`."""
+        from reconciler.export.changes.together import compare_together
+
+        return compare_together(access, tasks, self.resolve, self.budget)
 
     def _units(self, access: Access, tasks: Sequence[Task], group: list[int]) -> Iterator[_Unit]:
         """A group with the verdict for each about which row of each key counts, in parts whose verdicts there is room for."""
@@ -110,9 +108,7 @@ def _shared(engine: PolarsEngine, access: Access, tasks: list[Task], verdicts: l
         shared = _Common(engine, by, lists, budget.chosen, threading.Semaphore(budget.workers))
         lanes = [_Lane(task, shared, verdict) for task, verdict in zip(tasks, verdicts, strict=True)]
         try:
-            _read(budget, access, lanes)
-            for lane in lanes:
-                lane.end()
+            hand_out(budget, tasks[0].job.dataset, access, [lane.taker for lane in lanes])
         except Exception as error:
             for lane in lanes:
                 lane.give_up(error)
@@ -131,54 +127,13 @@ def _again(engine: PolarsEngine, access: Access, lanes: list[_Lane], error: Base
         if met is not error:
             found.append(met)
             continue
-        lane.remove()
+        lane.opened.remove()
         found += _alone(engine, access, [lane.task])
     return found
 
 
 def _all(tasks: Iterable[Task]) -> Callable[[], bool]:
     return lambda: all(task.stop() for task in tasks)
-
-
-def _read(budget: Budget, access: Access, lanes: list[_Lane]) -> None:
-    """Hands every part to those that want it, until all is read or nobody is left. Raises `SourceError`."""
-    needed = tuple(dict.fromkeys(name for lane in lanes for name in lane.needed))
-    total = sum(file.size for file in union(lane.job for lane in lanes))
-    done = 0
-    for files, wanting in _stretches(lanes):
-        counts = Counts()
-        source = source_of(lanes[0].job.dataset, access, files, needed, budget)
-        for frame in frames(source, lambda rows, _: rows, counts):
-            for part in _slices(frame, budget.handed):
-                alive = [lane for lane in wanting if lane.hand(part, done + counts.size, total)]
-            if not alive:
-                break
-        done += sum(file.size for file in files)
-
-
-def _stretches(lanes: list[_Lane]) -> Iterator[tuple[tuple[PinnedFile, ...], list[_Lane]]]:
-    """Neighbouring files that the same lanes want."""
-    wanted = [{file.path for file in lane.job.files} for lane in lanes]
-
-    def by(file: PinnedFile) -> tuple[int, ...]:
-        return tuple(number for number, paths in enumerate(wanted) if file.path in paths)
-
-    for numbers, files in groupby(union(lane.job for lane in lanes), key=by):
-        yield tuple(files), [lanes[number] for number in numbers]
-
-
-def _slices(frame: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
-    """A frame in pieces of so many bytes, about."""
-    rows = max(1, frame.height * most // max(1, int(frame.estimated_size())))
-    for start in range(0, frame.height, rows):
-        yield frame.slice(start, rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Slice:
-    rows: pl.DataFrame
-    size: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,36 +154,26 @@ class _Lane:
         self.task, self.job = task, task.job
         self._common = common
         self._share = 1.0
-        self._queue: queue.Queue[_Slice | None] = queue.Queue(_WAITING)
-        self._counts, self._sinks = Counts(), list[FileSink]()
+        self._inbox = Inbox(task.stop)
+        self._counts, self.opened = Counts(), Opened()
         self._outcome: Outcome | None = None
-        self._over = threading.Event()
-        self._given_up: BaseException | None = None
-        self.needed: tuple[str, ...] = ()
+        self.taker = Taker(self.job.files, (), self._inbox)
         try:
             if isinstance(verdict, Exception):
                 raise verdict
             self._steps: Pipeline = pipeline(task.job, common.engine.resolve, common.lists, verdict)
-            self.needed = self._steps.needed
+            self.taker = Taker(self.job.files, self._steps.needed, self._inbox)
         except BaseException as error:
             self._outcome = error
-            self._over.set()
+            self._inbox.close()
             self._thread: threading.Thread | None = None
             return
         self._thread = threading.Thread(target=self._work, name="flow writer", daemon=True)
         self._thread.start()
 
-    def hand(self, rows: pl.DataFrame, size: int, total: int) -> bool:
-        """Waits until there is room. False: it wants no more."""
-        return self._put(_Slice(rows, size, total))
-
-    def end(self) -> None:
-        """All was read."""
-        self._put(None)
-
     def give_up(self, error: BaseException) -> None:
         """Reading met this."""
-        self._given_up = error
+        self._inbox.give_up(error)
         if self._thread is not None:
             self._thread.join()
 
@@ -239,43 +184,25 @@ class _Lane:
         assert self._outcome is not None
         return self._outcome
 
-    def remove(self) -> None:
-        """Takes back every file that was finished, so that the same names can be written again."""
-        for sink in self._sinks:
-            sink.abort()
-
-    def _put(self, item: _Slice | None) -> bool:
-        while not self._over.is_set():
-            try:
-                self._queue.put(item, timeout=_LOOK)
-            except queue.Full:
-                continue
-            return True
-        return False
-
     def _work(self) -> None:
         try:
             self._outcome = self._written()
         except BaseException as error:
             self._outcome = error
         finally:
-            self._over.set()
-            while not self._queue.empty():  # nothing is kept alive by who doesn't want it
-                self._queue.get_nowait()
+            self._inbox.close()
 
     def _written(self) -> ExportResult:
         excluded = ExcludedCounts()
         rows = self._steps.left(self._chosen(), excluded)
+        opening = self.opened.noting(self.task.open_file)
         files, written = written_files(
-            self.job, rows, self._counts, self._open, self.task.progress, self.task.stop, self._common.by
+            self.job, rows, self._counts, opening, self.task.progress, self.task.stop, self._common.by
         )
         return ExportResult(self._counts.rows, written + excluded.total, files, excluded.sorted())
 
     def _chosen(self) -> Iterator[pl.DataFrame]:
-        while True:
-            item = self._next()
-            if item is None:
-                return
+        for item in self._inbox.slices():
             first = self._counts.rows
             self._counts.rows, self._counts.size, self._counts.total = first + item.rows.height, item.size, item.total
             yield from self._of(item.rows, first)
@@ -284,26 +211,11 @@ class _Lane:
         """What leaves of a slice, in pieces if the slice before said that it will be much."""
         size = max(1, int(rows.estimated_size()))
         made, step = 0, max(1, int(rows.height * self._common.chosen / size / max(self._share, 0.001)))
-        for start in range(0, rows.height, step):
-            with self._common.computing:
-                frame = self._steps.apply_now(rows.slice(start, step), first + start)
-                frame = compact(frame) if frame.height else frame
+
+        def left(some: pl.DataFrame, start: int) -> pl.DataFrame:
+            return self._steps.apply_now(some, first + start)
+
+        for frame in pieces(rows, step, left, self._common.computing):
             made += int(frame.estimated_size())
             yield frame
         self._share = made / size
-
-    def _next(self) -> _Slice | None:
-        while True:
-            if self._given_up is not None:
-                raise self._given_up
-            if self.task.stop():
-                raise Interrupted
-            try:
-                item = self._queue.get(timeout=_LOOK)
-            except queue.Empty:
-                continue
-            return item
-
-    def _open(self, part: int) -> FileSink:
-        self._sinks.append(self.task.open_file(part))
-        return self._sinks[-1]

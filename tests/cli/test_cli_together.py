@@ -189,6 +189,61 @@ def test_a_stop_in_the_middle_ends_all_and_the_next_call_exports_each_once(
     assert [len(ids(tmp_path, name)) for name in ("a0", "a1", "a2")] == [10, 10, 10]
 
 
+# Comparisons ----------------------------------------------------------------------------------------------------------------
+
+
+def comparing(folder: Path, names: list[str], *more: str) -> None:
+    project(folder, names, *more)
+    path = folder / "project.yaml"
+    compared = "  incremental: {strategy: diff, settle: 0s, changes: {operationColumn: op}}\n  primaryKey: [id]\n"
+    path.write_text(path.read_text().replace("  incremental: {settle: 0s}\n", compared))
+
+
+def test_comparisons_read_what_one_does(tmp_path: Path, reconcile: Reconcile, opened: Counter[str]) -> None:
+    """The first export, and one of what differs from it."""
+    seen = []
+    for number, names in enumerate((["a0"], ["a0", "a1", "a2", "a3", "a4"])):
+        folder = tmp_path / str(number)
+        comparing(folder, names)
+        put(folder, "a.csv", *people(0))
+        put(folder, "b.csv", *people(50))
+        apply(folder, reconcile)
+        nights = []
+        for day, (first, count) in enumerate([(50, 50), (75, 50), (75, 50)]):
+            put(folder, "b.csv", *people(first, count))
+            opened.clear()
+            done = reconcile("-C", folder, "run", "--at", f"2054-12-{day + 2:02d}T02:30Z")
+            assert done.code == 0, done.err
+            nights.append(dict(opened))
+        assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 20 + 5)
+        seen.append(nights)
+    assert all(seen[0])
+    assert seen[1] == seen[0]
+    pins = {str(head["cursor"]["pin"]) for head in heads(tmp_path / "1").values()}  # type: ignore[index]
+    assert len(pins) == 1
+
+
+def test_comparisons_of_a_folder_beside_full_exports_of_it(tmp_path: Path, reconcile: Reconcile) -> None:
+    """One flow of the same dataset compares nothing, one's destination is gone, one is held: each ends by itself."""
+    whole = ACTIVATION.format(name="a0", destination="box", more=", mode: full")
+    lost = ACTIVATION.format(name="a1", destination="other", more="")
+    held = ACTIVATION.format(name="a2", destination="box", more=", guards: {export: {maxRows: 1}}")
+    comparing(tmp_path, ["a3"], whole, lost, held)
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    (tmp_path / "other").rename(tmp_path / "elsewhere")
+    done = reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z")
+    assert done.code == 6
+    assert done.err.count("✗") == 2
+    assert [len(ids(tmp_path, name)) for name in ("a0", "a2", "a3")] == [10, 0, 10]
+    (tmp_path / "elsewhere").rename(tmp_path / "other")
+    put(tmp_path, "b.csv", *people(50))
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-03T02:30Z").code == 6
+    assert [len(ids(tmp_path, name)) for name in ("a0", "a2", "a3")] == [10 + 20, 0, 20]
+    assert len(ids(tmp_path, "a1", "other")) == 20
+    assert all(head.get("open") is None for head in heads(tmp_path).values())
+
+
 # Tables ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ while the next snapshot is written. Then the rows that are new or changed are re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
@@ -27,13 +28,13 @@ from reconciler.export.changes.spill import Buckets
 from reconciler.export.job import ExportResult, Interrupted
 from reconciler.export.keys import ROW
 from reconciler.export.parquet_rows import check_parquet
-from reconciler.export.pipeline import Pipeline, pipeline, status
+from reconciler.export.pipeline import Lists, Pipeline, pipeline, status
 from reconciler.export.reading import listed_of, source_of
 from reconciler.export.rows import frames
-from reconciler.export.source import Counts, Source
+from reconciler.export.source import Choose, Counts, Source
 from reconciler.export.split import Splitter, limits_of
 from reconciler.export.transforms import Resolve
-from reconciler.export.writers import check_types
+from reconciler.export.writers import Encoders, check_types
 from reconciler.export.written import Watched, write_file
 from reconciler.resources.effective import ExportColumn
 from reconciler.values.changed import GONE, ChangeCounts
@@ -45,6 +46,25 @@ REASON: Final = "reason"
 _WHY: Final = "\x01why"
 _TEXT_BYTES_A_ROW: Final = 24
 """Fewer than most rows of text have: rather too many parts of the keys than too few."""
+Sizes = tuple[tuple[PinnedFile, int], ...]
+"""Files and their rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What comparisons that are made together share.
+
+    `read`: as `frames`. `lists`, of the suppressions, and `sizes`: None: to be read. `turn`: who compares keys waits for it. `by`: encodes.
+    """
+
+    read: Callable[[Source, Choose, Counts], Iterator[pl.DataFrame]] = frames
+    lists: Lists | None = None
+    sizes: Sizes | None = None
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+    by: Encoders | None = None
+
+
+ALONE: Final = Means()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +79,12 @@ class _Difference:
     found: Found
     read: int
     rows: int
-    sizes: tuple[tuple[PinnedFile, int], ...] | None = None
+    sizes: Sizes | None = None
 
 
-def compare(job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Budget) -> ChangesResult:
+def compare(
+    job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Budget, means: Means = ALONE
+) -> ChangesResult:
     """Raises `Refused` H116 where the secret isn't the one that the snapshot was made with, and what exporting raises."""
     keys = diff_keys(job.salt, resolve(job.secret) if job.secret is not None else None)
     if job.previous is not None and job.previous.check != keys.check:
@@ -75,14 +97,15 @@ def compare(job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Bud
         )
     schema = _schema(job)
     check_types(job.export.format, schema)
-    steps = pipeline(job.export, resolve, listed_of(job.export, around.lists, budget))
+    lists = listed_of(job.export, around.lists, budget) if means.lists is None else means.lists
+    steps = pipeline(job.export, resolve, lists)
     source = source_of(job.export.dataset, around.access, job.export.files, steps.needed, budget)
     before = None
     if job.previous is not None and around.previous is not None:
         before = Snapshot(around.previous, job.previous.run_id, job.basis)
     try:
-        difference = _difference(job, around, steps, keys, before, budget)
-        return _exported(job, around, steps, source, difference, before, keys, schema)
+        difference = _difference(job, around, steps, keys, before, budget, means)
+        return _exported(job, around, steps, source, difference, before, keys, schema, means)
     finally:
         if before is not None:
             before.close()
@@ -92,7 +115,13 @@ def compare(job: ChangesJob, around: Surroundings, resolve: Resolve, budget: Bud
 
 
 def _difference(
-    job: ChangesJob, around: Surroundings, steps: Pipeline, keys: DiffKeys, before: Snapshot | None, budget: Budget
+    job: ChangesJob,
+    around: Surroundings,
+    steps: Pipeline,
+    keys: DiffKeys,
+    before: Snapshot | None,
+    budget: Budget,
+    means: Means,
 ) -> _Difference:
     needed = steps.needed
     latest = job.export.dataset.latest_by
@@ -100,9 +129,9 @@ def _difference(
         needed = (*needed, latest)
     source = source_of(job.export.dataset, around.access, job.export.files, needed, budget)
     counts, found = Counts(), Found()
-    sizes = _sizes(source)
-    with Buckets(around.folder, _rows(source, sizes)) as buckets:
-        for frame in frames(source, lambda rows, first: _looked_at(job, steps, keys, rows, first), counts):
+    sizes = means.sizes or sizes_of(source)
+    with Buckets(around.folder, rows_of(source, sizes)) as buckets:
+        for frame in means.read(source, lambda rows, first: _looked_at(job, steps, keys, rows, first), counts):
             if around.stop():
                 raise Interrupted
             keyless = frame[A].null_count()
@@ -111,7 +140,8 @@ def _difference(
                 frame = frame.filter(pl.col(A).is_not_null())
             if frame.height:
                 buckets.add(frame)
-        difference = _parts(job, around, buckets, keys, before, counts.rows, found)
+        with means.turn:
+            difference = _parts(job, around, buckets, keys, before, counts.rows, found)
     return replace(difference, sizes=sizes)
 
 
@@ -190,13 +220,14 @@ def _held(job: ChangesJob, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col(STATUS) == 0).select(*halves, *kept)
 
 
-def _sizes(source: Source) -> tuple[tuple[PinnedFile, int], ...] | None:
+def sizes_of(source: Source) -> Sizes | None:
+    """Where these are known without reading the files."""
     if source.format != "parquet":
         return None
     return tuple((footer.file, footer.rows) for footer, _ in check_parquet(source))
 
 
-def _rows(source: Source, sizes: tuple[tuple[PinnedFile, int], ...] | None) -> int:
+def rows_of(source: Source, sizes: Sizes | None) -> int:
     """About how many."""
     if sizes is not None:
         return sum(rows for _, rows in sizes)
@@ -216,20 +247,21 @@ def _exported(
     before: Snapshot | None,
     keys: DiffKeys,
     schema: pl.Schema,
+    means: Means,
 ) -> ChangesResult:
     found = difference.found
     kept, operations = _touched(source, difference)
     counts = Counts()
     rows: Iterator[pl.DataFrame] = iter(())
     if kept.files:
-        rows = frames(kept, lambda part, first: _leaving(job, steps, operations, part, first), counts)
+        rows = means.read(kept, lambda part, first: _leaving(job, steps, operations, part, first), counts)
     if job.removed == "tombstone":
         rows = chain(rows, _tombstones(job, difference, before, keys, schema))
-    files = _written(job, around, schema, rows, counts, around.open_file)
+    files = _written(job, around, schema, rows, counts, around.open_file, means.by)
     removed: tuple[StagedFile, ...] = ()
     if job.removed == "folder":
         gone = _removals(difference, before, keys)
-        removed = _written(job, around, _removal_schema(job, schema), gone, counts, around.open_removed)
+        removed = _written(job, around, _removal_schema(job, schema), gone, counts, around.open_removed, means.by)
     result = ExportResult(difference.read, found.matched, files, found.excluded.sorted())
     changes = ChangeCounts(
         added=found.added, changed=found.changed, unchanged=found.unchanged, removed=found.sorted_removed()
@@ -245,12 +277,13 @@ def _written(
     rows: Iterator[pl.DataFrame],
     counts: Counts,
     open_file: Callable[[int], FileSink],
+    by: Encoders | None,
 ) -> tuple[StagedFile, ...]:
     watched = Watched(rows, counts, around.progress, around.stop)
     splitter = Splitter(iter(watched), *limits_of(job.export.output))
     files: list[StagedFile] = []
     while splitter.more():
-        files.append(write_file(job.export, schema, splitter, watched, open_file(len(files))))
+        files.append(write_file(job.export, schema, splitter, watched, open_file(len(files)), by))
         splitter.finished(files[-1].size)
         watched.files = len(files)
     watched.look()

@@ -69,3 +69,18 @@ class ChangesResult:
     changes: ChangeCounts
     rows: int
     check: str
+
+
+ChangesOutcome = ChangesResult | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesTask:
+    """One comparison of several that are made together, with what it needs beside it."""
+
+    job: ChangesJob
+    around: Surroundings
+
+    def stop(self) -> bool:
+        """Whether it is to."""
+        return self.around.stop()

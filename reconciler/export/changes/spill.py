@@ -21,12 +21,17 @@ _MOST: Final = 8
 """Bits: more files at once aren't opened. Beyond, parts are larger."""
 
 
+def bits_for(rows: int) -> int:
+    """How many bits of the digest choose the file."""
+    return min(_MOST, max(0, (rows - 1) // BUCKET).bit_length())
+
+
 class Buckets:
     """`bits`: of the digest that choose the file."""
 
     def __init__(self, folder: Path, rows: int) -> None:
         """`rows`: how many there may be in all, roughly."""
-        self.bits = min(_MOST, max(0, (rows - 1) // BUCKET).bit_length())
+        self.bits = bits_for(rows)
         self._folder = folder
         self._files: dict[int, IO[bytes]] = {}
         self._writers: dict[int, Any] = {}

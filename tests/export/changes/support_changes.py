@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from reconciler.accounts.secrets import Secret
 from reconciler.datasets.base import Access
 from reconciler.datasets.local import LocalFiles
-from reconciler.export.changes.job import ChangesJob, ChangesResult, Compared, Surroundings
+from reconciler.export.changes.job import ChangesJob, ChangesResult, ChangesTask, Compared, Surroundings
 from reconciler.export.job import ExportJob, SuppressionList
 from reconciler.export.polars_engine import PolarsEngine
 from reconciler.resources.dataset import DatasetSpec
@@ -55,7 +56,7 @@ COLUMNS = (
 
 @dataclass
 class Flow:
-    """`folder` is its own. `snapshot`: of the last run."""
+    """`folder` is its own. `snapshot`: of the last run. `shared`: where the dataset is, if it isn't its own."""
 
     folder: Path
     removed: Removed = "tombstone"
@@ -66,10 +67,11 @@ class Flow:
     runs: int = 0
     snapshot: Path | None = None
     previous: Compared | None = None
+    shared: Path | None = None
 
     def put(self, *files: Sequence[dict[str, Any]]) -> None:
         """What the dataset holds from now on."""
-        data = self.folder / "data"
+        data = self.data
         data.mkdir(parents=True, exist_ok=True)
         for old in data.iterdir():
             old.unlink()
@@ -78,13 +80,22 @@ class Flow:
 
     def run(self, *, anew: bool = False, suppressed: Sequence[str] | None = None, **rules: Any) -> Arrived:
         """One run; `rules`: where, consent, expiry, output, nothing_leaves."""
+        with self.begun(anew=anew, suppressed=suppressed, **rules) as task:
+            result = PolarsEngine(lambda _: Secret(self.secret)).export_changes(task.job, task.around)
+        return self.ended(result)
+
+    @contextmanager
+    def begun(
+        self, *, anew: bool = False, suppressed: Sequence[str] | None = None, fail: int | None = None, **rules: Any
+    ) -> Iterator[ChangesTask]:
+        """What a run is to do. `fail`: after so many bytes its destination is down."""
         self.runs += 1
         run_id = f"r{self.runs:016d}"
         lists, accesses = _suppression(self.folder / f"list-{self.runs}", suppressed)
-        nothing = rules.pop("nothing_leaves", False)
+        nothing, stop = rules.pop("nothing_leaves", False), rules.pop("stop", lambda: False)
         export = ExportJob(
             dataset=self.dataset,
-            files=files_of(self.folder / "data"),
+            files=files_of(self.data),
             where=rules.pop("where", None),
             columns=self.columns,
             format=ParquetFormat(type="parquet"),
@@ -104,24 +115,47 @@ class Flow:
             nothing_leaves=nothing,
         )
         assert ChangesJob.model_validate_json(job.model_dump_json()) == job
-        out, snapshot = self.folder / f"out-{self.runs}", self.folder / f"{run_id}.parquet"
+        out = self.folder / f"out-{self.runs}"
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            around = Surroundings(
-                access=LocalFiles(self.folder / "data", "data", "parquet", timedelta(0)).access(),
-                lists=accesses,
-                open_file=lambda part: FileSink(out / f"{part}.parquet"),
-                open_removed=lambda part: FileSink(out / "removed" / f"{part}.parquet"),
-                progress=lambda _: None,
-                stop=lambda: False,
-                folder=Path(folder),
-                previous=None if anew else self.snapshot,
-                snapshot=snapshot,
+            yield ChangesTask(
+                job,
+                Surroundings(
+                    access=self.access(),
+                    lists=accesses,
+                    open_file=lambda part: FileSink(out / f"{part}.parquet", fail),
+                    open_removed=lambda part: FileSink(out / "removed" / f"{part}.parquet", fail),
+                    progress=lambda _: None,
+                    stop=stop,
+                    folder=Path(folder),
+                    previous=None if anew else self.snapshot,
+                    snapshot=self.folder / f"{run_id}.parquet",
+                ),
             )
-            result = PolarsEngine(lambda _: Secret(self.secret)).export_changes(job, around)
+
+    def ended(self, result: ChangesResult) -> Arrived:
+        """What came of it, which the next run goes on from."""
         if self.snapshot is not None:
             self.snapshot.unlink()
-        self.snapshot, self.previous = snapshot, Compared(run_id=run_id, check=result.check)
-        return Arrived(result, _rows(out), _rows(out / "removed"))
+        run_id = f"r{self.runs:016d}"
+        self.snapshot, self.previous = (
+            self.folder / f"{run_id}.parquet",
+            Compared(run_id=run_id, check=result.check),
+        )
+        return Arrived(result, _rows(self.out), _rows(self.out / "removed"))
+
+    @property
+    def out(self) -> Path:
+        """Where the last run's files are."""
+        return self.folder / f"out-{self.runs}"
+
+    @property
+    def data(self) -> Path:
+        """Where the dataset is."""
+        return self.shared or self.folder / "data"
+
+    def access(self) -> Access:
+        """How the dataset is read."""
+        return LocalFiles(self.data, "data", "parquet", timedelta(0)).access()
 
 
 @dataclass(frozen=True)
