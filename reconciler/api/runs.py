@@ -99,7 +99,7 @@ def run_due(
     ready = [(head, slot) for head, slot in ready if head.flow in wanted]
 
     def member(mine: Context, work: _Due) -> list[Event]:
-        return list(_flow(mine, *work, now, told))
+        return [*_flow(mine, *work, now, told), *_left(mine, *work, told)]
 
     shared, single = _units(context, ready)
     events = [event for unit in shared for found in together(context, unit, member, parallel) for event in found]
@@ -146,6 +146,17 @@ def _flow(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime
         if found.slot is None:
             return
         wanted = Wanted(found.slot)
+
+
+def _left(context: Context, head: FlowHead, wanted: Wanted | None, told: Tell) -> Iterator[Event]:
+    """What earlier runs staged and couldn't be removed beside an export; without one, that is what has been told."""
+    if wanted is None or not head.abandoned:
+        return
+    fresh = context.ledger.head(head.flow_id)
+    if fresh is not None and any(each.unremoved for each in fresh.document.abandoned):
+        event = NotDiscarded(head.flow, LeftBehind(fresh.document))
+        told(event)
+        yield event
 
 
 class _InTurn:

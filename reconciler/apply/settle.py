@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -14,7 +13,7 @@ from reconciler.apply.reaching import reaching
 from reconciler.apply.snapshots import free_snapshots
 from reconciler.errors import AccountError, Conflict, DestinationError, MissingExtra, OutcomeUnknown, ReconcilerError
 from reconciler.ledger import keys, transitions
-from reconciler.ledger.records import AbandonedRun, Condition, FlowHead, OpenRun
+from reconciler.ledger.records import Condition, FlowHead, OpenRun
 from reconciler.stores.ledger import Versioned
 from reconciler.values.identity import FlowId
 
@@ -23,18 +22,18 @@ _TRIES: Final = 20
 
 
 class LeftBehind(DestinationError):
-    """H122: what abandoned runs of a flow staged can't be discarded."""
+    """H122: what abandoned runs of a flow staged couldn't be discarded, as its head says since."""
 
-    def __init__(self, flow: str, failed: Sequence[tuple[AbandonedRun, ReconcilerError]]) -> None:
-        run, first = failed[0]
-        more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
+    def __init__(self, head: FlowHead, *, permanent: bool = True) -> None:
+        (run, why), *others = ((each, each.unremoved) for each in head.abandoned if each.unremoved is not None)
+        more = f" (and {len(others):,} more)" if others else ""
         super().__init__(
             "H122",
             "what an abandoned run staged is still there",
-            f"{flow}: run {run.run_id}{more} ended without anybody having seen anything of it, and what it staged at "
-            f"{run.destination.name} can't be removed: {first.code} {first.summary}: {first.detail.rstrip('.')}. Every run and apply tries "
+            f"{head.flow}: run {run.run_id}{more} ended without anybody having seen anything of it, and what it staged at "
+            f"{run.destination.name} can't be removed: {why.code} {why.sentence}: {why.detail.rstrip('.')}. Every run and apply tries "
             f"again. If that place or its account is gone for good: reconcile ledger abandon {run.run_id}",
-            permanent=not isinstance(first, DestinationError) or first.permanent,
+            permanent=permanent,
         )
 
 
@@ -147,7 +146,7 @@ def forget_staged(context: Context, run_id: str) -> None:
 
 def _discard(context: Context, head: Versioned[FlowHead], now: datetime, insist: bool) -> Versioned[FlowHead]:
     """What can't be discarded now stays listed, and keeps nothing else from being done: its destination may be gone for good."""
-    failed: list[tuple[AbandonedRun, ReconcilerError]] = []
+    failed: list[ReconcilerError] = []
     reach = reaching(context.ledger, head.document)
     for each in head.document.abandoned:
         forget_staged(context, each.run_id)
@@ -156,11 +155,11 @@ def _discard(context: Context, head: Versioned[FlowHead], now: datetime, insist:
         try:
             context.open_destination(reach(each.destination)).discard(each.run_id)
         except (DestinationError, AccountError, MissingExtra) as error:
-            failed.append((each, error))
+            failed.append(error)
             why = unremoved(error, now, each.unremoved)
             head = context.ledger.swap(head, transitions.not_discarded(head.document, each.run_id, why, nonce=nonce))
             continue
         head = context.ledger.swap(head, transitions.discarded(head.document, each.run_id, nonce=nonce))
     if failed and insist:
-        raise LeftBehind(head.document.flow, failed)
+        raise LeftBehind(head.document, permanent=not isinstance(failed[0], DestinationError) or failed[0].permanent)
     return head

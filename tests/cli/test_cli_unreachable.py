@@ -50,14 +50,20 @@ def gone(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return shop
 
 
-def leave_behind(folder: Path) -> Ledger:
-    """A run of the flow was abandoned, and what it staged is still to be discarded."""
+def leave_behind(folder: Path, at: str | None = None) -> Ledger:
+    """A run of the flow was abandoned, and what it staged is still to be discarded: where the flow exports to, or in a folder `at`."""
     nonces = iter(f"n{number}" for number in range(99))
     ledger = Ledger(FolderStore(folder / ".reconcile" / "ledger"), lambda: next(nonces), lambda _: None)
     found = ledger.read(FlowHead, keys.flow(FLOW))
     assert found is not None
     head = found.document
-    left = AbandonedRun(run_id=RUN, destination=head.spec.destination, reason="test", at=head.recorded_at)
+    destination = head.spec.destination
+    if at is not None:
+        connection = destination.spec.connection.model_copy(update={"path": at})
+        destination = destination.model_copy(
+            update={"spec": destination.spec.model_copy(update={"connection": connection})}
+        )
+    left = AbandonedRun(run_id=RUN, destination=destination, reason="test", at=head.recorded_at)
     ledger.swap(found, transitions.conditioned(head.model_copy(update={"abandoned": (left,)}), None, nonce="n"))
     return ledger
 
@@ -85,3 +91,16 @@ def test_what_is_left_behind_is_named_with_its_run_and_the_way_out(gone: Path, r
     given_up = reconcile("-C", gone, "ledger", "abandon", RUN)
     assert (given_up.code, "Given up" in given_up.out) == (0, True), given_up
     assert reconcile("-C", gone, "run", "--at", "2054-12-01T04:30Z").code == 0
+
+
+@pytest.mark.parametrize("parallel", ["1", "2"])
+def test_what_is_left_behind_is_told_beside_an_export_that_is_due(
+    shop: Path, reconcile: Reconcile, parallel: str
+) -> None:
+    leave_behind(shop, at="was-here")
+    found = reconcile("-C", shop, "run", "--parallel", parallel, "--at", "2054-12-02T02:00Z")
+    said = " ".join(found.err.split())
+    assert (found.code, "H122" in said, f"reconcile ledger abandon {RUN}" in said) == (6, True, True), found
+    assert "2 exported · 1 failed" in found.out
+    assert said.count("✗ discard") == 1
+    assert json.loads(reconcile("-C", shop, "status", "--format", "json").out)["cleanUps"][0]["attempts"] == 1
