@@ -20,6 +20,8 @@ class ReconcilerError(Exception):
     """Base of all errors raised on purpose; unexpected exceptions are bugs and exit with 1."""
 
     exit_code = 1
+    needs = ""
+    """The permission that is missing, in the service's own words; nothing: it isn't that."""
 
     def __init__(self, code: str, summary: str, detail: str = "") -> None:
         super().__init__(f"{code} {summary}" + (f": {detail}" if detail else ""))
@@ -49,13 +51,18 @@ class Conflict(ReconcilerError):
 class SourceError(ReconcilerError):
     """The dataset can't be exported as declared: missing, empty, changed while read, torn, drifted."""
 
+    def __init__(self, code: str, summary: str, detail: str = "", *, needs: str = "") -> None:
+        super().__init__(code, summary, detail)
+        self.needs = needs
+
 
 class DestinationError(ReconcilerError):
     """A destination refused or can't be used; `permanent` says whether trying again can help."""
 
-    def __init__(self, code: str, summary: str, detail: str = "", *, permanent: bool = True) -> None:
+    def __init__(self, code: str, summary: str, detail: str = "", *, permanent: bool = True, needs: str = "") -> None:
         super().__init__(code, summary, detail)
         self.permanent = permanent
+        self.needs = needs
 
 
 class AccountError(ReconcilerError):

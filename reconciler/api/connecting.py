@@ -19,6 +19,7 @@ from reconciler.api.acting import lineage_of, of_environment
 from reconciler.config.files import PROJECT_FILES
 from reconciler.config.parse import Path
 from reconciler.datasets.trying import try_reading
+from reconciler.destinations.lacking import naming_all
 from reconciler.destinations.names import refuse_other_owner
 from reconciler.destinations.trying import try_out
 from reconciler.diagnostics import Diagnostic, Source, diagnose
@@ -210,5 +211,5 @@ def _owner(destination: Destination, *, applied: bool) -> str | None:
         return destination.owner()
     except DestinationError as error:
         if applied or error.code != "D102":
-            raise
+            raise naming_all(destination, error) from error
         return None

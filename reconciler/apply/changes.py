@@ -16,7 +16,8 @@ from reconciler.apply.sealing import sealing_for
 from reconciler.apply.snapshots import free_snapshots, snapshot_of
 from reconciler.apply.together import origin
 from reconciler.apply.units import together, units
-from reconciler.errors import Conflict, OutcomeUnknown, ReconcilerError
+from reconciler.destinations.lacking import naming_all
+from reconciler.errors import Conflict, DestinationError, OutcomeUnknown, ReconcilerError
 from reconciler.export.job import Interrupted
 from reconciler.ledger import keys, transitions
 from reconciler.ledger.records import Applied, DestinationRecord, FlowHead, ProjectRecord, RunRecord
@@ -158,7 +159,10 @@ class Apply:
     def _destination(self, change: CreateDestination | UpdateDestination | AdoptDestination) -> Done:
         sealing_for(self.context, change.spec)
         destination = self.context.open_destination(change.spec)
-        report = destination.probe()
+        try:
+            report = destination.probe()
+        except DestinationError as error:
+            raise naming_all(destination, error) from error
         destination.claim_owner(self.lineage)
         key = keys.destination(change.subject)
         found = self.context.ledger.read(DestinationRecord, key)

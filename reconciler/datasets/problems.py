@@ -13,9 +13,9 @@ from reconciler.errors import SourceError
 ROWS_TAKEN = "F132"
 
 
-def problem(code: str, detail: str) -> SourceError:
-    """The error of an F1xx code."""
-    return SourceError(code, CODES[code].summary, detail)
+def problem(code: str, detail: str, *, needs: str = "") -> SourceError:
+    """The error of an F1xx code. `needs`: the permission that is missing."""
+    return SourceError(code, CODES[code].summary, detail, needs=needs)
 
 
 def absent(what: str) -> SourceError:

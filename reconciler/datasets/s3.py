@@ -178,7 +178,8 @@ class S3Files:
                 "F104", f"{self.location}: the bucket is in another region ({code}). Set the account's `region`."
             )
         if status == 403:
-            return problem("F104", f"{self.location}: {missing_action(error, action)} is not allowed.{_unnamed(code)}")
+            needs = missing_action(error, action)
+            return problem("F104", f"{self.location}: {needs} is not allowed.{_unnamed(code)}", needs=needs)
         return problem("F104", f"{self.location}: the store answered {status} {code}.")
 
 

@@ -120,5 +120,6 @@ def _answer(error: HttpResponseError, where: str, needs: str) -> Meaning:
             "D104",
             f"{where}: {needs} is not allowed ({code}). A shared access signature needs the permissions read, create, write, delete and "
             f"list on the container; an identity the role {ROLE}. The storage account's network rules may refuse it, too.",
+            needs=needs,
         )
     return failure("D110", f"{where}: {_said(error)}.")

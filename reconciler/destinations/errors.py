@@ -14,10 +14,10 @@ from reconciler.values.staged import StagedFile
 _SUMMARIES = {entry.code: entry.summary for entry in (*DESTINATION_CODES, *TYPE_CODES, *SFTP_CODES)}
 
 
-def failure(code: str, detail: str, *, permanent: bool = True) -> DestinationError:
-    """A `DestinationError`. `detail`: where, what the destination said, the mend. Raises KeyError for an unknown
-    code."""
-    return DestinationError(code, _SUMMARIES[code], detail, permanent=permanent)
+def failure(code: str, detail: str, *, permanent: bool = True, needs: str = "") -> DestinationError:
+    """A `DestinationError`. `detail`: where, what the destination said, the mend. `needs`: the permission that is missing. Raises KeyError
+    for an unknown code."""
+    return DestinationError(code, _SUMMARIES[code], detail, permanent=permanent, needs=needs)
 
 
 def unknown(detail: str) -> OutcomeUnknown:

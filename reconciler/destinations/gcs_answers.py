@@ -103,5 +103,6 @@ def _answer(status: int, text: str, where: str, needs: str) -> Meaning:
             "D104",
             f"{where}: {needs} is not allowed. Give the account's principal the role {ROLE} on the bucket. Where requesters pay, it needs "
             "billingProject in the Account, and the permission serviceusage.services.use there.",
+            needs=needs,
         )
     return failure("D110", f"{where}: {status}.")

@@ -61,6 +61,10 @@ class MovingDestination:
         """See moving_probe.py."""
         return moving_probe.probe(self._store, self._publish, readable=self._readable)
 
+    def lacking(self, known: str) -> list[str]:
+        """See `Surveyed`."""
+        return moving_probe.lacking(self._store, known, readable=self._readable)
+
     def owner(self) -> str | None:
         """The marker's lineage; None without a marker."""
         if not self._readable:

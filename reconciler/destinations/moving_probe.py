@@ -11,6 +11,7 @@ from typing import Final
 
 from reconciler.destinations.base import ProbeReport, Published
 from reconciler.destinations.errors import failure
+from reconciler.destinations.lacking import Survey
 from reconciler.destinations.names import RESERVED
 from reconciler.destinations.objects import STAGING, SUFFIX, Entry, ObjectStore
 from reconciler.errors import DestinationError, ReconcilerError
@@ -53,6 +54,24 @@ def probe(store: ObjectStore, publish: Callable[[StagedFile], Published], *, rea
         return ProbeReport(("wrote a probe that stays (write-only)",))
     store.remove([target])  # said, if it isn't allowed
     return ProbeReport(("wrote", "read back", "removed a probe"))
+
+
+def lacking(store: ObjectStore, known: str, *, readable: bool) -> list[str]:
+    """See `Surveyed`: what is staged gets no name, and isn't staged where it is known to stay; moving is tried with what isn't there."""
+    survey, token = Survey(), secrets.token_hex(8)
+    target = store.prefix + f"{_NAME}{token}"
+    waiting, absent = (store.prefix + f"{_WAITING}{token}/{each}{SUFFIX}" for each in ("1", "2"))
+    nothing = StagedFile(name=target.removeprefix(store.prefix), staged="1", rows=0, size=len(_BODY), sha256="0" * 64)
+    if "delete" not in known:
+        survey.tries(lambda: _staged(store, waiting, nothing.name, _BODY))
+    survey.tries(lambda: store.look(waiting))
+    survey.tries(lambda: list(store.waiting(store.prefix + _WAITING)))
+    survey.tries(lambda: store.move(absent, nothing, target, None))
+    if "delete" not in known:
+        survey.tries(lambda: store.drop(waiting))
+    if readable:
+        survey.tries(lambda: store.remove([target]))
+    return survey.lacks
 
 
 def _look(store: ObjectStore, target: str) -> None:

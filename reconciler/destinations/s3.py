@@ -67,6 +67,10 @@ class S3Destination:
         """See s3_probe.py."""
         return s3_probe.probe(self._place)
 
+    def lacking(self, known: str) -> list[str]:
+        """See `Surveyed`."""
+        return s3_probe.lacking(self._place, known)
+
     def owner(self) -> str | None:
         """The marker's lineage."""
         if not self._place.readable:
@@ -235,7 +239,9 @@ class S3Destination:
 
     def _not_deleted(self, key: str, code: str) -> ReconcilerError:
         if code == "AccessDenied":
-            return failure("D104", f"s3://{self._place.bucket}/{key}: s3:DeleteObject is not allowed.")
+            return failure(
+                "D104", f"s3://{self._place.bucket}/{key}: s3:DeleteObject is not allowed.", needs="s3:DeleteObject"
+            )
         return failure("D110", f"s3://{self._place.bucket}/{key}, s3:DeleteObject: {code}", permanent=False)
 
     def _needs_read_write(self) -> None:

@@ -114,11 +114,13 @@ def _refusal(
     needed = missing_action(error, action)
     if code.upper().startswith("KMS") or needed.startswith("kms:"):
         what = f"{needed} is not allowed" if status == 403 else f"it answered {code}"
-        return failure("D108", f"{where}: {what}. The role needs kms:GenerateDataKey and kms:Decrypt on the key.")
+        detail = f"{where}: {what}. The role needs kms:GenerateDataKey and kms:Decrypt on the key."
+        return failure("D108", detail, needs=needed if status == 403 else "")
     if status == 403:
         also = (
             " (or s3:ListBucket, without which a missing object is forbidden, too)" if needed == "s3:GetObject" else ""
         )
         who = f" Or the bucket isn't owned by account {owner}, as expectedBucketOwner says." if owner else ""
-        return failure("D104", f"{where}: {needed} is not allowed{also}. Allow it to the account's role.{who}")
+        detail = f"{where}: {needed} is not allowed{also}. Allow it to the account's role.{who}"
+        return failure("D104", detail, needs=needed)
     return failure("D110", f"{where}, {action}: {status} {code}")

@@ -11,6 +11,7 @@ from typing import Final
 from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.destinations.base import ProbeReport
 from reconciler.destinations.errors import failure
+from reconciler.destinations.lacking import Survey
 from reconciler.destinations.names import RESERVED
 from reconciler.destinations.s3_answers import Denied
 from reconciler.destinations.s3_place import S3Place
@@ -18,6 +19,9 @@ from reconciler.errors import DestinationError, ReconcilerError
 from reconciler.values.staged import Part
 
 _BODY = b"probe\n"
+_ABORTING: Final = "s3:AbortMultipartUpload"
+_READING: Final = "s3:GetObject"
+_NO_UPLOAD: Final = "none"
 _PREFIX: Final = f"{RESERVED}probe"
 STALE: Final = timedelta(hours=1)
 """A probe takes seconds: what is this much older than ours, by the store's own clock, was left by one that was killed."""
@@ -52,6 +56,31 @@ def probe(place: S3Place) -> ProbeReport:
         raise
     _remove(place, key)
     return ProbeReport(("wrote", "read back", "removed a probe"))
+
+
+def lacking(place: S3Place, known: str) -> list[str]:
+    """See `Surveyed`: nothing is completed. An upload is opened only where it may be aborted, as far as that is known."""
+    survey, key = Survey(), place.raw_key(f"{_PREFIX}-{secrets.token_hex(8)}")
+    upload_id = _NO_UPLOAD
+
+    def open_one() -> None:
+        nonlocal upload_id
+        upload_id = place.create_upload(key)
+        _upload(place, key, upload_id)
+
+    if known != _ABORTING:
+        survey.tries(open_one)
+    survey.tries(lambda: list(place.uploads(key)))
+    survey.tries(lambda: place.abort_upload(key, upload_id))
+    if place.readable:
+        survey.tries(lambda: _remove(place, key))
+        listed = survey.tries(lambda: _list(place, key))
+        # Without s3:ListBucket what isn't there is forbidden, whatever may be read.
+        if known != _READING:
+            survey.tries(
+                lambda: _read(place, key), "" if listed else f"perhaps {_READING}, which s3:ListBucket would tell"
+            )
+    return survey.lacks
 
 
 def _try_upload_and_abort(place: S3Place, key: str) -> None:
@@ -145,9 +174,16 @@ def _refuse_overwriting(place: S3Place, key: str) -> None:
 
 def _read_back(place: S3Place, key: str) -> None:
     """s3:GetObject (and kms:Decrypt), s3:ListBucket."""
-    found = place.tried("s3:GetObject", lambda: place.client.get_object(**place.common, Key=key)["Body"].read())
-    if found != _BODY:
+    if _read(place, key) != _BODY:
         raise failure("D110", f"{place.url()}: a probe was read back with another content.")
+    _list(place, key)
+
+
+def _read(place: S3Place, key: str) -> bytes:
+    return place.tried("s3:GetObject", lambda: place.client.get_object(**place.common, Key=key)["Body"].read())
+
+
+def _list(place: S3Place, key: str) -> None:
     place.tried("s3:ListBucket", lambda: place.client.list_objects_v2(**place.common, Prefix=key, MaxKeys=1))
 
 

@@ -70,6 +70,10 @@ class SftpDestination:
         """See sftp_probe.py."""
         return sftp_probe.probe(self._place)
 
+    def lacking(self, known: str) -> list[str]:
+        """See `Surveyed`."""
+        return sftp_probe.lacking(self._place, known)
+
     def try_out(self) -> ProbeReport:
         """See `Traceless`."""
         with sftp_probe.root_for_a_while(self._place):

@@ -88,7 +88,9 @@ class SftpPlace:
         match refusal.status:
             case s if s == DENIED:
                 return failure(
-                    "D104", f"{self._url}: the server doesn't permit to {action}. Allow it to the account's user there."
+                    "D104",
+                    f"{self._url}: the server doesn't permit to {action}. Allow it to the account's user there.",
+                    needs=action,
                 )
             case s if s == UNSUPPORTED:
                 return failure("D110", f"{self._url}: the server can't {action}: {refusal.said or 'not supported'}.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from reconciler.accounts.sftp_wire import MISSING, Lost, Refusal
 from reconciler.destinations.base import OWNER_MARKER, ProbeReport
 from reconciler.destinations.errors import failure
+from reconciler.destinations.lacking import Survey
 from reconciler.destinations.names import RESERVED
 from reconciler.destinations.sftp_place import FOLDER_MODE, PAUSES, STAGING, SftpPlace
 from reconciler.destinations.sftp_sink import SftpSink
@@ -86,11 +87,37 @@ def probe(place: SftpPlace) -> ProbeReport:
     except Refusal as refusal:
         raise place.refused("probe the folder", refusal) from refusal
     finally:
-        with suppress(Refusal, ReconcilerError):
-            for each in (name, *(f"{STAGING}/{run_id}/{part}.staged" for part in (name, f"{name}-2"))):
+        for each in (name, *(f"{STAGING}/{run_id}/{part}.staged" for part in (name, f"{name}-2"))):
+            with suppress(Refusal, ReconcilerError):
                 place.remove(each)
+        with suppress(Refusal, ReconcilerError):
             place.prune(f"{STAGING}/{run_id}")
     return ProbeReport(tuple(steps))
+
+
+def lacking(place: SftpPlace, known: str) -> list[str]:
+    """See `Surveyed`: all of it in the staging area. What is known is said with the name of a file, and is left out."""
+    survey, run_id = Survey(), f"{PROBE}{secrets.token_hex(8)}"
+    folder = f"{STAGING}/{run_id}"
+    one, two = f"{folder}/1.staged", f"{folder}/2.staged"
+
+    def tries(what: Callable[[], object], said: str) -> None:
+        def request() -> None:
+            with suppress(Refusal):
+                what()
+
+        survey.tries(request, said)
+
+    tries(lambda: _staged(place, run_id, "1"), "create files and folders")
+    tries(lambda: _rename(place, one, two), "rename files")
+    if place.readable:
+        tries(lambda: list(place.chunks(two)), "read files")
+    tries(lambda: place.entries(folder if not place.readable else ""), "list folders")
+    tries(lambda: place.remove(two), "delete files")
+    tries(lambda: place.remove(one), "delete files")
+    tries(lambda: place.prune(folder), "remove folders")
+    verb = known.partition(" ")[0]
+    return [each for each in survey.lacks if each.partition(" ")[0] != verb]
 
 
 def _staged(place: SftpPlace, run_id: str, name: str) -> StagedFile:

@@ -6,7 +6,8 @@ import secrets
 from typing import Protocol, runtime_checkable
 
 from reconciler.destinations.base import Destination, ProbeReport
-from reconciler.errors import ReconcilerError
+from reconciler.destinations.lacking import naming_all
+from reconciler.errors import DestinationError, ReconcilerError
 
 
 @runtime_checkable
@@ -19,10 +20,13 @@ class Traceless(Protocol):
 
 
 def try_out(destination: Destination) -> ProbeReport:
-    """What worked. Raises what the methods of the port raise: the error names the missing permission."""
-    if isinstance(destination, Traceless):
-        return destination.try_out()
-    return destination.probe() if destination.capabilities.deletable else stage_and_discard(destination)
+    """What worked. Raises what the methods of the port raise: the error names what isn't allowed, all of it as far as that can be told."""
+    try:
+        if isinstance(destination, Traceless):
+            return destination.try_out()
+        return destination.probe() if destination.capabilities.deletable else stage_and_discard(destination)
+    except DestinationError as error:
+        raise naming_all(destination, error) from error
 
 
 def stage_and_discard(destination: Destination) -> ProbeReport:

@@ -144,6 +144,55 @@ def test_the_missing_action_is_named_where_the_connection_stands(
     assert left(seaweed_server, bucket) == []
 
 
+def test_all_that_is_missing_is_named_at_once(s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy) -> None:
+    bucket = in_bucket(s3, seaweed_server, seaweed_proxy.endpoint)
+    for rule, *_ in (DENIED[0], DENIED[2], DENIED[5]):
+        seaweed_proxy.add(rule)
+    (found,) = json.loads(s3.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
+    assert found["code"] == "D104"
+    assert found["detail"].startswith(f"s3://{bucket}: s3:PutObject is not allowed.")
+    assert found["detail"].endswith("Not allowed either: s3:ListBucketMultipartUploads, s3:DeleteObject.")
+    assert left(seaweed_server, bucket) == []
+
+
+def test_who_may_do_nothing_is_told_all_of_it(s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy) -> None:
+    """The owner marker can't be read, so that nothing is published: what is tried shows nothing to anybody."""
+    bucket = in_bucket(s3, seaweed_server, seaweed_proxy.endpoint)
+    seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), path=f"/{bucket}"))
+    (found,) = json.loads(s3.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
+    assert found["detail"].startswith(f"s3://{bucket}: s3:GetObject is not allowed (or s3:ListBucket")
+    assert found["detail"].endswith(
+        "Not allowed either: s3:PutObject, s3:ListBucketMultipartUploads, s3:AbortMultipartUpload, s3:DeleteObject, s3:ListBucket."
+    )
+    out = s3.call("apply", "--yes", "--at", "2054-12-01T00:00Z", code=6)
+    assert (
+        "Not allowed either: s3:ListBucketMultipartUploads, s3:AbortMultipartUpload, s3:DeleteObject, s3:ListBucket, "
+        in out
+    )
+    assert "perhaps s3:GetObject, which s3:ListBucket would tell." in out
+
+
+def test_an_upload_that_cannot_be_given_up_is_not_opened_again(
+    s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy
+) -> None:
+    bucket = in_bucket(s3, seaweed_server, seaweed_proxy.endpoint)
+    seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), "DELETE", r"uploadId="))
+    seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), "GET", r"list-type=2"))
+    (found,) = json.loads(s3.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
+    assert found["detail"].startswith(f"s3://{bucket}: s3:AbortMultipartUpload is not allowed.")
+    assert found["detail"].endswith("Not allowed either: s3:ListBucket.")
+    assert len(left(seaweed_server, bucket)) == 1
+
+
+def test_what_is_missing_of_write_only_access(s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy) -> None:
+    bucket = in_bucket(s3, seaweed_server, seaweed_proxy.endpoint, ", access: write-only")
+    s3.change("onRemove: purge", "onRemove: keep")
+    seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), path=f"/{bucket}"))
+    (found,) = json.loads(s3.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
+    assert found["detail"].startswith(f"s3://{bucket}: s3:PutObject is not allowed.")
+    assert found["detail"].endswith("Not allowed either: s3:ListBucketMultipartUploads, s3:AbortMultipartUpload.")
+
+
 def test_keys_that_may_only_read(
     s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,14 +234,14 @@ def test_a_role_that_may_not_be_assumed(
 
 
 @pytest.mark.parametrize(
-    ("rule", "needed"),
+    ("rule", "needed", "more"),
     [
-        (Rule(Answer(403, "AccessDenied"), "GET", r"list-type=2"), "s3:ListBucket"),
-        (Rule(Answer(403, "AccessDenied"), "GET", r"a\.csv"), "s3:GetObject"),
+        (Rule(Answer(403, "AccessDenied"), "GET", r"list-type=2"), "s3:ListBucket", "Whether s3:GetObject is allowed"),
+        (Rule(Answer(403, "AccessDenied"), "GET", r"a\.csv"), "s3:GetObject", ""),
     ],
 )
 def test_a_dataset_that_may_not_be_read(
-    s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy, rule: Rule, needed: str
+    s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy, rule: Rule, needed: str, more: str
 ) -> None:
     in_bucket(s3, seaweed_server, seaweed_server.endpoint)
     bucket = seaweed_server.create_bucket()
@@ -207,6 +256,7 @@ def test_a_dataset_that_may_not_be_read(
     (found,) = json.loads(s3.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
     assert (found["code"], found["subject"]) == ("F104", "Dataset/people")
     assert f"{needed} is not allowed" in found["detail"]
+    assert more in found["detail"]
 
 
 def test_a_ledger_that_may_not_be_written_to(s3: Shop, seaweed_server: S3Server, seaweed_proxy: FaultProxy) -> None:
@@ -288,12 +338,19 @@ def test_azure(
     )
     monkeypatch.setenv("SAS", azure_server.sas(container))
     assert "removed a probe" in shop.call("validate", "--connect")
-    monkeypatch.setenv("SAS", azure_server.sas(container, "rcwl"))
-    out = shop.call("validate", "--connect", code=1)
-    assert "D104" in out
-    assert "delete" in out.lower()
+    for granted, missing, others in (
+        ("rcwl", "d (delete)", ""),
+        ("r", "d (delete)", "l (list), c (create)"),
+        ("cw", "r (read)", "l (list), d (delete)"),
+    ):
+        monkeypatch.setenv("SAS", azure_server.sas(container, granted))
+        (found,) = json.loads(shop.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
+        assert (found["code"], f"{missing} is not allowed" in found["detail"]) == ("D104", True), found
+        said = found["detail"].partition("Not allowed either: ")[2]
+        assert said.rstrip(".") == others
     left = azure_server.container(container).list_blobs(include=["uncommittedblobs"])
-    assert [item.name for item in left] == []
+    # What waits there is unseen, and goes with the first probe that may delete.
+    assert [item.name.rpartition("/")[2] for item in left] == ["1.staged"]
 
 
 def test_gcs(
@@ -311,7 +368,17 @@ def test_gcs(
     assert "got a token" in out
     assert "removed a probe" in out
     gcs_proxy.add(Rule(Answer(403), "DELETE"))
-    assert "storage.objects.delete is not allowed" in shop.call("validate", "--connect", code=1)
+    out = shop.call("validate", "--connect", code=1)
+    assert "storage.objects.delete is not allowed" in out
+    assert "Not allowed either" not in out
+    gcs_proxy.add(Rule(Answer(403), "GET", r"/o\?"))
+    gcs_proxy.add(Rule(Answer(403), "POST", "/moveTo/"))
+    gcs_proxy.add(Rule(Answer(403), "POST", "/upload/"))
+    (found,) = json.loads(shop.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
+    assert "storage.objects.delete is not allowed" in found["detail"]
+    assert found["detail"].endswith(
+        "Not allowed either: storage.objects.list, storage.objects.get with storage.objects.delete, or storage.objects.move."
+    )
 
 
 # secrets and alert channels

@@ -15,6 +15,7 @@ from reconciler.catalog.adls_gen2 import AdlsGen2Connection
 from reconciler.destinations.adls_gen2 import AdlsStore
 from reconciler.destinations.base import Published
 from reconciler.destinations.moving import MovingDestination
+from reconciler.destinations.trying import try_out
 from reconciler.errors import DestinationError, OutcomeUnknown
 from reconciler.resources.accounts.azure import AzureAccountSpec
 from tests.conformance.destinations import HERE, LINEAGE, RUN, staged
@@ -130,6 +131,17 @@ def test_a_missing_permission_is_named(bench: Proxied, rule: dict[str, Any], sai
     assert caught.value.code == "D104"
     # Of an answer without a body nothing is known but its status.
     assert said in caught.value.detail
+
+
+def test_all_that_is_missing_is_named_at_once(bench: Proxied) -> None:
+    for rule in ({"method": "GET", "path": "resource=filesystem"}, {"when": is_rename}, {"method": "HEAD"}):
+        bench.proxy.add(Rule(Answer(403, "AuthorizationPermissionMismatch"), **rule))
+    with pytest.raises(DestinationError) as caught:
+        try_out(bench.open())
+    assert "r (read) is not allowed" in caught.value.detail
+    assert caught.value.detail.endswith("Not allowed either: l (list), m (move).")
+    bench.proxy.clear()
+    assert bench.leftovers() == []
 
 
 def test_a_store_that_ignores_conditions_is_found_out(bench: Proxied) -> None:

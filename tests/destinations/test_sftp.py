@@ -17,6 +17,7 @@ from reconciler.accounts.sftp_wire import Wire
 from reconciler.destinations import sftp_probe
 from reconciler.destinations.base import OWNER_MARKER, Published
 from reconciler.destinations.sftp import SftpDestination
+from reconciler.destinations.trying import try_out
 from reconciler.errors import DestinationError, OutcomeUnknown
 from reconciler.values.staged import Content
 from tests.accounts.test_sftp_sessions import session, stub_connection
@@ -299,6 +300,22 @@ def test_permissions_are_named(openssh_server: SshServer, root: Path) -> None:
         assert caught.value.code == "D104", (needed, caught.value)
         assert f"doesn't permit to {needed}" in caught.value.detail
     assert place.publish(token) is Published.DONE
+
+
+def test_all_that_is_forbidden_is_named_at_once(openssh_server: SshServer, root: Path) -> None:
+    """A folder that may be entered and filled, and not looked at; then one in which nothing may be made."""
+    place = SftpDestination(connection_to(openssh_server, str(root)), session_for(openssh_server))
+    place.claim_owner(LINEAGE)
+    for mode, first, others in ((0o333, "list the folder", ""), (0o111, "create the folder .rec", "list folders")):
+        root.chmod(mode)
+        try:
+            with pytest.raises(DestinationError) as caught:
+                try_out(place)
+        finally:
+            root.chmod(0o755)
+        assert f"doesn't permit to {first}" in caught.value.detail
+        assert caught.value.detail.partition("Not allowed either: ")[2].rstrip(".") == others
+    assert [str(each.relative_to(root)) for each in root.rglob("*")] == [OWNER_MARKER]
 
 
 def test_a_folder_that_cant_be_created_is_named(openssh_server: SshServer) -> None:
