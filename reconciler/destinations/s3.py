@@ -204,6 +204,9 @@ class S3Destination:
         found = self._completed(run_id)
         if found:
             self._delete_batch(found)
+        for key in found:  # after that nobody can copy from it any more
+            name = _final_name(key.removeprefix(self._place.prefix))
+            self._place.close_uploads(self._place.key(name))
         return len(found)
 
     def _uploads(self) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reconciler.accounts.aws import AwsSession
@@ -26,7 +27,10 @@ T = TypeVar("T")
 Sleep = Callable[[float], None]
 PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 """Seconds between looks at a write whose outcome isn't known."""
-
+NOTHING_THERE: Final[Mapping[str, Any]] = MappingProxyType({"IfNoneMatch": "*"})
+NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
+WHOLE: Final = "reconciler-sha256"
+"""The metadata in which an object that was copied by parts says what it holds: its checksum is of its parts."""
 _UPLOADS_PAGE: Final = 1000
 
 
@@ -82,8 +86,8 @@ class S3Place:
         except CLIENT_ERRORS as error:
             raise self.final(error, action) from error
 
-    def create_upload(self, key: str) -> str:
-        """Opens a multipart upload and returns its id.
+    def create_upload(self, key: str, metadata: Mapping[str, str] = NO_METADATA) -> str:
+        """Opens a multipart upload and returns its id. `metadata`: of the object.
 
         Sent by `once`: an upload whose answer was lost would stay open unknown. So what is open at the key (whose
         name holds the run's id, so it is ours) is closed before it is sent again, and where it is given up.
@@ -92,7 +96,7 @@ class S3Place:
         for pause in PAUSES:
             try:
                 created = self.once.create_multipart_upload(
-                    **self.common, **self.encryption, Key=key, ChecksumAlgorithm="SHA256"
+                    **self.common, **self.encryption, Key=key, ChecksumAlgorithm="SHA256", Metadata=dict(metadata)
                 )
                 return created["UploadId"]
             except CLIENT_ERRORS as error:
@@ -101,13 +105,14 @@ class S3Place:
                         why = reason
                     case _:
                         with suppress(ReconcilerError):
-                            self._close(key)
+                            self.close_uploads(key)
                         raise self.final(error, "s3:PutObject") from error
             self.sleep(pause)
-            self._close(key)
+            self.close_uploads(key)
         raise unreachable(self.bucket, "s3:PutObject", why)
 
-    def _close(self, key: str) -> None:
+    def close_uploads(self, key: str) -> None:
+        """Aborts every upload that is open at a key."""
         for found, upload_id in self.uploads(key):
             if found == key:
                 self.abort_upload(key, upload_id)
@@ -120,13 +125,15 @@ class S3Place:
         )
         return Part(number=number, etag=answer["ETag"], checksum=checksum)
 
-    def complete_upload(self, key: str, upload_id: str, parts: Iterable[Part]) -> None:
-        """Sends a completion once, that mustn't overwrite. Raises the client's errors."""
+    def complete_upload(
+        self, key: str, upload_id: str, parts: Iterable[Part], condition: Mapping[str, Any] = NOTHING_THERE
+    ) -> None:
+        """Sends a completion once, that mustn't overwrite anything else than the condition says. Raises the client's errors."""
         listed: list[CompletedPartTypeDef] = [
             {"PartNumber": part.number, "ETag": part.etag, "ChecksumSHA256": part.checksum} for part in parts
         ]
         self.once.complete_multipart_upload(
-            **self.common, Key=key, UploadId=upload_id, IfNoneMatch="*", MultipartUpload={"Parts": listed}
+            **self.common, Key=key, UploadId=upload_id, **condition, MultipartUpload={"Parts": listed}
         )
 
     def uploads(self, prefix: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from reconciler.accounts.s3_answers import CLIENT_ERRORS
 from reconciler.destinations.base import Published
 from reconciler.destinations.errors import failure, gone, unknown
 from reconciler.destinations.s3_answers import Absent, Denied, NoUpload, Unsure, unreachable
-from reconciler.destinations.s3_place import PAUSES, S3Place
+from reconciler.destinations.s3_place import PAUSES, WHOLE, S3Place
 from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Content, StagedFile
 
@@ -129,8 +129,8 @@ def _see(place: S3Place, key: str, file: StagedFile) -> _Seen:
 
 
 def is_ours(place: S3Place, key: str, file: StagedFile | Content, head: HeadObjectOutputTypeDef) -> bool:
-    """By size and checksum, the composite one (some stores leave its `-<parts>` out) or the whole file's; without a checksum by what is
-    in it."""
+    """By size and checksum, the composite one (some stores leave its `-<parts>` out) or the whole file's; without one that tells, by what
+    it says of itself, or by what is in it."""
     if head["ContentLength"] != file.size:
         return False
     checksum = head.get("ChecksumSHA256", "")
@@ -139,6 +139,8 @@ def is_ours(place: S3Place, key: str, file: StagedFile | Content, head: HeadObje
         return True
     if composite and "-" in checksum:
         return False
+    if WHOLE in (metadata := head.get("Metadata", {})):
+        return metadata[WHOLE] == file.sha256
     digest = hashlib.sha256()
     try:
         body = place.client.get_object(**place.common, Key=key)["Body"]

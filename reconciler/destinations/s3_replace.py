@@ -3,11 +3,15 @@
 An upload can only be told by its key, and the name is the same for all runs: so the file waits below the staging folder, at a key
 that holds the run's id. Once decided it is completed there, copied over the name in one step (a reader finds either file, whole), and
 removed. Whoever comes late finds no source, so that an older file never takes a newer one's place. Needs `access: read-write`.
+
+More than one CopyObject takes is copied by parts, in an upload at the name itself (`_by_parts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,15 +20,20 @@ from reconciler.destinations.base import Published
 from reconciler.destinations.errors import failure, gone
 from reconciler.destinations.names import RESERVED
 from reconciler.destinations.s3_answers import Absent, Denied, NoUpload, Unsure, unreachable
-from reconciler.destinations.s3_place import PAUSES, S3Place
+from reconciler.destinations.s3_place import PAUSES, WHOLE, S3Place
 from reconciler.destinations.s3_publish import complete, is_ours
-from reconciler.errors import DestinationError
-from reconciler.values.staged import StagedFile
+from reconciler.destinations.s3_sink import part_size
+from reconciler.errors import DestinationError, ReconcilerError
+from reconciler.values.staged import Part, StagedFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 STAGING: Final = f"{RESERVED}staging/"
+AT_ONCE: Final = 5 << 30
+"""Bytes that one CopyObject takes."""
+_COPIES: Final = 8
+"""Parts that are copied at once; none of it comes through here."""
 
 
 def waiting_at(run_id: str, name: str) -> str:
@@ -55,7 +64,7 @@ def publish(place: S3Place, file: StagedFile, at: str, now: Callable[[], datetim
             fresh = _head(place, target)
             ours = fresh is not None and is_ours(place, target, file, fresh)
             return Published.ALREADY if ours else gone(file, place.url(file.name), now())
-        answer = _copy(place, source, target, there)
+        answer = _copy(place, source, file, there)
         if answer is None:
             _clear(place, source, file)
             return Published.DONE
@@ -84,18 +93,21 @@ def _head(place: S3Place, key: str) -> HeadObjectOutputTypeDef | None:
         raise place.final(error, "s3:GetObject") from error
 
 
-def _copy(place: S3Place, source: str, target: str, there: HeadObjectOutputTypeDef | None) -> str | None:
+def _copy(place: S3Place, source: str, file: StagedFile, there: HeadObjectOutputTypeDef | None) -> str | None:
     """Copies over what was seen, and nothing else where the store knows the condition. Why it isn't certain that it did, or None."""
     condition: dict[str, Any] = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there["ETag"]}
     try:
-        place.once.copy_object(
-            **place.common,
-            **place.encryption,
-            **condition,
-            Key=target,
-            CopySource={"Bucket": place.bucket, "Key": source},
-            ChecksumAlgorithm="SHA256",
-        )
+        if file.size > AT_ONCE:
+            _by_parts(place, source, file, condition)
+        else:
+            place.once.copy_object(
+                **place.common,
+                **place.encryption,
+                **condition,
+                Key=place.key(file.name),
+                CopySource={"Bucket": place.bucket, "Key": source},
+                ChecksumAlgorithm="SHA256",
+            )
     except CLIENT_ERRORS as error:
         match place.means(error, "s3:PutObject"):
             case Unsure(why):
@@ -109,7 +121,56 @@ def _copy(place: S3Place, source: str, target: str, there: HeadObjectOutputTypeD
     return None
 
 
+def _by_parts(place: S3Place, source: str, file: StagedFile, condition: Mapping[str, Any]) -> None:
+    """Copies the parts that the file was staged in, each with the checksum that it had, and completes them. Raises the client's errors.
+
+    The upload has the name that all runs share, so it is told by no run's id. It is aborted by whoever publishes the file, once what
+    waited is removed (`_clear`): from then on nobody can copy a part, and what was copied before is no upload any more. So a runner that
+    wakes late completes nothing, whether the store knows the condition or not.
+    """
+    target = place.key(file.name)
+    upload = place.create_upload(target, {WHOLE: file.sha256})
+    try:
+        with ThreadPoolExecutor(_COPIES, "copy") as pool:
+            copied = [pool.submit(_part, place, source, target, upload, *each) for each in _ranges(file)]
+            try:
+                parts = [each.result() for each in copied]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        place.complete_upload(target, upload, parts, condition)
+    except CLIENT_ERRORS as error:
+        # Where it isn't known whether it was completed, another look tells, and then it is aborted.
+        if not isinstance(place.means(error, "s3:PutObject"), Unsure):
+            with suppress(ReconcilerError):
+                place.abort_upload(target, upload)
+        raise
+
+
+def _ranges(file: StagedFile) -> Iterator[tuple[Part, int, int]]:
+    """Each part with its first byte and its last one. None but the last has a length of its own."""
+    start = 0
+    for part in file.parts:
+        end = min(start + part_size(part.number), file.size)
+        yield part, start, end - 1
+        start = end
+
+
+def _part(place: S3Place, source: str, target: str, upload: str, part: Part, first: int, last: int) -> Part:
+    answer = place.client.upload_part_copy(
+        **place.common,
+        Key=target,
+        UploadId=upload,
+        PartNumber=part.number,
+        CopySource={"Bucket": place.bucket, "Key": source},
+        CopySourceRange=f"bytes={first}-{last}",
+    )
+    return Part(number=part.number, etag=answer["CopyPartResult"]["ETag"], checksum=part.checksum)
+
+
 def _clear(place: S3Place, source: str, file: StagedFile) -> None:
     """Removes what waited, completed or not: so nothing is left that could be published late."""
     place.abort_upload(source, file.staged)
     place.tried("s3:DeleteObject", lambda: place.client.delete_object(**place.common, Key=source))
+    if file.size > AT_ONCE:
+        place.close_uploads(place.key(file.name))

@@ -26,15 +26,13 @@ KEPT: Final = timedelta(days=7)
 """How long a staged file counts on its upload. A lifecycle rule of the bucket may abort it earlier: see docs."""
 
 MAX_PARTS: Final = 10_000
-COPIED_AT_MOST: Final = 5 << 30
-"""Bytes that one CopyObject takes: so large can a file be that replaces another."""
 
 _MIB: Final = 1 << 20
 _AT_ONCE: Final = 2
 
 
 def part_size(number: int) -> int:
-    """Bytes of a part, by its number from 1."""
+    """Bytes of a part, by its number from 1. What one version staged another may copy by parts: these stay as they are."""
     if number <= 2_000:
         return 8 * _MIB
     return 16 * _MIB if number <= 4_000 else 64 * _MIB
@@ -96,11 +94,6 @@ class S3Sink:
             self._send()
         self._settle(0)
         self._pool.shutdown()
-        if self._at is not None and self._size > COPIED_AT_MOST:
-            raise failure(
-                "D106",
-                f"{self._place.url(self._name)} has {self._size:,} bytes, and S3 replaces a file of at most 5 GiB.",
-            )
         parts = tuple(self._parts)
         return StagedFile(
             name=self._name,
