@@ -11,7 +11,7 @@ from typing import Final
 from reconciler.apply.context import Context
 from reconciler.apply.recorded import find_run
 from reconciler.datasets.base import Files, Listing
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, SourceError
 from reconciler.export.look import Compared, CompareJob
 from reconciler.ledger.records import FlowHead
 from reconciler.plan.data import Causes, Members, Overlap, count
@@ -29,7 +29,6 @@ MOST_PAIRS: Final = 2_000
 _NO_KEY = "The dataset has no primaryKey, so that nobody can be told to enter or leave."
 _FIRST = "Nothing was exported yet."
 _ANEW = "The flow begins anew: what it exported before isn't compared with."
-_TABLE = "What an earlier version of the table held isn't read."
 _OTHER = "The dataset isn't the one that was exported before."
 _OLD_FILTER = "The filter as it was doesn't fit the dataset as it is declared now."
 
@@ -163,7 +162,9 @@ class _Asked:
                 )
 
     def _pass(self, source: EffectiveSource, pin: Pin | None) -> _Pass:
-        key = (_dataset(source), pin.digest() if pin else "")
+        # Of a table, an increment's pin has the files alone that came; what it held then is its state.
+        then = "" if pin is None else pin.digest() if pin.table is None else pin.table.model_dump_json()
+        key = (_dataset(source), then)
         return self.passes.setdefault(key, _Pass(source, pin))
 
 
@@ -192,8 +193,6 @@ def _comparable(
     was = spec.source
     if origin(was) != origin(source) or was.dataset_spec.primary_key != source.dataset_spec.primary_key:
         return None, None, _OTHER
-    if pin.table is not None:
-        return None, None, _TABLE
     if was.where is not None:
         columns = {name: parse_type(each.type) for name, each in source.dataset_spec.columns.items()}
         if not isinstance(check(was.where, columns), Checked):
@@ -225,9 +224,20 @@ def _earlier(
     """Files of then that are still listed, those that aren't and can be read all the same, and why that isn't all of them."""
     if before is None:
         return frozenset(), (), None
+    then = before.files
+    if before.table is not None:
+        assert listing.history is not None
+        try:
+            then = listing.history.whole(before.table)
+        except SourceError as error:
+            return (
+                frozenset(),
+                (),
+                f"What {before.table} of the table held can't be told: {error.code} {error.summary}.",
+            )
     listed = {each.path: each for each in listing.pin.files}
-    kept = frozenset(each.path for each in before.files if each.same(listed.get(each.path)))
-    rest = tuple(each for each in before.files if each.path not in kept)
+    kept = frozenset(each.path for each in then if each.same(listed.get(each.path)))
+    rest = tuple(each for each in then if each.path not in kept)
     if lost := files.changed(rest) if rest else ():
         return kept, (), f"{len(lost):,} of the files that were read then are gone or were rewritten."
     return kept, rest, None

@@ -22,6 +22,10 @@ class History(Protocol):
         """
         ...
 
+    def whole(self, state: TableState) -> tuple[PinnedFile, ...]:
+        """The data files of an earlier state, in the order they came; some may be gone by now. Raises `SourceError` F131, F133, F134."""
+        ...
+
     def changed_at(self) -> datetime | None:
         """When rows were last added, changed or deleted; None where the table doesn't tell any more."""
         ...

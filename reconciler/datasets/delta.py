@@ -49,7 +49,7 @@ class DeltaFiles:
         self._check(table)
         files, modified = self._live(table)
         pin = Pin(location=self.folder.location, files=files, table=state)
-        history = DeltaHistory(self.folder, state, frozenset(modified), self._written)
+        history = DeltaHistory(self.folder, state, frozenset(modified), self._written, self._past)
         return Listing(pin, modified=modified, history=history)
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
@@ -66,6 +66,11 @@ class DeltaFiles:
 
     def _written(self, version: int) -> Mapping[str, datetime]:
         return self._live(self._open(version))[1]
+
+    def _past(self, version: int) -> tuple[PinnedFile, ...]:
+        table = self._open(version)
+        self._check_whole(table)
+        return self._live(table)[0]
 
     def _open(self, version: int | None = None) -> DeltaTable:
         try:
@@ -97,12 +102,15 @@ class DeltaFiles:
         features = frozenset(table.protocol().reader_features or ())
         if unknown := sorted(features - _FEATURES):
             raise unsupported(location, f"asks of its readers what this version doesn't know: {', '.join(unknown)}")
-        if "deletionVectors" in features and _deletes(table):
-            raise deletion_vectors(location)
+        self._check_whole(table)
         schema = pa.schema(table.schema().to_arrow())
         check_declared(location, schema, self.declared)
         self._there.clear()
         self._there.update(columns_of(schema))
+
+    def _check_whole(self, table: DeltaTable) -> None:
+        if "deletionVectors" in (table.protocol().reader_features or ()) and _deletes(table):
+            raise deletion_vectors(self.folder.location)
 
     def _live(self, table: DeltaTable) -> tuple[tuple[PinnedFile, ...], dict[str, datetime]]:
         """The data files, oldest first, and when each was written."""

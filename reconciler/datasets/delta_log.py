@@ -44,13 +44,15 @@ class Commit:
 class DeltaHistory:
     """`reconciler.datasets.base.History`, up to `state`. `live`: paths of the data files at `state`.
 
-    `written`: when each data file of a version was written; it raises `SourceError` where that isn't known any more.
+    `written`: when each data file of a version was written; `past`: the files, to be read. Both raise `SourceError` where that isn't
+    known any more.
     """
 
     folder: Folder
     state: DeltaState
     live: frozenset[str]
     written: Callable[[int], Mapping[str, datetime]]
+    past: Callable[[int], tuple[PinnedFile, ...]]
     _read: dict[int, Commit] = field(default_factory=dict)
 
     def added(self, since: TableState | datetime, expired: datetime | None = None) -> tuple[PinnedFile, ...]:
@@ -61,6 +63,16 @@ class DeltaHistory:
         files = {file.path: file for commit in commits for file in commit.added}
         gone(self.folder, (file for path, file in files.items() if path not in self.live))
         return tuple(files.values())
+
+    def whole(self, state: TableState) -> tuple[PinnedFile, ...]:
+        """See `History.whole`."""
+        then = self._earlier(state)
+        try:
+            return self.past(then.version)
+        except SourceError as error:
+            if error.code != "F105":
+                raise
+            raise history_gone(self.folder.location, f"{then} isn't in its log any more") from error
 
     def changed_at(self) -> datetime | None:
         """See `History.changed_at`."""
@@ -74,13 +86,10 @@ class DeltaHistory:
 
     def _since(self, since: TableState | datetime) -> Iterator[Commit]:
         """Newest first."""
-        if isinstance(since, DeltaState):
-            if since.id != self.state.id or since.version > self.state.version:
-                raise another_table(self.folder.location, f"it isn't the one that was read at {since}")
-            for version in range(self.state.version, since.version, -1):
+        if not isinstance(since, datetime):
+            for version in range(self.state.version, self._earlier(since).version, -1):
                 yield self._needed(version)
             return
-        assert isinstance(since, datetime)
         for version in range(self.state.version, -1, -1):
             commit = self._needed(version)
             if commit.at is None:
@@ -88,6 +97,12 @@ class DeltaHistory:
             if commit.at < since:
                 return
             yield commit
+
+    def _earlier(self, state: TableState) -> DeltaState:
+        """A state of this very table. Raises `SourceError` F134."""
+        if not isinstance(state, DeltaState) or state.id != self.state.id or state.version > self.state.version:
+            raise another_table(self.folder.location, f"it isn't the one that was read at {state}")
+        return state
 
     def _check(self, commit: Commit, expired: datetime | None) -> None:
         location = self.folder.location

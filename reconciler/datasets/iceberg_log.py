@@ -51,10 +51,12 @@ class Table:
     metadata: TableMetadata
 
     def live(self) -> tuple[PinnedFile, ...]:
-        """The data files of the current snapshot, oldest first. Raises `SourceError` F105, F131."""
+        """The data files of the current snapshot. Raises as `of`."""
         snapshot = self.metadata.current_snapshot()
-        if snapshot is None:
-            return ()
+        return () if snapshot is None else self.of(snapshot)
+
+    def of(self, snapshot: Snapshot) -> tuple[PinnedFile, ...]:
+        """The data files of a snapshot, oldest first. Raises `SourceError` F105, F131, F133."""
         found = []
         for manifest in self._manifests(snapshot):
             entries = self._entries(manifest)
@@ -163,6 +165,16 @@ class IcebergHistory:
         gone(self.table.folder, (file for path, file in files.items() if path not in self.live))
         return tuple(files.values())
 
+    def whole(self, state: TableState) -> tuple[PinnedFile, ...]:
+        """See `History.whole`."""
+        then = self._earlier(state)
+        if then.snapshot is None:
+            return ()
+        snapshot = self.table.metadata.snapshot_by_id(int(then.snapshot))
+        if snapshot is None:
+            raise history_gone(self.table.folder.location, f"{then} has expired")
+        return self.table.of(snapshot)
+
     def changed_at(self) -> datetime | None:
         """See `History.changed_at`."""
         for snapshot in self._walked():
@@ -183,8 +195,7 @@ class IcebergHistory:
                     return
                 yield snapshot
             return
-        if not isinstance(since, IcebergState) or since.id != self.state.id:
-            raise another_table(location, f"it isn't the one that was read at {since}")
+        since = self._earlier(since)
         for snapshot in self._walked():
             if snapshot is not None and str(snapshot.snapshot_id) == since.snapshot:
                 return
@@ -197,6 +208,12 @@ class IcebergHistory:
         if since.snapshot is not None and self.table.metadata.snapshot_by_id(int(since.snapshot)) is not None:
             raise another_table(location, f"it was rolled back behind {since}")
         raise history_gone(location, f"{since} has expired")
+
+    def _earlier(self, state: TableState) -> IcebergState:
+        """A state of this very table. Raises `SourceError` F134."""
+        if not isinstance(state, IcebergState) or state.id != self.state.id:
+            raise another_table(self.table.folder.location, f"it isn't the one that was read at {state}")
+        return state
 
     def _walked(self) -> Iterator[Snapshot | None]:
         """From the current snapshot to the first; None where an earlier one has expired."""

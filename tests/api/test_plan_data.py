@@ -7,14 +7,19 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from reconciler import PlanData, Project, UsageError
 from reconciler.plan.data import FlowData
 from reconciler.present.plan_data import as_markdown, as_text
 from reconciler.present.plan_json import PlanOutput
+from tests.datasets import lakes
+from tests.datasets.lakes import local_lake
 
 NIGHTS = [datetime(2054, 12, day, 2, 0, tzinfo=UTC) for day in (1, 2, 3)]
 EVENING = datetime(2054, 11, 30, 20, 0, tzinfo=UTC)
@@ -168,6 +173,137 @@ def test_files_that_are_gone_leave_the_past_unknown(shop: Shop) -> None:
     assert found.members is not None
     assert (found.members.now, found.members.before) == (len(shop.ids("country = 'US'")), None)
     assert "1 of the files that were read then are gone" in str(found.members.why)
+
+
+class Lake(Shop):
+    """The same people in a table."""
+
+    form: str
+    lake: lakes.Lake
+
+    @classmethod
+    def of(cls, root: Path, form: str) -> Lake:
+        found = cls(root, {"us": "country = 'US'"})
+        found.form = form
+        found.lake = local_lake(
+            root / "tables", pa.schema([("id", pa.string()), ("n", pa.int64()), ("country", pa.string())])
+        )
+        return found
+
+    def declare(self) -> None:
+        super().declare()
+        path = self.root / "all.yaml"
+        text = path.read_text().replace(
+            "location: lake, format: parquet", f"location: {self.location}, format: {self.form}"
+        )
+        text = text.replace(", score: {type: long}, seen: {type: timestamp}}", "}").replace(
+            "settle: 0s", "overwrites: rebuild"
+        )
+        path.write_text(text)
+
+    @property
+    def location(self) -> str:
+        return "tables/crm/people" if self.form == "iceberg" else "delta"
+
+    @property
+    def delta(self) -> DeltaTable:
+        return DeltaTable(self.root / self.location)
+
+    def append(self, first: int, last: int) -> None:
+        rows = pa.table(
+            {
+                "id": [f"p{n}" for n in range(first, last + 1)],
+                "n": range(first, last + 1),
+                "country": [self.country(n) for n in range(first, last + 1)],
+            }
+        )
+        if self.form == "delta":
+            write_deltalake(self.root / self.location, rows, mode="append")
+        else:
+            self.lake.table.append(rows)
+            self.lake.hint()
+
+    def delete(self, last: int) -> None:
+        if self.form == "delta":
+            self.delta.delete(f"n <= {last}")
+        else:
+            self.lake.table.delete(f"n <= {last}")
+            self.lake.hint()
+
+    def compact(self) -> None:
+        if self.form == "delta":
+            self.delta.optimize.compact()
+        else:
+            self.lake.compact()
+
+    def forget(self) -> None:
+        """What is no longer current goes, the history too."""
+        if self.form == "delta":
+            self.delta.vacuum(0, dry_run=False, enforce_retention_duration=False)
+            return
+        current = self.lake.table.metadata.current_snapshot_id
+        old = [each.snapshot_id for each in self.lake.table.metadata.snapshots if each.snapshot_id != current]
+        self.lake.table.maintenance.expire_snapshots().by_ids(old).commit()
+        self.lake.hint()
+
+    @staticmethod
+    def country(n: int) -> str:
+        return ["US", "DE", "FR"][n % 3]
+
+    def people(self, first: int, last: int, *countries: str) -> set[int]:
+        return {n for n in range(first, last + 1) if self.country(n) in countries}
+
+
+@pytest.mark.parametrize("form", ["delta", "iceberg"])
+def test_of_a_table_the_version_of_the_last_export_is_compared_with(tmp_path: Path, form: str) -> None:
+    """Which an increment read a part of; since then rows came and went, and all files were rewritten."""
+    shop = Lake.of(tmp_path, form)
+    shop.append(1, 300)
+    shop.export(NIGHTS[0])
+    shop.append(301, 400)
+    shop.export(NIGHTS[1])
+    shop.delete(60)
+    shop.append(401, 500)
+    shop.compact()
+    shop.audiences["us"] = "country = 'DE' OR country = 'US' AND n < 200"
+    found = shop.flow(NIGHTS[2]).members
+    assert found is not None
+    assert found.why is None
+    before = shop.people(1, 400, "US")
+    middle, after = shop.people(61, 500, "US"), shop.people(61, 500, "DE") | shop.people(61, 199, "US")
+    assert (found.before, found.now) == (len(before), len(after))
+    assert found.enters is not None
+    assert found.leaves is not None
+    enters, leaves = after - before, before - after
+    assert (found.enters.by_data, found.enters.by_edit) == (len(enters & middle), len(enters - middle))
+    assert (found.leaves.by_edit, found.leaves.by_data) == (len(leaves & middle), len(leaves - middle))
+    assert min(len(enters - middle), len(leaves & middle), len(leaves - middle)) >= 10
+
+
+@pytest.mark.parametrize("form", ["delta", "iceberg"])
+def test_a_table_without_its_history_says_that_the_past_is_unknown(tmp_path: Path, form: str) -> None:
+    shop = Lake.of(tmp_path, form)
+    shop.append(1, 90)
+    shop.export(NIGHTS[0])
+    shop.delete(30)
+    shop.forget()
+    found = shop.look(NIGHTS[1]).flows[0].members
+    assert found is not None
+    assert (found.before, found.now) == (None, len(shop.people(31, 90, "US")))
+    said = "What snapshot " if form == "iceberg" else "1 of the files that were read then are gone"
+    assert str(found.why).startswith(said)
+
+
+def test_another_table_in_its_place_is_compared_with_nothing(tmp_path: Path) -> None:
+    shop = Lake.of(tmp_path, "delta")
+    shop.append(1, 90)
+    shop.export(NIGHTS[0])
+    rmtree(tmp_path / "delta")
+    shop.append(1, 30)
+    found = shop.look(NIGHTS[1]).flows[0].members
+    assert found is not None
+    assert (found.before, found.now) == (None, 10)
+    assert str(found.why).startswith("What version 0 of the table held can't be told: F134 ")
 
 
 def test_what_audiences_share(shop: Shop) -> None:
