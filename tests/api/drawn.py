@@ -122,6 +122,8 @@ NIGHT = st.builds(
 )
 FIRST = st.lists(st.lists(PERSON, min_size=3, max_size=9), min_size=1, max_size=3)
 NIGHTS = st.lists(NIGHT, min_size=4, max_size=8)
+SHORT = st.lists(NIGHT, min_size=2, max_size=3)
+"""Where a night takes its time."""
 
 FORM: dict[str, Any] = {"form": st.sampled_from(["json", "parquet"]), "several": st.booleans(), "latest": st.booleans()}
 COMMON = FORM | {"backfill": st.sampled_from(["full", "full", "none"])}

@@ -21,7 +21,7 @@ from tests.api.mortal import Dies, dying
 from tests.api.nights import DAY, FILTERS, Applied, Export, File, Model, Row, Rules, State, World
 from tests.api.received import as_export, as_far_as_known, by_reason
 from tests.faults import look
-from tests.faults.place import DIFF_KEY, Place
+from tests.faults.place import DIFF_KEY, Place, cloud_account, ledger
 
 START = datetime(2054, 12, 1, tzinfo=UTC)
 SLOTS = [START + timedelta(days=day, hours=2) for day in range(40)]
@@ -50,8 +50,8 @@ class Lived:
 class Shop:
     """A project in a folder, and beside it what the models say of it."""
 
-    def __init__(self, root: Path, rules: Rules, first: list[list[Person]]) -> None:
-        self.place, self.rules = Place(str(root)), rules
+    def __init__(self, place: Place, rules: Rules, first: list[list[Person]]) -> None:
+        self.place, self.rules, root = place, rules, Path(place.root)
         self.data, self.aside, self.lists = root / "data", root / "aside", root / "lists"
         for folder in (self.data, self.aside, self.lists):
             folder.mkdir(parents=True)
@@ -133,7 +133,7 @@ class Shop:
         """The list, all data, or the second flow's destination isn't there meanwhile."""
         files, opted_out = self.world.files, self.world.opted_out
         root = Path(self.place.root)
-        folder = {"list": self.lists, "data": self.data, "bin": root / "out" / "bin", None: None}[what]
+        folder = {"list": self.lists, "data": self.data, "bin": self.folder("bin"), None: None}[what]
         if folder is None or not folder.exists():
             yield
             return
@@ -168,6 +168,10 @@ class Shop:
             incremental=f"{{{incremental}, settle: 30m, contract: {self.rules.contract}}}",
             latest="latestBy: at" if self.rules.latest else "",
             catch_up=self.rules.catch_up,
+            ledger=ledger(self.place),
+            account=cloud_account(self.place),
+            box=self.connection("box"),
+            bin=self.connection("bin"),
         )
         for flow, is_ in zip(self.flows, (self.is_, self._others()), strict=False):
             text += _FLOW.format(
@@ -181,6 +185,13 @@ class Shop:
             )
         self.place.project.write_text(text)
         return Path(self.place.root)
+
+    def connection(self, destination: str) -> str:
+        """Where a destination is, as the project says it."""
+        if not self.place.destination_in_s3:
+            return f"type: local, connection: {{path: out/{destination}}}"
+        there = f'bucket: {self.place.bucket}, path: "{self.place.prefix}/out/{destination}"'
+        return f"type: s3, account: cloud, connection: {{{there}}}"
 
     def edit(self, event: Edit, now: datetime) -> None:
         is_ = self.is_
@@ -238,7 +249,12 @@ class Shop:
 
     def there(self, flow: Lived) -> bool:
         """Whether a flow's destination is."""
-        return Path(self.place.root, "out", flow.destination).exists()
+        folder = self.folder(flow.destination)
+        return folder is None or folder.exists()
+
+    def folder(self, destination: str) -> Path | None:
+        """A destination's, if it is one."""
+        return None if self.place.destination_in_s3 else Path(self.place.root, "out", destination)
 
     def ran(self, flow: Lived, events: Sequence[Any], now: datetime) -> frozenset[str]:
         """What a call that ended by itself made of one flow's exports: all that the model says, or the first of them refused."""
@@ -322,27 +338,17 @@ _PROJECT = """\
 apiVersion: reconciler/v1
 kind: Project
 metadata: {{name: shop}}
-spec: {{ledger: {{url: "file://ledger", simulated: true}}}}
----
+spec: {{ledger: {{{ledger}, simulated: true}}}}
+{account}---
 apiVersion: reconciler/v1
 kind: Destination
 metadata: {{name: box}}
-spec:
-  type: local
-  connection: {{path: out/box}}
-  format: {{type: json, compression: none}}
-  files: {{maxRows: 3}}
-  marketingActions: [email-targeting]
+spec: {{{box}, format: {{type: json, compression: none}}, files: {{maxRows: 3}}, marketingActions: [email-targeting]}}
 ---
 apiVersion: reconciler/v1
 kind: Destination
 metadata: {{name: bin}}
-spec:
-  type: local
-  connection: {{path: out/bin}}
-  format: {{type: json, compression: none}}
-  files: {{maxRows: 3}}
-  marketingActions: [email-targeting]
+spec: {{{bin}, format: {{type: json, compression: none}}, files: {{maxRows: 3}}, marketingActions: [email-targeting]}}
 ---
 apiVersion: reconciler/v1
 kind: Dataset

@@ -11,20 +11,22 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 
-from tests.api.drawn import FIRST, NIGHTS, RULES, Edit, Night, OptOut, Person, Vanish, Write
+from tests.api.drawn import FIRST, NIGHTS, RULES, SHORT, Edit, Night, OptOut, Person, Vanish, Write
 from tests.api.nights import Rules
 from tests.api.shops import SLOTS, Shop
-from tests.faults import look
-from tests.faults.place import DIFF_KEY, MEMORY
+from tests.faults.clients import share_clients
+from tests.faults.place import DIFF_KEY, MEMORY, Place, environment
 from tests.faults.points import ALL
+from tests.servers.s3 import S3Server
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +55,8 @@ def live(shop: Shop, nights: list[Night]) -> None:
         _evening(shop, night, slot)
         now = slot + timedelta(minutes=night.late)
         # What a dead runner had decided couldn't be completed at a place that is gone.
-        away = None if night.away == "bin" and (shop.awaits or night.dies) else night.away
+        stays = shop.awaits or night.dies or shop.folder("bin") is None
+        away = None if night.away == "bin" and stays else night.away
         with shop.away(away):
             refused = shop.run(now, night.dies)
             if night.dies and night.again:
@@ -100,33 +103,51 @@ def _evening(shop: Shop, night: Night, slot: datetime) -> None:
                 shop.edit(event, slot - timedelta(minutes=30))
 
 
-@pytest.mark.parametrize("strategy", RULES)
-def test_any_history_gives_what_the_definition_says(strategy: str) -> None:
+Where = Callable[[str], Place]
+"""A new place, by the name of a folder that isn't there yet."""
+
+
+def histories(strategy: str, where: Where, most: int, lengths: SearchStrategy[list[Night]]) -> None:
+    """Lives through so many."""
+
     @settings(
-        max_examples=300 if ALL else 6,
+        max_examples=most,
         derandomize=not ALL,
+        deadline=None,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if ALL else [])),
         suppress_health_check=list(HealthCheck),
     )
-    @given(rules=RULES[strategy], first=FIRST, nights=NIGHTS)
+    @given(rules=RULES[strategy], first=FIRST, nights=lengths)
     def lived(rules: Rules, first: list[list[Person]], nights: list[Night]) -> None:
         root = Path(tempfile.mkdtemp(prefix="histories-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
         try:
-            live(Shop(root, rules, first), nights)
+            live(Shop(where(str(root)), rules, first), nights)
         finally:
             shutil.rmtree(root)
 
     lived()
 
 
-def test_missed_slots_follow_at_once_what_a_dead_runner_had_decided(tmp_path: Path) -> None:
-    """Under `catchUp: all` too, where the slot that is due is the one that was decided."""
-    people = [Person(each, "US", 1, 0, -30 + 20 * each, "yes") for each in range(4)]
-    for at in range(1, 30):
-        shop = Shop(tmp_path / str(at), Rules("cursor", catch_up="all"), [people])
-        shop.run(SLOTS[0], (at, False))
-        if shop.awaits:
-            break
-    assert look.heads(look.ledger(shop.place))[shop.flow.id]["open"]["phase"] == "publishing"
-    shop.run(SLOTS[2])
-    assert len(shop.flow.checked) == 3
+@pytest.mark.parametrize("strategy", RULES)
+def test_any_history_gives_what_the_definition_says(strategy: str) -> None:
+    histories(strategy, Place, 300 if ALL else 6, NIGHTS)
+
+
+@pytest.fixture(scope="module")
+def in_s3(seaweed_server: S3Server) -> Iterator[Where]:
+    """Ledger and destinations in a bucket; the dataset's files stay in a folder, where a test can say how old they are."""
+    bucket = seaweed_server.create_bucket("histories")
+
+    def where(root: str) -> Place:
+        return Place(root, "s3", bucket, Path(root).name, seaweed_server)
+
+    with pytest.MonkeyPatch.context() as patch:
+        share_clients(patch.setattr)
+        for key, value in environment(where("x")).items():
+            patch.setenv(key, value)
+        yield where
+
+
+@pytest.mark.parametrize("strategy", RULES)
+def test_a_history_over_a_bucket_gives_what_the_definition_says(strategy: str, in_s3: Where) -> None:
+    histories(strategy, in_s3, 30 if ALL else 2, SHORT)

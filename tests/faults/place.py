@@ -122,16 +122,13 @@ class Declared:
 
 def declare(place: Place, declared: Declared = Declared()) -> None:
     """Writes the project."""
-    account = ""
-    if place.server is not None:
-        keys = f"accessKeyId: {{fromEnv: {KEY_ID}}}, secretAccessKey: {{fromEnv: {SECRET_KEY}}}"
-        account = _ACCOUNT.format(region=place.server.region, endpoint=place.server.endpoint, keys=keys)
+    account = cloud_account(place)
     if place.ssh is not None:
         account = _PARTNER.format(spec=f'{{type: sftp, user: {place.ssh.user}, key: {{fromFile: "{place.ssh.key}"}}}}')
     if place.cloud is not None and place.cloud.account:
         account = _PARTNER.format(spec=place.cloud.account)
     text = _PROJECT.format(
-        ledger=_ledger(place),
+        ledger=ledger(place),
         account=account,
         connection=_connection(place),
         destination=declared.destination,
@@ -180,7 +177,16 @@ def applied(place: Place) -> Place:
     return place
 
 
-def _ledger(place: Place) -> str:
+def cloud_account(place: Place) -> str:
+    """The document of what reaches the server, for places that have one."""
+    if place.server is None:
+        return ""
+    keys = f"accessKeyId: {{fromEnv: {KEY_ID}}}, secretAccessKey: {{fromEnv: {SECRET_KEY}}}"
+    return _ACCOUNT.format(region=place.server.region, endpoint=place.server.endpoint, keys=keys)
+
+
+def ledger(place: Place) -> str:
+    """Where the ledger is, as a project says it."""
     if place.ledger_in_s3:
         return f'url: "s3://{place.bucket}/{place.prefix}/ledger", account: cloud'
     return 'url: "file://ledger"'
