@@ -155,7 +155,8 @@ def _mends(violation: Violation) -> str:
     ways += ["correct the label, if it is wrong"]
     if violation.actions and not violation.third_party:
         ways += ["take the marketing action from the destination, if it isn't used for that"]
-    ways += ["lift the policy for a while with metadata.override of the activation"]
+    if not violation.draft:
+        ways += ["lift the policy for a while with metadata.override of the activation"]
     return f"To mend it, {', '.join(ways[:-1])}{',' if len(ways) > 2 else ''} or {ways[-1]}."
 
 

@@ -28,6 +28,7 @@ from reconciler.plan.plan import (
     UpdateDestination,
     UpdateFlow,
 )
+from reconciler.present.plan_access import access_value
 from reconciler.present.plan_permissions import permissions_text
 from reconciler.present.plan_policies import policies_text
 from reconciler.present.plan_renames import perhaps_renamed
@@ -286,9 +287,16 @@ def details(
         of_destination = each.model_copy(update={"path": each.path.removeprefix("destination.")})
         if of_destination != each and of_destination in shown.get(change.subject.partition("/")[0], ()):
             continue
-        before, after = (cut(inert(text)) if text is not None else "(none)" for text in (each.before, each.after))
+        before, after = (_side(change, each.path, text) for text in (each.before, each.after))
         after += inert(_labels_of(change, each))
         yield each.path.removeprefix("source."), f"{before}  →  {after}"
+
+
+def _side(change: AnyChange, path: str, text: str | None) -> str:
+    if text is None:
+        return "(none)"
+    # Who gets which right is what a person signs: it is said, and at length.
+    return cut(inert(access_value(path, text)), 500) if isinstance(change, UpdateAccess) else cut(inert(text))
 
 
 def _labels_of(change: AnyChange, field: FieldDiff) -> str:
