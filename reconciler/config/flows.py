@@ -150,7 +150,7 @@ class Flows:
         if selector is None:
             return
         matched = list(self._selected(kind, selector))
-        if not matched and not any(of == kind.__name__ for of, _ in self.index.broken):
+        if not matched and not self.index.refused(kind.__name__):
             wanted = ", ".join(f"{name}: {value}" for name, value in sorted(selector.match_labels.items()))
             detail = f"No {kind.__name__} has the labels {{{wanted}}}. Correct them, or add them to one."
             self.index.report("R111", entry, ("spec", selector_key), detail)

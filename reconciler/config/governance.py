@@ -137,7 +137,7 @@ def _expression(index: Index, entry: Entry, path: Path, deny: AnyDeny) -> None:
 
 def _declared(index: Index, kind: str, name: str) -> bool:
     """Whether it is declared, or was in a document that is refused for something else."""
-    return (kind, name) in index.entries or (kind, name) in index.broken
+    return (kind, name) in index.entries or index.refused(kind, name)
 
 
 def _names(index: Index, kind: str) -> Iterable[str]:

@@ -35,19 +35,21 @@ class Entry:
 
 @dataclass
 class Index:
-    """Resources by kind and name. `broken`: names of documents that were refused: references to them are quiet."""
+    """Resources by kind and name. `broken`: names of documents that were refused: references to them are quiet. `unread`: not all that
+    stands in the files could be read, so that anything may be there."""
 
     broken: frozenset[tuple[str, str]] = frozenset()
+    unread: bool = False
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     findings: set[Diagnostic] = field(default_factory=set)
     full: bool = False
     _by_kind: dict[str, list[Entry]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], broken: Iterable[str]) -> Index:
+    def of(cls, entries: Iterable[Entry], broken: Iterable[str], *, unread: bool = False) -> Index:
         """The index, with duplicate names reported. `broken`: `Audience/us` for each document that was refused."""
         identities = (each.partition("/") for each in broken)
-        index = cls(frozenset((kind, name) for kind, _, name in identities))
+        index = cls(frozenset((kind, name) for kind, _, name in identities), unread)
         for entry in entries:
             key = (entry.resource.kind, entry.name)
             if (first := index.entries.get(key)) is not None:
@@ -90,11 +92,15 @@ class Index:
     def resolve(self, kind: type[ResourceT], name: str, entry: Entry, path: Path) -> ResourceT | None:
         """What a reference names; None, with a finding, if there is no such resource."""
         found = self.get(kind, name)
-        if found is None and (kind.__name__, name) not in self.broken and not self._is_full(entry):
+        if found is None and not self.refused(kind.__name__, name) and not self._is_full(entry):
             names = [each for of, each in self.entries if of == kind.__name__]
             hint = did_you_mean(name, names) or (f" Declared: {_listed(names)}." if names else " None is declared.")
             self.report("R101", entry, path, f"There is no {kind.__name__} {name}.{hint}")
         return found
+
+    def refused(self, kind: str, name: str | None = None) -> bool:
+        """Whether a resource, or any of a kind, may be declared in what was refused or couldn't be read."""
+        return self.unread or any(of == kind and name in (None, each) for of, each in self.broken)
 
     def get(self, kind: type[ResourceT], name: str) -> ResourceT | None:
         """A resource by name."""

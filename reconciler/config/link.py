@@ -52,13 +52,15 @@ def link(
     *,
     origin: Origin | None,
     environment: str | None,
+    unread: bool = False,
     remembered: Remembered | None = None,
 ) -> tuple[Desired, list[Diagnostic]]:
     """The desired state as far as it could be built, and every finding. With an error among them it isn't whole.
 
-    `broken`: `Audience/us` for each document that was refused before; `origin`: where the project's files are, None if nowhere.
+    `broken`: `Audience/us` for each document that was refused before; `unread`: whether something couldn't be read at all; `origin`: where
+    the project's files are, None if nowhere.
     """
-    index = Index.of(entries, broken)
+    index = Index.of(entries, broken, unread=unread)
     check_rules(index)
     check_locations(index, origin.root if origin is not None else None)
     check_columns(index, remembered)

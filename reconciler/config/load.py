@@ -108,7 +108,10 @@ def _finish(
         else:
             broken.append(document.subject)
     remembered = texts.remembered
-    desired, wrong = link(with_defaults(entries), broken, origin=origin, environment=environment, remembered=remembered)
+    unread = any(each.code.startswith("Y") and not each.subject for each in diagnostics)
+    desired, wrong = link(
+        with_defaults(entries), broken, origin=origin, environment=environment, unread=unread, remembered=remembered
+    )
     if remembered is not None:
         remembered.save()
     found = tuple(sorted({redacted(each) for each in (*diagnostics, *wrong)}))

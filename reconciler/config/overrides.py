@@ -34,6 +34,6 @@ def _one(index: Index, entry: Entry, path: Path, override: Override, activation:
         detail = f"There is no guard {override.guard} here to lift; this activation has {has}. Correct it, or remove the override."
         index.report("C110", entry, (*path, "guard"), detail)
     name = override.policy
-    if name is not None and name not in known and ("Policy", name) not in index.broken:
+    if name is not None and name not in known and not index.refused("Policy", name):
         hint = did_you_mean(name, known) or " `reconcile list Policy` prints them."
         index.report("R153", entry, (*path, "policy"), f"There is no policy {name} to lift.{hint}")

@@ -279,3 +279,12 @@ def test_what_a_ledger_in_s3_needs_is_refused_for_a_folder(field: str, tmp_path:
     assert (found.code, marked(text, found)) == ("C109", field.partition(":")[0])
     sound = document("Project", "p", ledger.format("s3://acme/ledger", field))
     assert codes(loaded(tmp_path, sound).diagnostics) == []
+
+
+@pytest.mark.parametrize("broken", ["kind: Destination\nspec: {a: b}, c\n", "a: \x00\n"])
+def test_what_may_stand_in_a_file_that_cannot_be_read_is_not_missed(tmp_path: Path, broken: str) -> None:
+    """One error, not one more for everything that names something: the other files are right, perhaps."""
+    audience = document("Audience", "us", "{dataType: prospects, dataset: prospects, where: x = 1}")
+    policy = document("Policy", "own", "{deny: some-label, marketingActions: [some-action]}")
+    found = loaded(tmp_path, audience, **{"broken.yaml": broken, "policy.yaml": policy}).diagnostics
+    assert {each.source.path for each in found} == {"broken.yaml"}
