@@ -12,6 +12,7 @@ from reconciler.alerts.base import Message, Mood
 from reconciler.catalog.base import AlertEvent
 from reconciler.ledger.alerts import Facts, Notice
 from reconciler.ledger.records import FlowHead
+from reconciler.plan.due import due
 from reconciler.present.commands import HERE, Shell
 from reconciler.present.words import excluded, plural, size
 from reconciler.values.slot import slot_text
@@ -44,7 +45,7 @@ _OVER: Final[dict[AlertEvent, str]] = {
 def message(notice: Notice, head: FlowHead, project: str, shell: Shell = HERE) -> Message:
     """One alert in words. `project`: the name of the one that the flow belongs to; `shell`: how commands are to be pasted."""
     flow = head.flow_id.short
-    title, said = _words(notice.event, notice.facts, head)
+    title, said = _words(notice, head)
     commands = [shell.command(*each) for each in _next(notice, head)]
     lines = [said, *([f"Next: {commands[0]}", *(f"      {each}" for each in commands[1:])] if commands else [])]
     return Message(
@@ -63,7 +64,7 @@ def message(notice: Notice, head: FlowHead, project: str, shell: Shell = HERE) -
 def digest(noticed: Sequence[tuple[FlowHead, Notice]], project: str, now: datetime, shell: Shell = HERE) -> Message:
     """Many alerts in one message: how many of each event, the first of them by name, and where all are seen. There is one at least."""
     kinds = Counter(notice.event for _, notice in noticed)
-    parts = [_words(notice.event, notice.facts, head)[0] for head, notice in noticed[:_NAMED]]
+    parts = [_words(notice, head)[0] for head, notice in noticed[:_NAMED]]
     lines = [", ".join(f"{number:,} {event}" for event, number in kinds.most_common())]
     lines += [f"{head.flow_id.short}: {said}" for (head, _), said in zip(noticed, parts, strict=False)]
     if len(noticed) > _NAMED:
@@ -86,8 +87,9 @@ def _source(project: str, shell: Shell) -> str:
     return f"/reconciler/{project}" + (f"/{shell.environment}" if shell.environment else "")
 
 
-def _words(event: AlertEvent, facts: Facts, head: FlowHead) -> tuple[str, str]:
+def _words(notice: Notice, head: FlowHead) -> tuple[str, str]:
     """Title and line."""
+    event, facts = notice.event, notice.facts
     why = f"{facts.code} {facts.sentence}"
     slot = f"Slot {_moment(facts)}" if facts.slot else "The flow"
     match event:
@@ -96,13 +98,13 @@ def _words(event: AlertEvent, facts: Facts, head: FlowHead) -> tuple[str, str]:
         case "run-succeeded":
             return f"exported {plural(facts.rows or 0, 'row')}", _exported(facts)
         case "run-failed":
-            return f"run failed: {why}", f"{slot} wasn't exported. The next run tries again."
+            return f"run failed: {why}", f"{slot} wasn't exported. {_again(notice, head)}"
         case "run-held":
             return f"export held: {why}", f"{slot} waits for a person, who sees why with the first command."
         case "destination-unreachable":
             return (
                 f"destination unreachable: {why}",
-                f"{slot} didn't reach {head.flow_id.destination}. The next run tries again.",
+                f"{slot} didn't reach {head.flow_id.destination}. {_again(notice, head)}",
             )
         case "suppression-stale":
             return f"nothing may leave: {why}", f"{slot} waits until the suppression list is whole and recent."
@@ -119,6 +121,15 @@ def _words(event: AlertEvent, facts: Facts, head: FlowHead) -> tuple[str, str]:
             assert_never(event)
 
 
+def _again(notice: Notice, head: FlowHead) -> str:
+    return "The next run tries again." if _for_a_run(notice, head) else "No run tries it again: it was asked for."
+
+
+def _for_a_run(notice: Notice, head: FlowHead) -> bool:
+    """Whether a run has anything to do with the flow: what was asked for, beside the schedule, has to be asked for again."""
+    return head.open is not None or due(head.spec.schedule, head.since, head.last_slot, notice.at).slot is not None
+
+
 def _exported(facts: Facts) -> str:
     what = f"{plural(facts.rows or 0, 'row')} · {plural(facts.files or 0, 'file')} · {size(facts.size or 0)}"
     return f"Slot {_moment(facts)}: {what}{excluded(facts.excluded)} · run {facts.run_id}."
@@ -133,7 +144,8 @@ def _next(notice: Notice, head: FlowHead) -> list[tuple[str, ...]]:
         case "run-started" | "run-succeeded" | "recovered":
             return []
         case "run-failed" | "run-held" | "destination-unreachable" | "suppression-stale":
-            return [("status", head.flow), ("explain", notice.facts.code or ""), ("run", "--select", head.flow)]
+            again = ("run", "--select", head.flow) if _for_a_run(notice, head) else ("export", head.flow)
+            return [("status", head.flow), ("explain", notice.facts.code or ""), again]
         case "run-delayed":
             return [("status", head.flow), ("run", "--select", head.flow)]
         case "excluded-rate-exceeded" | "row-count-unusual":

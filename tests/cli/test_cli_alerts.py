@@ -77,6 +77,17 @@ def test_a_failure_is_told_once_and_its_end_once(tmp_path: Path, reconcile: Reco
     assert len(listener.received) == 2
 
 
+def test_what_was_asked_for_has_to_be_asked_for_again(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
+    """No run does, as there is no slot of the schedule; the alert, which the next run sends, doesn't promise it."""
+    folder = shop(tmp_path, reconcile, listener.url)
+    take_data_away(folder)
+    assert reconcile("-C", folder, "export", FLOW, "--at", "2054-12-01T00:30Z").code == 1
+    assert night(reconcile, folder, 1, 1).code == 0
+    assert heard(listener) == ["run-failed"]
+    assert data(listener)["commands"][2] == f"reconcile export {FLOW}"  # type: ignore[index]
+    assert "wasn't exported. No run tries it again: it was asked for.\n" in str(data(listener)["text"])
+
+
 def test_a_run_that_waits_for_a_person_is_held(tmp_path: Path, reconcile: Reconcile, listener: Listener) -> None:
     folder = shop(tmp_path, reconcile, listener.url)
     (folder / "out").mkdir(exist_ok=True)
