@@ -67,7 +67,7 @@ class BearerSession:
     def _refreshed(self, ref: SecretRef) -> Mapping[str, Any]:
         # Who uses a rotated token a second time loses the login: runners on one machine wait for each other.
         with _alone(self._secrets, ref), client(self._spec, self._secrets) as asked:
-            used = self._secrets.resolve(ref).reveal().strip()
+            used = login(self._secrets, ref).reveal().strip()
             found = token(lambda: asked.refresh_token(self._spec.token_url, refresh_token=used))
             rotated = found.get("refresh_token")
             if isinstance(rotated, str) and rotated != used:
@@ -126,6 +126,14 @@ def token(ask: Callable[[], Any]) -> Mapping[str, Any]:
             "A170", "The token endpoint's answer holds no access token. Correct tokenUrl in the Account."
         )
     return found
+
+
+def login(secrets: SecretSource, ref: SecretRef) -> Secret:
+    """The refresh token. Raises `AccountError` A101, A102."""
+    if isinstance(ref, FromFile) and not (secrets.root / ref.from_file).exists():
+        detail = f"The file {ref.from_file} isn't there: nobody has logged in yet. Log in: reconcile account login NAME"
+        raise account_failure("A101", detail)
+    return secrets.resolve(ref)
 
 
 def keep(secrets: SecretSource, ref: SecretRef, refresh_token: str) -> Path:

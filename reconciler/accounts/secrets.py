@@ -103,4 +103,4 @@ def _checked(text: str, where: str) -> Secret:
 
 
 def _missing(code: str, what: str, mend: str) -> AccountError:
-    return account_failure(code, f"{what[0].upper()}{what[1:]}. {mend}, or correct the reference in the Account.")
+    return account_failure(code, f"{what[0].upper()}{what[1:]}. {mend}, or correct the reference.")

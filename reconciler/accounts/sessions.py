@@ -90,6 +90,12 @@ class Sessions:
         assert account.refresh_token is not None
         return keep(self._secrets, account.refresh_token, log_in(account, self._secrets, show, wait).reveal())
 
+    def login(self, ref: SecretRef) -> Secret:
+        """The refresh token that a login left. Raises `AccountError`."""
+        from reconciler.accounts.oauth2 import login
+
+        return login(self._secrets, ref)
+
     def secret(self, ref: SecretRef) -> Secret:
         """A secret that a declaration refers to. Raises `AccountError`."""
         return self._secrets.resolve(ref)

@@ -124,7 +124,8 @@ class _Tries:
             for name, resource in resources.items():
                 for path, ref in references(resource.spec):
                     if "recipients" not in path and path[:1] != ("identity",):
-                        yield self._try("secret", kind, name, partial(self._secret, ref), path, path)
+                        does = self._login if kind == "Account" and path == ("refreshToken",) else self._secret
+                        yield self._try("secret", kind, name, partial(does, ref), path, path)
 
     def ledger(self) -> _Try:
         """Read, and written to."""
@@ -157,6 +158,10 @@ class _Tries:
 
     def _secret(self, ref: SecretRef) -> Steps:
         self.wiring.sessions.secret(ref)
+        return ()
+
+    def _login(self, ref: SecretRef) -> Steps:
+        self.wiring.sessions.login(ref)
         return ()
 
     def _ledger(self) -> Steps:

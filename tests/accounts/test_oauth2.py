@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 import sys
@@ -125,6 +126,15 @@ def test_a_login_that_has_ended_says_what_to_do(server: Issuer, tmp_path: Path) 
     with pytest.raises(AccountError, match=r"A171.*reconcile account login") as caught:
         BearerSession(spec(server), secrets).bearer()
     assert used not in str(caught.value)
+
+
+def test_before_anybody_has_logged_in_it_says_what_to_do(server: Issuer, tmp_path: Path, reconcile: Reconcile) -> None:
+    with pytest.raises(AccountError, match=r"A101.*nobody has logged in yet.*reconcile account login NAME"):
+        BearerSession(spec(server), SecretSource(tmp_path, {})).bearer()
+    write(tmp_path, {"events.yaml": document("Account", "events", json.dumps(declared(server)))})
+    out = reconcile("-C", tmp_path, "validate", "--connect").out
+    assert "nobody has logged in yet. Log in: reconcile account login NAME" in out
+    assert "1 error in 1 of 1 file" in out
 
 
 def test_runners_at_once_do_not_use_one_token_twice(server: Issuer, tmp_path: Path) -> None:
