@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli.here import Here
 from reconciler.cli.options import ENVIRONMENT, FORMAT
+from reconciler.diagnostics import did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.api.catalog import Connection
@@ -62,8 +63,9 @@ def _chosen(here: Here, type_name: str | None, data_type: str | None) -> list[De
         here.console.say(str(error), "plug-in-unusable", "warning")
     named = [each for each in found if type_name in (None, each.name)]
     if not named:
-        known = ", ".join(each.name for each in found)
-        raise click.BadParameter(f"there is no such type. Types: {known}.", param_hint="TYPE")
+        names = [each.name for each in found]
+        hint = did_you_mean(type_name or "", names) or f" Types: {', '.join(names)}."
+        raise click.BadParameter(f"there is no such type.{hint}", param_hint="TYPE")
     if data_type is not None and data_type not in get_args(DataType):
         raise click.BadParameter(f"use one of {', '.join(get_args(DataType))}.", param_hint="--data-type")
     return [each for each in named if data_type is None or data_type in each.accepts]

@@ -93,7 +93,7 @@ def _trial(
         _known("dataset", dataset, desired.datasets)
         spec = desired.datasets[dataset].spec
         for name in names:
-            _known(f"column of dataset {dataset}", name, spec.columns)
+            _known("column", name, spec.columns, f"Dataset {dataset} has no")
         if where is not None and (wrong := problems(where, spec, dataset)):
             raise UsageError("U130", _WRONG, f"--where: {wrong[0].detail}")
     return Trial(destination, dataset, names, where, labels, actions)
@@ -110,12 +110,16 @@ def _only(desired: Desired, columns: tuple[str, ...], where: str | None) -> str:
     if where is not None and len(having) > 1:
         having = [name for name in having if not problems(where, desired.datasets[name].spec, name)]
     found = having or list(desired.datasets)
+    if not having and columns:
+        every = {name for each in desired.datasets.values() for name in each.spec.columns}
+        for name in columns:
+            _known("column", name, sorted(every), "No dataset has a")
     if len(found) != 1:
         raise UsageError("U130", _WRONG, f"Say --dataset: it could be one of {len(found):,}.")
     return found[0]
 
 
-def _known(kind: str, name: str, known: object) -> None:
+def _known(kind: str, name: str, known: object, lacks: str = "There is no") -> None:
     from collections.abc import Iterable
 
     from reconciler.diagnostics import did_you_mean
@@ -123,4 +127,4 @@ def _known(kind: str, name: str, known: object) -> None:
     names = list(map(str, known)) if isinstance(known, Iterable) else []
     if name not in names:
         hint = did_you_mean(name, names) or f" Known: {', '.join(names[:20]) or 'none'}."
-        raise UsageError("U130", _WRONG, f"There is no {kind} {name}.{hint}")
+        raise UsageError("U130", _WRONG, f"{lacks} {kind} {name}.{hint}")

@@ -33,8 +33,8 @@ DESTINATION_CODES = (
     Code(
         "D104",
         "a needed permission is missing",
-        "The destination can be reached, but forbids an action that this connection needs. The detail names it.",
-        "Grant the action to the account's role (`reconcile catalog s3 --iam` prints the least-privilege "
+        "The destination can be reached, but forbids an action that this connection needs. The detail names it, and what else is forbidden.",
+        "Grant it to the account's role (`reconcile catalog --iam DESTINATION` prints the least-privilege "
         "policy), or declare access: "
         "write-only if only reading or deleting is forbidden on purpose.",
     ),

@@ -80,7 +80,7 @@ def _destination(of: Target) -> str:
     options = (
         "Worth adding under connection: `expectedBucketOwner`, so that no other account's bucket is ever written to;\n"
         "`encryption: {type: sse-kms, keyId: alias/NAME}`. A third party is named under `recipient`.\n"
-        f"`reconcile catalog s3 --iam {of.name}` prints the IAM policy that this destination needs."
+        f"`reconcile catalog --iam {of.name}` prints the IAM policy that this destination needs."
     )
     return _document(
         "Destination",

@@ -103,7 +103,7 @@ def test_a_what_if_says_what_was_broken_before(tmp_path: Path, reconcile: Reconc
         (["--destination", "agency"], "--columns, --where or --label"),
         (["--columns", "email"], "--destination or --action"),
         (["--destination", "agancy", "--columns", "id"], "Did you mean agency?"),
-        (["--destination", "agency", "--columns", "e-mail"], "Did you mean email?"),
+        (["--destination", "agency", "--columns", "e-mail"], "column e-mail. Did you mean email?"),
         (["--destination", "agency", "--label", "i1"], "Did you mean I1?"),
         (["--label", "I1", "--action", "email"], "There is no marketing action email."),
         (["--destination", "agency", "--where", "incme > 3"], "incme"),
@@ -161,3 +161,5 @@ def test_the_dataset_is_the_one_that_has_the_columns(shop: Path, reconcile: Reco
     both = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--columns", "id")
     assert both.code == 64
     assert "Say --dataset: it could be one of 2." in both.err
+    wrong = reconcile("-C", shop, "policy", "test", "--destination", "agency", "--columns", "maill,id")
+    assert "No dataset has a column maill. Did you mean mail?" in wrong.err
