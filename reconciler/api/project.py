@@ -13,7 +13,7 @@ from reconciler.api.acting import acting_at, lineage_of, made, of_environment, t
 from reconciler.api.hooks import QUIET, Hooks
 from reconciler.config.files import require_project
 from reconciler.config.project import find_ledger
-from reconciler.errors import ConfigInvalid, Conflict, UsageError
+from reconciler.errors import ConfigInvalid, UsageError
 
 if TYPE_CHECKING:
     from reconciler.api.applying import Performed
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from reconciler.api.tending import Ended
     from reconciler.api.verifying import Report
     from reconciler.api.wiring import Wiring
+    from reconciler.apply.claim import Wanted
     from reconciler.config.desired import Desired
     from reconciler.config.load import Loaded
     from reconciler.diagnostics import Diagnostic
-    from reconciler.ledger.records import Actual, RunRecord
+    from reconciler.ledger.records import Actual, FlowHead, RunRecord
     from reconciler.plan.bind import SavedPlan
     from reconciler.plan.data import PlanData
     from reconciler.plan.plan import Plan
@@ -282,38 +283,52 @@ class Project:
         `again`: the slot or run id of a recorded run, whose rows are sent again, beside everything else. Raises `Conflict` L120 where
         another runner is at this flow, `UsageError` U109 to U111, `Refused` H110, H111, and whatever stopped the export.
         """
-        from reconciler.api.choose import applied_flow
+        from reconciler.api.demanding import one_now
         from reconciler.api.measuring import measure
-        from reconciler.api.principal import require_permitted
         from reconciler.api.runs import Exported
-        from reconciler.apply.resend import find
-        from reconciler.apply.runs import Wanted, run_flow
 
-        if full and again is not None:
-            raise UsageError(
-                "U111",
-                "--again and --full exclude each other",
-                "Leave one of them out: --again SLOT repeats one run, --full sends all that matches now.",
-            )
-
+        _not_both(full, again)
         wiring = self._wiring()
         ledger = wiring.ledger()
         actual, now = self._at_work(ledger, at)
-        head = applied_flow(actual, flow)
-        require_permitted(actual, head.owner, head.flow, self.root)
-        wanted = Wanted(now, on_demand=True, full=full) if again is None else Wanted.again(find(head, again))
+        head, wanted = self._asked(actual, flow, now, full=full, again=again)
         with wiring.telling(ledger, lineage_of(actual), hooks, now) as telling:
             context = telling.of(wiring.context(ledger, hooks), [head.spec])
-            record = run_flow(context, head.flow_id, wanted, now)
-            context.ended(head.flow_id, None)
+            record = one_now(context, head, wanted, now)
         measure(wiring, ledger, now, hooks)
-        if record is None:
-            detail = (
-                f"{head.flow} has an open run. Try again when it is done; how it is doing: reconcile status {head.flow}"
-            )
-            raise Conflict("L120", "another runner was faster", detail)
         hooks.told(Exported(head.flow, record))
         return record
+
+    def export_several(
+        self,
+        flows: tuple[str, ...],
+        *,
+        full: bool = False,
+        again: str | None = None,
+        at: datetime | None = None,
+        hooks: Hooks = QUIET,
+    ) -> tuple[Event, ...]:
+        """Exports flows now, as `export` does each; those over one dataset have one pin and share a read.
+
+        An export that fails is an event, and the others go on. Nothing is exported where what is asked for isn't there: raises `UsageError`
+        U106, U109 to U111, U120, U121, `Refused` H115, and `Interrupted`.
+        """
+        from reconciler.api.demanding import export_now
+        from reconciler.api.measuring import measure
+
+        _not_both(full, again)
+        wiring = self._wiring()
+        ledger = wiring.ledger()
+        actual, now = self._at_work(ledger, at)
+        asked = {
+            head.flow: (head, wanted)
+            for head, wanted in (self._asked(actual, flow, now, full=full, again=again) for flow in flows)
+        }
+        with wiring.telling(ledger, lineage_of(actual), hooks, now) as telling:
+            context = telling.of(wiring.context(ledger, hooks), [head.spec for head, _ in asked.values()])
+            events = export_now(context, [*asked.values()], now, hooks.told)
+        measure(wiring, ledger, now, hooks)
+        return events
 
     def apply(
         self,
@@ -420,6 +435,19 @@ class Project:
         that loads Polars before calls this first. Raises `NotValid`."""
         self._wiring().limit_threads()
 
+    def _asked(
+        self, actual: Actual, flow: str, now: datetime, *, full: bool, again: str | None
+    ) -> tuple[FlowHead, Wanted]:
+        """What a person asks for, who may."""
+        from reconciler.api.choose import applied_flow
+        from reconciler.api.principal import require_permitted
+        from reconciler.apply.resend import find
+        from reconciler.apply.runs import Wanted
+
+        head = applied_flow(actual, flow)
+        require_permitted(actual, head.owner, head.flow, self.root)
+        return head, Wanted(now, on_demand=True, full=full) if again is None else Wanted.again(find(head, again))
+
     def _wiring(self) -> Wiring:
         from reconciler.api.wiring import Wiring
 
@@ -458,6 +486,15 @@ class Project:
         if found.desired is None:
             raise NotValid(found.diagnostics, found.files, revision=base)
         return as_applied(found.desired, now)
+
+
+def _not_both(full: bool, again: str | None) -> None:
+    if full and again is not None:
+        raise UsageError(
+            "U111",
+            "--again and --full exclude each other",
+            "Leave one of them out: --again SLOT repeats one run, --full sends all that matches now.",
+        )
 
 
 def _counted(ledger: Ledger, actual: Actual, desired: Desired) -> Actual:

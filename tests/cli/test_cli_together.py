@@ -244,6 +244,61 @@ def test_comparisons_of_a_folder_beside_full_exports_of_it(tmp_path: Path, recon
     assert all(head.get("open") is None for head in heads(tmp_path).values())
 
 
+# On demand ------------------------------------------------------------------------------------------------------------------
+
+NOW = "2054-12-02T02:30Z"
+
+
+def test_exports_on_demand_read_what_one_does(tmp_path: Path, reconcile: Reconcile, opened: Counter[str]) -> None:
+    """What is new, everything, and what was sent once more."""
+    seen = []
+    for number, names in enumerate((["a0"], ["a0", "a1", "a2"])):
+        folder = tmp_path / str(number)
+        project(folder, names)
+        put(folder, "a.csv", *people(0))
+        apply(folder, reconcile)
+        flows = [f"box/{name}" for name in names]
+        ways = []
+        for minute, how in enumerate(([], ["--full"], ["--again", "2054-12-02T02:30Z"])):
+            opened.clear()
+            done = reconcile("-C", folder, "export", *flows, *how, "--at", f"2054-12-02T02:3{minute}Z")
+            assert done.code == 0, done.err
+            assert done.out.count("✓ export") == len(names)
+            ways.append(dict(opened))
+        assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 3 * 10)
+        seen.append(ways)
+    assert all(seen[0])
+    assert seen[1] == seen[0]
+
+
+def test_one_failure_on_demand_is_one_flows(tmp_path: Path, reconcile: Reconcile) -> None:
+    held = ACTIVATION.format(name="a2", destination="box", more=", guards: {export: {maxRows: 1}}")
+    project(tmp_path, ["a0", "a3"], held)
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    done = reconcile("-C", tmp_path, "export", "box/a0", "box/a2", "box/a3", "box/a0", "--at", NOW)
+    assert done.code == 6
+    assert done.err.count("✗") == 1
+    assert [len(ids(tmp_path, name)) for name in ("a0", "a2", "a3")] == [10, 0, 10], (
+        "a flow that is named twice leaves once"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"), [(["box/a9"], "U120"), (["box/a0", "--again", "2054-12-01T00:00Z"], "U109")]
+)
+def test_what_is_not_there_ends_it_before_anything_leaves(
+    tmp_path: Path, reconcile: Reconcile, asked: list[str], code: str
+) -> None:
+    project(tmp_path, ["a0", "a3"])
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    done = reconcile("-C", tmp_path, "export", "box/a3", *asked, "--at", NOW)
+    assert done.code == 64
+    assert code in done.err
+    assert ids(tmp_path, "a3") == []
+
+
 # Tables ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -133,7 +133,7 @@ def test_a_stale_plan_is_5(fresh: Path, tmp_path: Path, reconcile: Reconcile) ->
 
 
 def test_another_runner_is_5(applied: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.apply.runs.run_flow", lambda *_: None)
+    monkeypatch.setattr("reconciler.api.demanding.run_flow", lambda *_: None)
     assert code(reconcile, applied, "export", FLOW, "--at", SLOT) == exits.CONFLICT
     monkeypatch.setattr("reconciler.api.runs.run_flow", lambda *_: None)
     assert code(reconcile, applied, "run", "--at", SLOT) == exits.DONE
@@ -164,7 +164,7 @@ def failing(error: ReconcilerError) -> object:
 def test_an_export_that_fails_alone_ends_with_its_own(
     applied: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch, error: ReconcilerError, expected: int
 ) -> None:
-    for module in ("reconciler.api.runs", "reconciler.apply.runs", "reconciler.apply.changes"):
+    for module in ("reconciler.api.runs", "reconciler.api.demanding", "reconciler.apply.changes"):
         monkeypatch.setattr(f"{module}.run_flow", failing(error))
     assert code(reconcile, applied, "run", "--at", SLOT) == expected
     assert code(reconcile, applied, "export", FLOW, "--at", SLOT) == expected
