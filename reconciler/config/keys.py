@@ -33,7 +33,7 @@ _MAX_FINDINGS = 50
 # the user part of a URL.
 _HIDE = re.compile(
     r"(?P<run>[A-Za-z0-9/+=_-]{40,})"
-    r"|(?i:(?P<name>[\w-]{0,40}(?:secret|passw|passphrase|pwd|token|credential|private_?key|access_?key|api_?key|external_?id)[\w-]{0,40}[\"']?\s*[:=]\s*)[^\s{].*)"
+    r"|(?i:(?P<name>[\w-]{0,40}(?:secret|passw|passphrase|pwd|token(?!url)|credential|private_?key|access_?key|api_?key|external_?id)[\w-]{0,40}[\"']?\s*[:=]\s*)[^\s{].*)"
     r"|(?P<user>://[^\s/@]+@)"
 )
 HIDDEN = "•••"

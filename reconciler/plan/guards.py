@@ -101,15 +101,19 @@ def protected(changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ..
         match change:
             case RemoveFlow() if actual.flows[change.subject].protected:
                 name = actual.flows[change.subject].flow_id.short
-                found.append(Refusal(code="G104", sentence=f"The flow {name} is protected and no longer declared."))
+                found.append(_protected("flow", name))
             case RemoveDestination() if (
                 change.reason.code != "renamed" and actual.destinations[change.subject].protected
             ):
-                sentence = f"The destination {change.subject} is protected and no longer declared."
-                found.append(Refusal(code="G104", sentence=sentence))
+                found.append(_protected("destination", change.subject))
             case _:
                 pass
     return tuple(found)
+
+
+def _protected(kind: str, name: str) -> Refusal:
+    sentence = f"The {kind} {name} is protected and no longer declared. Declare it again; if it is to go, apply protect: false first."
+    return Refusal(code="G104", sentence=sentence)
 
 
 def offered(changes: Iterable[AnyChange], actual: Actual) -> tuple[Refusal, ...]:

@@ -110,8 +110,9 @@ def findings(governance: Governance, desired: Desired) -> list[Diagnostic]:
         else:
             found.append(diagnose("G140", place, sentence(violation), subject=subject))
     for each in governance.ended:
-        path, _, line = each.place.rpartition(":")
-        found.append(diagnose("G144", Source(path, int(line)), over(each, each.flows), severity="warning"))
+        name = FlowId.parse(each.flows[0]).destination
+        at = desired.at("Destination", name, ("spec", "recipient", "until"))
+        found.append(diagnose("G144", at, over(each, each.flows), severity="warning", subject=f"Destination/{name}"))
     for lifted in governance.overrides:
         path, _, line = lifted.place.rpartition(":")
         place, subject = Source(path, int(line)), f"Activation/{lifted.activation}"

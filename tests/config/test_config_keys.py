@@ -55,6 +55,8 @@ def test_found(text: str, lines: list[int]) -> None:
         ("url: http://user:pw@host/x", f"url: http://{HIDDEN}@host/x"),
         ("secretAccessKey: {fromEnv: NAME}", "secretAccessKey: {fromEnv: NAME}"),
         ("where: country = 'US'", "where: country = 'US'"),
+        ("tokenUrl: https://id.example.com/token", None),
+        ("tokenUrl: x, clientSecret: hunter2", f"tokenUrl: x, clientSecret: {HIDDEN}"),
         ("path: exports/prospects/of/the/agency/with/a/long/path/in/lower-case-2026", None),
     ],
 )

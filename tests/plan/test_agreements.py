@@ -96,7 +96,13 @@ def test_validate_warns_where_the_day_stands_and_a_what_if_is_refused(tmp_path: 
     desired = to_both(tmp_path)
     (found,) = findings(review(desired, Actual(), LATE), desired)
     text = (tmp_path / "all.yaml").read_text().splitlines()[found.source.line - 1]
-    assert (found.code, found.severity, found.source.line) == ("G144", "warning", 18)
+    assert (found.code, found.severity, found.source.line, found.subject) == (
+        "G144",
+        "warning",
+        18,
+        "Destination/agency",
+    )
+    assert text[found.source.column - 1 :].startswith("2026-12-01")
     assert "until: 2026-12-01" in text
     trial = Trial(destination="agency", dataset="prospects", columns=("id",))
     verdict = tried(trial, desired, Actual(), LATE)

@@ -79,6 +79,7 @@ def test_protection_outlives_its_document(tmp_path: Path) -> None:
     actual = first(tmp_path, kept, activation=activation("us", "kept"))
     found = plan(small(tmp_path), actual, NOW)
     assert codes(found) == ["G104"]
+    assert "Declare it again; if it is to go, apply protect: false first." in found.refusals[0].sentence
     unprotected = small(tmp_path, audience("kept"), activation=activation("us", "kept"))
     actual = apply(plan(unprotected, actual, NOW), actual)
     assert codes(plan(small(tmp_path), actual, NOW)) == []
