@@ -32,9 +32,10 @@ _LOOK = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some rows; how many bytes of how many were read with them."""
+    """Some rows, and what they come to in memory, about; how many bytes of how many were read with them."""
 
     rows: pl.DataFrame
+    weight: int
     size: int
     total: int
 
@@ -50,9 +51,9 @@ class Inbox:
 
     # Who reads -----------------------------------------------------------------------------------------------------------
 
-    def hand(self, rows: pl.DataFrame, size: int, total: int) -> bool:
+    def hand(self, some: Slice) -> bool:
         """Waits until there is room. False: it wants no more."""
-        return self._put(Slice(rows, size, total))
+        return self._put(some)
 
     def end(self) -> None:
         """All was read."""
@@ -135,8 +136,8 @@ def hand_out(budget: Budget, dataset: DatasetSpec, access: Access, takers: Seque
         counts = Counts()
         source = source_of(dataset, access, files, needed, budget)
         for frame in frames(source, lambda rows, _: rows, counts):
-            for part in _slices(frame, budget.handed):
-                alive = [each for each in wanting if each.inbox.hand(part, done + counts.size, total)]
+            for part in _slices(frame, budget.handed, done + counts.size, total):
+                alive = [each for each in wanting if each.inbox.hand(part)]
             if not alive:
                 break
         done += sum(file.size for file in files)
@@ -166,8 +167,10 @@ def _stretches(takers: Sequence[Taker]) -> Iterator[tuple[tuple[PinnedFile, ...]
         yield tuple(files), [takers[number] for number in numbers]
 
 
-def _slices(frame: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
-    """A frame in pieces of so many bytes, about."""
-    rows = max(1, frame.height * most // max(1, int(frame.estimated_size())))
+def _slices(frame: pl.DataFrame, most: int, size: int, total: int) -> Iterator[Slice]:
+    """A frame in pieces of so many bytes, about. It is weighed once, for that costs more than a few comparisons."""
+    weight = max(1, int(frame.estimated_size()))
+    rows = max(1, frame.height * most // weight)
     for start in range(0, frame.height, rows):
-        yield frame.slice(start, rows)
+        some = frame.slice(start, rows)
+        yield Slice(some, max(1, weight * some.height // frame.height), size, total)

@@ -205,11 +205,10 @@ class _Lane:
         for item in self._inbox.slices():
             first = self._counts.rows
             self._counts.rows, self._counts.size, self._counts.total = first + item.rows.height, item.size, item.total
-            yield from self._of(item.rows, first)
+            yield from self._of(item.rows, item.weight, first)
 
-    def _of(self, rows: pl.DataFrame, first: int) -> Iterator[pl.DataFrame]:
-        """What leaves of a slice, in pieces if the slice before said that it will be much."""
-        size = max(1, int(rows.estimated_size()))
+    def _of(self, rows: pl.DataFrame, size: int, first: int) -> Iterator[pl.DataFrame]:
+        """What leaves of a slice of so many bytes, in pieces if the slice before said that it will be much."""
         made, step = 0, max(1, int(rows.height * self._common.chosen / size / max(self._share, 0.001)))
 
         def left(some: pl.DataFrame, start: int) -> pl.DataFrame:
