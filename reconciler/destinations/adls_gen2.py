@@ -31,6 +31,8 @@ from reconciler.errors import ReconcilerError
 from reconciler.values.staged import Content, StagedFile
 
 _CHUNK: Final = 1 << 20
+_NEVER: Final = '"0x0"'
+"""An ETag that nothing has."""
 _FOLDER: Final = "hdi_isfolder"
 _AT_ONCE: Final = 8
 
@@ -129,6 +131,16 @@ class AdlsStore:
         with suppress(ReconcilerError):
             self.drop(aside)
         return False
+
+    def ask(self, key: str) -> None:
+        """A file that would have to be there already."""
+        try:
+            self.file(key).create_file(match_condition=MatchConditions.IfNotModified, etag=_NEVER)
+        except AzureError as error:
+            if not isinstance(self.means(error, "w (write)"), Denied | Absent):
+                raise self.final(error, "w (write)") from error
+        else:
+            self.drop(key)
 
     def stage(self, key: str, name: str, replaces: tuple[Content, ...] | None) -> AdlsSink:
         """A file in the staging folder."""

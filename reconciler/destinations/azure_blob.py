@@ -10,6 +10,7 @@ Needed: read, create, write, delete and list on the container (role Storage Blob
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -27,7 +28,7 @@ from reconciler.destinations.moving import MovingDestination
 from reconciler.destinations.objects import SHA256, SUFFIX, Entry, Seen
 from reconciler.destinations.opening import Opening
 from reconciler.errors import ReconcilerError
-from reconciler.values.staged import Content, StagedFile
+from reconciler.values.staged import Content, Part, StagedFile
 
 _CHUNK: Final = 1 << 20
 _BATCH: Final = 256
@@ -135,6 +136,11 @@ class BlobStore:
                 case _:
                     raise self.final(error, "c (create)") from error
         return True
+
+    def ask(self, key: str) -> None:
+        """A commit of a block that isn't there."""
+        block = Part(number=1, etag=base64.b64encode(b"none").decode(), checksum="")
+        self._commit(key, StagedFile(name=key, staged="", rows=0, size=0, sha256="", parts=(block,)))
 
     def stage(self, key: str, name: str, replaces: tuple[Content, ...] | None) -> BlobSink:
         """Uncommitted blocks."""

@@ -114,6 +114,13 @@ class GcsStore:
                     raise self.final(error, "storage.objects.create") from error
         return True
 
+    def ask(self, key: str) -> None:
+        """An upload that is begun and nothing more, which is nothing to anybody and gone after a week."""
+        try:
+            self.blob(key).create_resumable_upload_session(if_generation_match=0)
+        except ERRORS as error:
+            raise self.final(error, "storage.objects.create") from error
+
     def stage(self, key: str, name: str, replaces: tuple[Content, ...] | None) -> GcsSink:
         """A resumable upload."""
         return GcsSink(self, key, name, replaces)

@@ -57,17 +57,18 @@ def probe(store: ObjectStore, publish: Callable[[StagedFile], Published], *, rea
 
 
 def lacking(store: ObjectStore, known: str, *, readable: bool) -> list[str]:
-    """See `Surveyed`: what is staged gets no name, and isn't staged where it is known to stay; moving is tried with what isn't there."""
+    """See `Surveyed`: what is staged gets no name, and nothing is staged where it is known that it would stay; moving is tried with what
+    isn't there."""
     survey, token = Survey(), secrets.token_hex(8)
     target = store.prefix + f"{_NAME}{token}"
     waiting, absent = (store.prefix + f"{_WAITING}{token}/{each}{SUFFIX}" for each in ("1", "2"))
     nothing = StagedFile(name=target.removeprefix(store.prefix), staged="1", rows=0, size=len(_BODY), sha256="0" * 64)
-    if "delete" not in known:
-        survey.tries(lambda: _staged(store, waiting, nothing.name, _BODY))
+    stays = "delete" in known
+    survey.tries(lambda: store.ask(absent) if stays else _staged(store, waiting, nothing.name, _BODY))
     survey.tries(lambda: store.look(waiting))
     survey.tries(lambda: list(store.waiting(store.prefix + _WAITING)))
     survey.tries(lambda: store.move(absent, nothing, target, None))
-    if "delete" not in known:
+    if not stays:
         survey.tries(lambda: store.drop(waiting))
     if readable:
         survey.tries(lambda: store.remove([target]))

@@ -82,6 +82,10 @@ class ObjectStore(Protocol):
         """Writes a small object where there is none, sent once. True: written; False: there is one; None: unclear."""
         ...
 
+    def ask(self, key: str) -> None:
+        """Asks for all that writing needs, and writes nothing: of a key that nothing has."""
+        ...
+
     def stage(self, key: str, name: str, replaces: tuple[Content, ...] | None) -> FileSink:
         """A sink whose file waits at a key, unseen. Its token says `at`."""
         ...

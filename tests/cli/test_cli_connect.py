@@ -340,7 +340,7 @@ def test_azure(
     assert "removed a probe" in shop.call("validate", "--connect")
     for granted, missing, others in (
         ("rcwl", "d (delete)", ""),
-        ("r", "d (delete)", "l (list), c (create)"),
+        ("r", "d (delete)", "w (write), l (list), c (create)"),
         ("cw", "r (read)", "l (list), d (delete)"),
     ):
         monkeypatch.setenv("SAS", azure_server.sas(container, granted))
@@ -377,7 +377,8 @@ def test_gcs(
     (found,) = json.loads(shop.call("validate", "--connect", "--format", "json", code=1))["diagnostics"]
     assert "storage.objects.delete is not allowed" in found["detail"]
     assert found["detail"].endswith(
-        "Not allowed either: storage.objects.list, storage.objects.get with storage.objects.delete, or storage.objects.move."
+        "Not allowed either: storage.objects.create, storage.objects.list, storage.objects.get with storage.objects.delete, or "
+        "storage.objects.move."
     )
 
 

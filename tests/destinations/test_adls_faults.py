@@ -144,6 +144,19 @@ def test_all_that_is_missing_is_named_at_once(bench: Proxied) -> None:
     assert bench.leftovers() == []
 
 
+def test_what_could_not_be_deleted_is_not_written_to_find_out(bench: Proxied) -> None:
+    bench.proxy.add(Rule(Answer(403, "AuthorizationPermissionMismatch"), "DELETE"))
+    with pytest.raises(DestinationError) as caught:
+        try_out(bench.open())
+    assert "d (delete) is not allowed" in caught.value.detail
+    assert "either" not in caught.value.detail
+    bench.proxy.add(Rule(Answer(403, "AuthorizationPermissionMismatch"), "PUT", "resource=file"))
+    with pytest.raises(DestinationError) as caught:
+        try_out(bench.open())
+    assert caught.value.detail.endswith("Not allowed either: w (write).")
+    assert bench.leftovers() == []
+
+
 def test_a_store_that_ignores_conditions_is_found_out(bench: Proxied) -> None:
     bench.proxy.add(Rule(Strip(), when=is_rename))
     with pytest.raises(DestinationError) as caught:

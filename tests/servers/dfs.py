@@ -138,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         there = place.get(path)
         if there is not None and self.headers.get("If-None-Match") == "*":
             raise _Refused(409, "PathAlreadyExists")
+        if (wanted := self.headers.get("If-Match")) and (there is None or there.etag != wanted):
+            raise _Refused(412, "ConditionNotMet")
         if there is not None and there.is_folder != (resource == "directory"):
             raise _Refused(409, "ResourceTypeMismatch")
         folder = path.rpartition("/")[0]
