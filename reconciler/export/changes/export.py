@@ -7,8 +7,7 @@ while the next snapshot is written. Then the rows that are new or changed are re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
@@ -54,13 +53,13 @@ Sizes = tuple[tuple[PinnedFile, int], ...]
 class Means:
     """What comparisons that are made together share.
 
-    `read`: as `frames`. `lists`, of the suppressions, and `sizes`: None: to be read. `turn`: who compares keys waits for it. `by`: encodes.
+    `read`: as `frames`. `lists`, of the suppressions, and `sizes`: None: to be read. `in_turn`: compares keys. `by`: encodes.
     """
 
     read: Callable[[Source, Choose, Counts], Iterator[pl.DataFrame]] = frames
     lists: Lists | None = None
     sizes: Sizes | None = None
-    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+    in_turn: Callable[[Callable[[], _Difference]], _Difference] = lambda compare: compare()
     by: Encoders | None = None
 
 
@@ -140,8 +139,7 @@ def _difference(
                 frame = frame.filter(pl.col(A).is_not_null())
             if frame.height:
                 buckets.add(frame)
-        with means.turn:
-            difference = _parts(job, around, buckets, keys, before, counts.rows, found)
+        difference = means.in_turn(lambda: _parts(job, around, buckets, keys, before, counts.rows, found))
     return replace(difference, sizes=sizes)
 
 

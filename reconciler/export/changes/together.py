@@ -11,6 +11,7 @@ import queue
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -102,8 +103,9 @@ def _shared(
         return [_alone(each, resolve, budget) for each in tasks]  # Each meets it by itself, and says so by itself.
     shared = replace(budget, jobs=len(tasks))
     common = _Common(shared.chosen, threading.Semaphore(shared.workers))
-    with encoders(shared) as by:
-        means = Means(lists=lists, sizes=sizes, turn=threading.Lock(), by=by)
+    # One thread for all, not a lock: what a thread has freed its next allocations get, and nobody else's.
+    with encoders(shared) as by, ThreadPoolExecutor(1, thread_name_prefix="comparer") as one:
+        means = Means(lists=lists, sizes=sizes, in_turn=lambda compare: one.submit(compare).result(), by=by)
         lanes = [_Lane(task, common, means, resolve, shared) for task in tasks]
         met: Exception | None = None
         while takers := [taker for lane in lanes if (taker := lane.wants()) is not None]:
