@@ -32,6 +32,7 @@ from reconciler.plan.plan import (
     UpdateDestination,
     UpdateFlow,
 )
+from reconciler.plan.received import actions_of, party_of
 from reconciler.resources.effective import EffectiveDestination, FlowSpec
 from reconciler.resources.governing import Governing
 from reconciler.resources.role import Permission, RoleSpec
@@ -149,7 +150,18 @@ class Access:
             found.add(("manage-destinations", name))
         if "datasets" in takes:
             found.add(("manage-dataset-destinations", name))
+        if self._gets_around(change):
+            found.add(_POLICIES)
         return frozenset(found)
+
+    def _gets_around(self, change: DestinationChange) -> bool:
+        """Whether policies hold for a destination by what is taken from it: a marketing action, or whom it is known to be for."""
+        former = change.renamed_from if isinstance(change, CreateDestination) else change.subject
+        record = self.actual.destinations.get(former or "")
+        if record is None or not isinstance(change, CreateDestination | UpdateDestination):
+            return False
+        known = record.spec.spec.recipient is not None and party_of(record.spec) != party_of(change.spec)
+        return known or not actions_of(record.spec.spec) <= actions_of(change.spec.spec)
 
     def _activating(self, flow: FlowId) -> frozenset[Need]:
         activate: Permission = "activate-datasets" if flow.kind == "dataset" else "activate-destinations"

@@ -201,6 +201,34 @@ def test_a_policy_and_what_gets_around_it_are_the_privacy_officers(tmp_path: Pat
     assert not any("manage-policies" in each for each in lacking(stricter))
 
 
+def test_what_a_destination_is_for_and_whom_is_taken_from_it_by_the_privacy_officers(tmp_path: Path) -> None:
+    """Else a team would get around a policy by its own destination, once that is applied."""
+    spec = "accepts: [prospects], marketingActions: [email-targeting], recipient: {name: Agency, country: IE}"
+    place = labelled("post", "growth", spec)
+
+    def desired(before: str, after: str) -> Desired:
+        return project(tmp_path, place.replace(before, after), PLACES[1], *ROLES)
+
+    actual = apply(plan(desired("", ""), Actual(), NOW, principal=ADMIN), Actual())
+    for before, after in (
+        ("marketingActions: [email-targeting]", "marketingActions: []"),
+        ("name: Agency", "name: Another"),
+        (", recipient: {name: Agency, country: IE}", ""),
+    ):
+        (said,) = lacking(plan(desired(before, after), actual, NOW, principal=ANA))
+        assert "for lack of manage-policies (granted by role privacy" in said
+    renamed = place.replace("name: post", "name: mail, renamedFrom: post")
+    for now, lacks in ((renamed, False), (renamed.replace("[email-targeting]", "[]"), True)):
+        found = plan(project(tmp_path, now, PLACES[1], *ROLES), actual, NOW, principal=ANA)
+        assert any("manage-policies" in each for each in lacking(found)) is lacks
+    for before, after in (
+        ("[email-targeting]", "[email-targeting, analytics]"),
+        ("name: Agency", "name: ' agency'"),
+        ("IE}", "IE, until: 2030-01-01}"),
+    ):
+        assert lacking(plan(desired(before, after), actual, NOW, principal=ANA)) == []
+
+
 def test_a_dataset_that_goes_is_free_and_one_that_is_renamed_keeps_its_labels(tmp_path: Path, actual: Actual) -> None:
     extra = COLUMNS.replace("name: prospects", "name: extra").replace("location: ", "location: more/")
     free = declared(tmp_path, *HEAD, COLUMNS, extra, *PLACES, *FLOWS, *ROLES)
