@@ -86,8 +86,8 @@ def test_what_is_lifted_for_a_while_is_allowed_and_told(example: Path) -> None:
 
 
 def test_after_the_agreement_nothing_is_planned(example: Path) -> None:
-    assert planned(example, at=datetime(2027, 6, 30, 23, 59, tzinfo=UTC))[1] == []
-    text, codes = planned(example, at=datetime(2027, 7, 1, tzinfo=UTC))
+    assert planned(example, at=datetime(2036, 6, 30, 23, 59, tzinfo=UTC))[1] == []
+    text, codes = planned(example, at=datetime(2036, 7, 1, tzinfo=UTC))
     assert set(codes) == {"G144"}
     agrees(text, "ended")
 
