@@ -111,12 +111,6 @@ STORE_CODES = (
         "Restore the store's object version, or begin again with a full export, which makes a new one.",
     ),
     Code(
-        "L144",
-        "a snapshot is too large for the ledger",
-        "What strategy `diff` keeps of a flow is one object, and S3 takes no larger one at once.",
-        "Split the audience, or leave `changes.removed` out, so that no keys are kept.",
-    ),
-    Code(
         "L112",
         "a pin of the ledger is missing",
         "A flow's cursor names which files its reader has; that list is gone from the ledger, so what is new can't be told.",

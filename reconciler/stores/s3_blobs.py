@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.accounts.s3_answers import TRANSPORT
-from reconciler.errors import StoreError
 from reconciler.stores.base import BLOB, check_key
 from reconciler.stores.blobs import new_file, sha256_of
 from reconciler.stores.s3_objects import S3Objects
 
-LARGEST: Final = 5 * 2**30
-"""Bytes of an object that is sent whole: a snapshot of some 150 million people, or 50 million with their keys."""
+AT_ONCE: Final = 5 * 2**30
+"""Bytes that one PutObject takes: a snapshot of some 150 million people, or 50 million with their keys."""
+PART: Final = 64 * 2**20
+"""Bytes of a part of a larger one."""
 _BODY_ATTEMPTS: Final = 3
 
 
@@ -24,16 +25,11 @@ class S3Blobs:
 
     def write(self, key: str, path: Path) -> None:
         check_key(key)
-        if path.stat().st_size > LARGEST:
-            raise StoreError(
-                "L144",
-                "a snapshot is too large for the ledger",
-                f"{key} has {path.stat().st_size:,} bytes; S3 takes {LARGEST:,} at once. Nothing was changed. Split the audience, or "
-                "leave changes.removed out, so that no keys are kept.",
-            )
-        digest = bytes.fromhex(sha256_of(path))
         with path.open("rb") as file:
-            self._objects.put_file(key, BLOB, file, digest)
+            if path.stat().st_size > AT_ONCE:
+                self._objects.put_parts(key, BLOB, file, PART)
+            else:
+                self._objects.put_file(key, BLOB, file, bytes.fromhex(sha256_of(path)))
 
     def read(self, key: str, into: Path) -> bool:
         with new_file(into) as file:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -28,12 +29,16 @@ from reconciler.stores.s3_answers import Absent, Denied, Unsure, meaning, refuse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 T = TypeVar("T")
 LARGEST: Final = 64 * 2**20
 READERS: Final = 16
 """Documents that are read at the same time, each over a connection of its own."""
 _BODY_ATTEMPTS: Final = 3
+_BYTES: Final = "application/octet-stream"
+_FORGOTTEN: Final = timedelta(days=7)
+"""An upload that is older is nobody's any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,55 @@ class S3Objects:
 
     def put_file(self, key: str, suffix: str, file: IO[bytes], sha256: bytes) -> None:
         """A new object of an open file's bytes, whose digest is known. Sent once."""
-        request = self._request(key, suffix, "application/octet-stream", sha256)
+        request = self._request(key, suffix, _BYTES, sha256)
         self._sent(key, "s3:PutObject", lambda: self._writes.put_object(**request, Body=file, IfNoneMatch="*"))
+
+    def put_parts(self, key: str, suffix: str, file: IO[bytes], part: int) -> None:
+        """A new object of an open file's bytes, sent by parts of so many bytes. Nobody else may write at the key."""
+        name = f"{self._base}{check_key(key)}{suffix}"
+        self._close_uploads(name)
+        encryption: dict[str, Any] = encryption_fields(self._place.encryption)
+        try:
+            upload = self._reads.create_multipart_upload(
+                **self._common,
+                **encryption,
+                Key=name,
+                ContentType=_BYTES,
+                ChecksumAlgorithm="SHA256",
+            )["UploadId"]
+            parts = list(self._parts(name, upload, file, part))
+        except (ClientError, BotoCoreError) as error:
+            self._close_uploads(name)
+            raise self._for_read(error, "s3:PutObject") from error
+        # What an unclear answer leaves open is closed by the next try, which whoever asked sends if the object isn't there.
+        self._sent(
+            key,
+            "s3:PutObject",
+            lambda: self._writes.complete_multipart_upload(
+                **self._common, Key=name, UploadId=upload, IfNoneMatch="*", MultipartUpload={"Parts": parts}
+            ),
+        )
+        self._close_uploads(name)  # one whose opening was answered late
+
+    def _parts(self, name: str, upload: str, file: IO[bytes], size: int) -> Iterator[CompletedPartTypeDef]:
+        for number, body in enumerate(iter(lambda: file.read(size), b""), 1):
+            checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            sent = self._reads.upload_part(
+                **self._common, Key=name, UploadId=upload, PartNumber=number, Body=body, ChecksumSHA256=checksum
+            )
+            yield {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
+
+    def _close_uploads(self, name: str) -> None:
+        """Aborts what is open at a name, and, beside it, what killed runners left long ago, by the store's own clock. Where that isn't
+        allowed, the bucket's life cycle has to."""
+        pages = self._reads.get_paginator("list_multipart_uploads")
+        with suppress(ClientError, BotoCoreError):
+            for page in pages.paginate(**self._common, Prefix=f"{name.rpartition('/')[0]}/"):
+                said = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+                before = parsedate_to_datetime(said) - _FORGOTTEN if said else None
+                for each in page.get("Uploads", ()):
+                    if each["Key"] == name or (before is not None and each["Initiated"] < before):
+                        self._reads.abort_multipart_upload(**self._common, Key=each["Key"], UploadId=each["UploadId"])
 
     def get_file(self, key: str, suffix: str, write: Callable[[bytes], object]) -> bool:
         """An object's bytes, a chunk at a time; False where there is none. Raises `TRANSPORT` errors where the body breaks off."""

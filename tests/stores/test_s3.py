@@ -5,20 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import secrets
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
 from reconciler.catalog.s3 import S3Encryption
 from reconciler.errors import StoreError
-from reconciler.ledger.store import AmbiguousWrite, Store
-from reconciler.stores import base
+from reconciler.ledger.store import AmbiguousWrite, PreconditionFailed, Store
+from reconciler.stores import base, s3_blobs, s3_objects
+from reconciler.stores.blobs import commit_blob, sha256_of
 from reconciler.stores.s3 import S3Store
 from reconciler.stores.s3_objects import S3Place
 from tests.conformance.stores import committed, create, delete, document, fields, replace, s3_session
-from tests.servers.faultproxy import Answer, Delay, Drop, FaultProxy, Lose, Request, Rule, Strip, Tear
+from tests.servers.faultproxy import Answer, Delay, Drop, Fault, FaultProxy, Lose, Request, Rule, Strip, Tear
 from tests.servers.s3 import S3Server
 from tests.servers.seaweedfs import READ_ONLY, WRITE_ONLY, limited
 
@@ -320,3 +323,93 @@ def test_a_huge_object_is_not_read(seaweed_server: S3Server, bucket: str, monkey
     monkeypatch.setattr("reconciler.stores.s3_objects.LARGEST", 1000)
     with pytest.raises(StoreError, match="L138"):
         store.read(KEY)
+
+
+# Blobs that one PutObject doesn't take ---------------------------------------------------------------------------------------
+
+SNAPSHOT = "snapshots/r0123456789abcdef"
+_PART = 5 << 20
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A file that is too large, as if 5 MiB were all that a request takes: of three parts."""
+    monkeypatch.setattr(s3_blobs, "AT_ONCE", _PART)
+    monkeypatch.setattr(s3_blobs, "PART", _PART)
+    path = tmp_path / "large"
+    path.write_bytes(secrets.token_bytes(2 * _PART + 1))
+    return path
+
+
+def uploads(server: S3Server, bucket: str) -> list[str]:
+    found = server.client().list_multipart_uploads(Bucket=bucket).get("Uploads", ())
+    return [each["Key"] for each in found]
+
+
+def kept(server: S3Server, store: S3Store, path: Path, into: Path) -> None:
+    """The file is there, whole, and nothing else of it."""
+    other = same(store, server)
+    assert dict(other.blobs("snapshots/")) == {SNAPSHOT: path.stat().st_size}
+    assert other.read_blob(SNAPSHOT, into)
+    assert sha256_of(into) == sha256_of(path)
+
+
+def test_a_large_blob_goes_up_by_parts_and_is_never_written_over(
+    seaweed_server: S3Server, seaweed_proxy: FaultProxy, bucket: str, large: Path, tmp_path: Path
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket, expected_owner="123456789012")
+    store.write_blob(SNAPSHOT, large)
+    assert {request.headers.get("x-amz-expected-bucket-owner") for request in seaweed_proxy.seen} == {"123456789012"}
+    kept(seaweed_server, store, large, tmp_path / "back")
+    with pytest.raises(PreconditionFailed):
+        store.write_blob(SNAPSHOT, large)
+    commit_blob(store, SNAPSHOT, large)
+    store.delete_blob(SNAPSHOT)
+    assert list(store.blobs("")) == []
+
+
+@pytest.mark.parametrize("nth", range(1, 6))
+@pytest.mark.parametrize("fault", [Lose(), Drop(), Answer(500), Answer(500, after=True)], ids=lambda f: repr(f)[:12])
+def test_each_request_of_a_large_blob_may_be_lost(
+    seaweed_server: S3Server,
+    seaweed_proxy: FaultProxy,
+    bucket: str,
+    large: Path,
+    tmp_path: Path,
+    fault: Fault,
+    nth: int,
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
+    seaweed_proxy.add(Rule(fault, when=lambda request: request.method in ("PUT", "POST"), nth=nth))
+    commit_blob(store, SNAPSHOT, large, sleep=lambda _: None)
+    kept(seaweed_server, store, large, tmp_path / "back")
+    assert not [key for key in uploads(seaweed_server, bucket) if key.startswith(store.url.rpartition("/")[2])]
+
+
+def test_what_a_killed_runner_left_of_a_large_blob_goes_with_the_next(
+    seaweed_server: S3Server, bucket: str, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is at the same key at once, what is beside it once it is old."""
+    store = opened(seaweed_server, bucket)
+    prefix = store.url.rpartition("/")[2]
+    names = [f"{prefix}/{SNAPSHOT}.blob", f"{prefix}/snapshots/rfedcba9876543210.blob"]
+    for name in names:
+        seaweed_server.client().create_multipart_upload(Bucket=bucket, Key=name)
+    store.write_blob(SNAPSHOT, large)
+    assert [key for key in uploads(seaweed_server, bucket) if key in names] == names[1:]
+    monkeypatch.setattr(s3_objects, "_FORGOTTEN", timedelta(0))
+    time.sleep(1.1)  # the store's clock has seconds
+    store.delete_blob(SNAPSHOT)
+    store.write_blob(SNAPSHOT, large)
+    assert [key for key in uploads(seaweed_server, bucket) if key in names] == []
+    kept(seaweed_server, store, large, tmp_path / "back")
+
+
+def test_a_large_blob_that_may_not_be_written_leaves_nothing(
+    seaweed_server: S3Server, seaweed_proxy: FaultProxy, bucket: str, large: Path
+) -> None:
+    store = opened(seaweed_server.at(seaweed_proxy.endpoint), bucket)
+    seaweed_proxy.add(Rule(Answer(403, "AccessDenied"), when=lambda r: "partNumber=2" in r.path))
+    with pytest.raises(StoreError, match="s3:PutObject is not allowed"):
+        store.write_blob(SNAPSHOT, large)
+    assert not [key for key in uploads(seaweed_server, bucket) if key.startswith(store.url.rpartition("/")[2])]
