@@ -36,7 +36,7 @@ def run_flow(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime) -
     """Exports once. None where another runner has, or is at it.
 
     Raises `Refused` H101 (a guard; the flow is held), H110 to H112 (a re-send that isn't possible), H113 (the
-    recipient's agreement has ended), `SourceError`, `DestinationError`,
+    recipient's agreement has ended), H117 (it is suspended, and was asked for), `SourceError`, `DestinationError`,
     `Interrupted`, `OutcomeUnknown`, `StoreError`.
     """
     with context.span("run") as span:
@@ -58,6 +58,8 @@ def _run(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime, span:
     head = settle(context, flow_id, now)
     if head is None or head.document.open is not None or not _wants(head.document, wanted):
         return None
+    if head.document.state == "suspended":
+        raise _suspended(head.document)
     try:
         with of_flow(flow_id.short), context.span("claim"):
             claimed = claim(context, head, wanted, now)
@@ -93,6 +95,12 @@ def _run(context: Context, flow_id: FlowId, wanted: Wanted, now: datetime, span:
 def _exported(context: Context, run: OpenRun) -> RunRecord | None:
     recorded = context.ledger.read(RunRecord, keys.run(run.spec.flow_id, run.slot, run.run_id))
     return recorded.document if recorded and recorded.document.outcome == "exported" else None
+
+
+def _suspended(head: FlowHead) -> Refused:
+    """Whoever suspended it may have had to: nobody gets around it by asking."""
+    said = f"{head.flow_id.short}: activation {head.spec.activation} says suspend: true, as it is applied. Nothing was read or sent."
+    return Refused("H117", "the flow is suspended", f"{said} Apply it without suspend first.")
 
 
 def _wants(head: FlowHead, wanted: Wanted) -> bool:

@@ -46,6 +46,12 @@ RUN_CODES = (
         "Put the former secret back, or start over with everything: `reconcile export FLOW --full`.",
     ),
     Code(
+        "H117",
+        "the flow is suspended",
+        "A suspended flow exports nothing: no slot, nothing that is asked for, and nothing again.",
+        "Take `suspend: true` out of the activation, and apply.",
+    ),
+    Code(
         "U109",
         "no such run to send again",
         "A slot is named as 2026-12-02T02:00Z, and a run by its id. Only a flow's newest runs are kept for sending again.",

@@ -150,6 +150,8 @@ class Model:
         self, world: World, slot: datetime, now: datetime, *, demand: Literal["new", "full"] | None = None
     ) -> tuple[Export, State] | Refusals:
         """What one export holds and where the flow stands after it; or the codes with which it may be refused."""
+        if demand and self.is_.suspended:
+            return frozenset({"H117"})
         if world.opted_out is None:
             return frozenset({"F121"}) | self._refusals(world, slot, now, demand == "full")
         found = self._refusals(world, slot, now, demand == "full")

@@ -236,6 +236,10 @@ def test_suspended_resumed_renamed_and_removed(shop: Path, call: Callable[..., O
     write(shop, {"data/people/2.csv": HEADER + "f,f@x.example,FR,2054-12-01T12:00:00Z,yes\n"})
     ok(call("run", "--at", SECOND))
     assert ids(shop, "205412020200") == []
+    for more in ((), ("--full",), ("--again", "2054-12-01T02:00Z")):
+        asked = call("export", "box/people", *more, "--at", "2054-12-02T02:30Z")
+        assert (asked.code, "H117 the flow is suspended" in asked.err) == (4, True), asked
+    assert "suspended  box/people" in ok(call("status", "--at", "2054-12-02T02:30Z")).out
     edit(shop, "suspend: true}", "suspend: false, onRemove: purge}")
     edit(shop, "{name: people, labels", "{name: crowd, renamedFrom: people, labels")
     edit(shop, "dataset: people, where", "dataset: crowd, where")
