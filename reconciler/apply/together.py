@@ -69,6 +69,7 @@ class Meeting:
     _working: int = 0
     _known: dict[object, Any] = field(default_factory=dict)
     _looking: threading.Lock = field(default_factory=threading.Lock)
+    _reads: int = 0
 
     @contextmanager
     def member(self, context: Context) -> Iterator[Context]:
@@ -146,6 +147,7 @@ class Meeting:
             outcomes = self._outcomes(came[0].access, [each.task for each in came])
         except BaseException as error:
             outcomes = [error] * len(came)
+        self._reads += 1
         for each, outcome in zip(came, outcomes, strict=True):
             each.outcome = outcome
             each.done.set()
@@ -169,6 +171,21 @@ class Meeting:
                 self._known[key] = make()
             found: _Made = self._known[key]
             return found
+
+    def changed(self, files: Files, pinned: tuple[PinnedFile, ...]) -> tuple[str, ...]:
+        """What isn't any more what was pinned: looked up once for all that have read it together, since when nothing was read."""
+        if not self._reads:
+            return files.changed(pinned)
+        return self.once(("changed", self._reads, pinned), lambda: files.changed(pinned))
+
+    def count(
+        self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
+    ) -> tuple[int, int]:
+        """(rows read, rows that match): a read of its own."""
+        try:
+            return self.engine.count(dataset, access, files, where)
+        finally:
+            self._reads += 1
 
     def _files(self, context: Context, of: EffectiveSource | EffectiveSuppression, member: _Member) -> Files:
         if not isinstance(of, EffectiveSource) or member.over:
@@ -213,7 +230,7 @@ class _Listed:
         return self.meeting.once(("listing", now), lambda: self.files.listing(now))
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
-        return self.files.changed(files)
+        return self.meeting.changed(self.files, tuple(files))
 
     def access(self) -> Access:
         return self.files.access()
@@ -263,7 +280,7 @@ class _Shared:
     ) -> tuple[int, int]:
         """One at a time."""
         key = ("count", dataset.model_dump_json(), files, where)
-        return self.meeting.once(key, lambda: self.meeting.engine.count(dataset, access, files, where))
+        return self.meeting.once(key, lambda: self.meeting.count(dataset, access, files, where))
 
     def columns(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...]

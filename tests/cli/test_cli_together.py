@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from reconciler.datasets.base import Access
+from reconciler.datasets.local import LocalFiles
+from reconciler.export.together import SharingPolarsEngine
+from reconciler.values.pin import PinnedFile
 from tests.cli.support import Reconcile
 from tests.cli.test_cli_run_parts import AUDIENCE, COMMON, put
 from tests.datasets.lakes import local_lake
 
 DAY = "2054-12-01T00:00:00Z"
+NOW = "2054-12-02T02:30Z"
 ACTIVATION = """---
 apiVersion: reconciler/v1
 kind: Activation
@@ -189,6 +195,60 @@ def test_a_stop_in_the_middle_ends_all_and_the_next_call_exports_each_once(
     assert [len(ids(tmp_path, name)) for name in ("a0", "a1", "a2")] == [10, 10, 10]
 
 
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Every look at whether files are still what was pinned."""
+    found: list[tuple[str, ...]] = []
+    real = LocalFiles.changed
+
+    def changed(self: LocalFiles, files: Iterable[PinnedFile]) -> tuple[str, ...]:
+        pinned = tuple(files)
+        if pinned:
+            found.append(tuple(each.path for each in pinned))
+        return real(self, pinned)
+
+    monkeypatch.setattr(LocalFiles, "changed", changed)
+    return found
+
+
+def test_what_all_have_read_is_looked_at_again_once(
+    tmp_path: Path, reconcile: Reconcile, looked: list[tuple[str, ...]]
+) -> None:
+    """A look for each would be as many requests as flows have files."""
+    project(tmp_path, ["a0", "a1", "a2"])
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    looked.clear()
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z").code == 0
+    assert looked == [("a.csv",)]
+    assert (
+        reconcile("-C", tmp_path, "export", "box/a0", "box/a1", "--again", "2054-12-02T02:00Z", "--at", NOW).code == 0
+    )
+    again = [("a.csv",)] * 2
+    assert looked[1:] == [*again, ("a.csv",)], "each before it is read again, and all after"
+
+
+def test_what_changes_while_all_read_it_ends_all(
+    tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = ACTIVATION.format(name="a2", destination="box", more=", guards: {audience: {minRows: 1}}")
+    project(tmp_path, ["a0", "a1"], guarded)
+    put(tmp_path, "a.csv", *people(0))
+    apply(tmp_path, reconcile)
+    real = SharingPolarsEngine.together
+
+    def meanwhile(*given: Any) -> Any:
+        found = real(*given)
+        put(tmp_path, "a.csv", *people(0, 60))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SharingPolarsEngine, "together", meanwhile)
+        done = reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z")
+    assert done.err.count("F116 source changed") == 3
+    assert [ids(tmp_path, name) for name in ("a0", "a1", "a2")] == [[], [], []]
+
+
 # Comparisons ----------------------------------------------------------------------------------------------------------------
 
 
@@ -245,8 +305,6 @@ def test_comparisons_of_a_folder_beside_full_exports_of_it(tmp_path: Path, recon
 
 
 # On demand ------------------------------------------------------------------------------------------------------------------
-
-NOW = "2054-12-02T02:30Z"
 
 
 def test_exports_on_demand_read_what_one_does(tmp_path: Path, reconcile: Reconcile, opened: Counter[str]) -> None:
