@@ -59,7 +59,11 @@ def _pinned(context: Context, each: EffectiveSuppression, files: Files, now: dat
             )
     rows = context.engine.inspect(each.dataset_spec, files.access(), pinned) if pinned else 0
     if rows < each.min_rows:
-        raise problem("F121", f"Suppression {each.name} has {rows:,} rows; minRows is {each.min_rows:,}.")
+        settle = each.dataset_spec.incremental.settle
+        waits = (
+            f" Files younger than settle ({settle}) aren't counted, and there are some." if listing.unsettled else ""
+        )
+        raise problem("F121", f"Suppression {each.name} has {rows:,} rows; minRows is {each.min_rows:,}.{waits}")
     return SuppressionList(name=each.name, match=each.match, dataset=each.dataset_spec, files=pinned)
 
 

@@ -50,6 +50,7 @@ from reconciler.present.words import (
     revision,
     schedule,
     short,
+    suppression,
 )
 
 Style = Callable[[str, str], str]
@@ -295,8 +296,11 @@ def details(
 def _side(change: AnyChange, path: str, text: str | None) -> str:
     if text is None:
         return "(none)"
-    # Who gets which right is what a person signs: it is said, and at length.
-    return cut(inert(access_value(path, text)), 500) if isinstance(change, UpdateAccess) else cut(inert(text))
+    if isinstance(change, UpdateAccess):  # who gets which right is what a person signs: it is said, and at length
+        return cut(inert(access_value(path, text)), 500)
+    if path.startswith("suppressions.") and path.count(".") == 1:
+        text = suppression(text)
+    return cut(inert(text))
 
 
 def _labels_of(change: AnyChange, field: FieldDiff) -> str:

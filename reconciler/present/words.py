@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from pydantic import ValidationError
+
 from reconciler.catalog.base import AlertEvent
 from reconciler.config.text import displayed
 from reconciler.ledger.records import StillThere
 from reconciler.resources.alert import EffectiveAlert
 from reconciler.resources.dataset import TABLE_FORMATS, Changes
 from reconciler.resources.effective import EffectiveDestination, ExportColumn, FlowSpec
+from reconciler.resources.exclusions import EffectiveSuppression
 from reconciler.resources.override import Override
 from reconciler.resources.schedule import Cron, Daily, Hourly, Monthly, Once, ScheduleSpec, Weekly
 from reconciler.values.changed import ChangeCounts, Gone
@@ -175,6 +178,16 @@ def exclusions(spec: FlowSpec) -> str:
         newest = f", older by {dataset.latest_by}" if dataset.latest_by else ""
         parts.append(f"repeated {' + '.join(dataset.primary_key)}{newest}")
     return " · ".join(parts)
+
+
+def suppression(text: str) -> str:
+    """One that is new or goes, as a field of a plan has it: `list opt-outs by email, maxAge 2d, minRows 1`."""
+    try:
+        found = EffectiveSuppression.model_validate_json(text)
+    except ValidationError:  # of another version
+        return text
+    age = f", maxAge {found.max_age}" if found.max_age else ""
+    return f"list {found.dataset} by {', '.join(each.column for each in found.match)}{age}, minRows {found.min_rows:,}"
 
 
 def guards(spec: FlowSpec) -> str:

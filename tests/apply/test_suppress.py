@@ -21,7 +21,8 @@ PEOPLE = [("p1", "US"), ("p2", "US"), ("p3", "DE")]
 
 def suppression(**changes: Any) -> EffectiveSuppression:
     columns = {"prospect_id": {"type": "string"}}
-    data = {"location": "optouts", "format": "csv", "columns": columns, "incremental": {"settle": "0s"}}
+    settle = changes.pop("settle", "0s")
+    data = {"location": "optouts", "format": "csv", "columns": columns, "incremental": {"settle": settle}}
     made = {"name": "opted-out", "match": [{"list": "prospect_id", "column": "prospect_id"}], "minRows": 1}
     return EffectiveSuppression.model_validate(made | {"dataset": "optouts", "datasetSpec": data} | changes)
 
@@ -90,6 +91,13 @@ def test_a_list_that_cannot_be_relied_on_stops_the_flow(
     assert condition is not None
     assert condition.code == code
     assert not list(house.store.list(keys.RUNS))
+
+
+def test_a_list_that_was_just_written_is_said_to_wait(tmp_path: Path) -> None:
+    house = house_with(tmp_path, settle="2h")
+    listed(house, "p1")
+    with pytest.raises(SourceError, match=r"0 rows; minRows is 1\. Files younger than settle \(2h\) aren't counted"):
+        export(house)
 
 
 def test_an_age_within_the_limit_is_fine(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from reconciler.plan.plan import (
     UpdateFlow,
 )
 from reconciler.plan.planner import plan
+from reconciler.present.plan_text import as_text
+from reconciler.present.words import suppression
 from tests.plan.planning import DATASET, NIGHT, NOW, OUTBOX, SCHEDULE, activation, apply, audience, opened, small
 
 FLOW = "outbox/audience/us"
@@ -204,6 +206,9 @@ def test_who_stays_out_is_named_and_makes_no_rebuild(tmp_path: Path) -> None:
         ("suppressions.gone", None),
         ("suppressions.kept.maxAge", "3d"),
     ]
+    shown = as_text(plan(small(tmp_path, suppressed("kept", 3)), actual, NIGHT))
+    assert "suppressions.gone list prospects by id, maxAge 2d, minRows 1  →  (none)\n" in shown
+    assert suppression('{"of": "another version"}') == '{"of": "another version"}'
 
 
 def test_a_rename_that_moves_the_folder_rebuilds(tmp_path: Path) -> None:
