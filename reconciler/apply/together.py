@@ -172,11 +172,11 @@ class Meeting:
             found: _Made = self._known[key]
             return found
 
-    def changed(self, files: Files, pinned: tuple[PinnedFile, ...]) -> tuple[str, ...]:
+    def changed(self, files: Files, name: str, pinned: tuple[PinnedFile, ...]) -> tuple[str, ...]:
         """What isn't any more what was pinned: looked up once for all that have read it together, since when nothing was read."""
         if not self._reads:
             return files.changed(pinned)
-        return self.once(("changed", self._reads, pinned), lambda: files.changed(pinned))
+        return self.once(("changed", self._reads, name, pinned), lambda: files.changed(pinned))
 
     def count(
         self, dataset: DatasetSpec, access: Access, files: tuple[PinnedFile, ...], where: str | None
@@ -188,13 +188,16 @@ class Meeting:
             self._reads += 1
 
     def _files(self, context: Context, of: EffectiveSource | EffectiveSuppression, member: _Member) -> Files:
-        if not isinstance(of, EffectiveSource) or member.over:
+        if member.over:
             return context.open_files(of)
+        if not isinstance(of, EffectiveSource):
+            name = of.model_dump_json()
+            return _Listed(self.once(("list", name), lambda: context.open_files(of)), self, name)
         if self.once("place", lambda: _place(of)) != _place(of):  # applied otherwise since it was seen to be due
             member.leave()
             return context.open_files(of)
         # One for all: a table's knows how its files are read by the state that it listed.
-        return _Listed(self.once("files", lambda: context.open_files(of)), self)
+        return _Listed(self.once("files", lambda: context.open_files(of)), self, "")
 
 
 @dataclass
@@ -221,16 +224,17 @@ class _Member:
 
 @dataclass(frozen=True)
 class _Listed:
-    """A dataset's files, listed once for all that read together, so that they have one pin."""
+    """A dataset's files, or a suppression's (`name`), listed once for all that read together, so that they have one pin."""
 
     files: Files
     meeting: Meeting
+    name: str
 
     def listing(self, now: datetime) -> Listing:
-        return self.meeting.once(("listing", now), lambda: self.files.listing(now))
+        return self.meeting.once(("listing", self.name, now), lambda: self.files.listing(now))
 
     def changed(self, files: Iterable[PinnedFile]) -> tuple[str, ...]:
-        return self.meeting.changed(self.files, tuple(files))
+        return self.meeting.changed(self.files, self.name, tuple(files))
 
     def access(self) -> Access:
         return self.files.access()

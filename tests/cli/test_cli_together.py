@@ -228,6 +228,43 @@ def test_what_all_have_read_is_looked_at_again_once(
     assert looked[1:] == [*again, ("a.csv",)], "each before it is read again, and all after"
 
 
+LIST = """---
+apiVersion: reconciler/v1
+kind: Dataset
+metadata: {name: opt-outs}
+spec: {location: lists, format: csv, columns: {who: {type: string}}, incremental: {settle: 0s}}
+---
+apiVersion: reconciler/v1
+kind: Suppression
+metadata: {name: opted-out}
+spec: {dataset: opt-outs, match: [{list: who, column: id}], unnotified: accept}
+"""
+
+
+def test_a_suppression_list_is_looked_at_for_all(
+    tmp_path: Path, reconcile: Reconcile, looked: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = []
+    real = LocalFiles.listing
+
+    def listing(self: LocalFiles, now: Any) -> Any:
+        listed.append(self.root.name)
+        return real(self, now)
+
+    monkeypatch.setattr(LocalFiles, "listing", listing)
+    project(tmp_path, ["a0", "a1", "a2"], LIST)
+    put(tmp_path, "a.csv", *people(0))
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "l.csv").write_text("who\np000\np006\n")
+    apply(tmp_path, reconcile)
+    listed.clear()
+    looked.clear()
+    assert reconcile("-C", tmp_path, "run", "--at", "2054-12-02T02:30Z").code == 0
+    assert sorted(listed) == ["data", "lists"]
+    assert sorted(looked) == [("a.csv",), ("l.csv",)]
+    assert [len(ids(tmp_path, name)) for name in ("a0", "a1", "a2")] == [9, 9, 10]
+
+
 def test_what_changes_while_all_read_it_ends_all(
     tmp_path: Path, reconcile: Reconcile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
