@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +88,7 @@ class S3Store:
     def probe(self) -> None:
         """Also: that listing is allowed, and what killed probes left goes once it is stale."""
         self._objects.sweep(PROBE, base.STALE)
+        self._deletes_conditionally()  # asked before a document of this probe's is there, for it sweeps, too
         probe_preconditions(self, self._sleep)
 
     def _deleted(self, key: str, refusal: ReconcilerError) -> Stored:
@@ -110,6 +112,8 @@ class S3Store:
             return self._conditional_delete
 
     def _try_conditional_delete(self) -> bool:
+        with suppress(StoreError):  # what can't be listed now is swept another time
+            self._objects.sweep(PROBE, base.STALE)
         key, nonce = f"{PROBE}{secrets.token_hex(12)}", secrets.token_hex(8)
         body = json.dumps({"probe": True, "nonce": nonce}).encode()
         outcome = commit_create(self._objects, key, body, nonce, sleep=self._sleep)

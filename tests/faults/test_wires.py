@@ -27,7 +27,7 @@ EVERY = {"local": 21, "s3": 31}
 def a_day_later() -> Iterator[None]:
     """What killed probes left is stale by the time that the next command is called."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "STALE", timedelta(0))
+        patch.setattr(base, "STALE", timedelta(seconds=-1))  # a store tells its time in whole seconds
         patch.setattr(s3_probe, "STALE", timedelta(0))
         patch.setattr(local_sweep, "STALE", 0.0)
         yield

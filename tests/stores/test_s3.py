@@ -303,9 +303,22 @@ def test_what_killed_probes_left_goes_once_it_is_stale(
 
     store.probe()
     assert there() == [f"{KEY}.json", "probe/dead.json", "probe/deleted.json"]
-    monkeypatch.setattr(base, "STALE", timedelta(0))
+    monkeypatch.setattr(base, "STALE", timedelta(seconds=-1))  # a store tells its time in whole seconds
     store.probe()
     assert there() == [f"{KEY}.json"]
+
+
+def test_a_process_that_only_deletes_sweeps_too(
+    seaweed_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first delete tries on a document of its own whether deletes are conditional: killed there, a run leaves that."""
+    store, client = opened(seaweed_server, bucket), seaweed_server.client()
+    version = committed(create(store, KEY))
+    prefix = store.url.removeprefix(f"s3://{bucket}/")
+    client.put_object(Bucket=bucket, Key=f"{prefix}/probe/dead.json", Body=b"{}")
+    monkeypatch.setattr(base, "STALE", timedelta(seconds=-1))
+    store.delete(KEY, version)
+    assert client.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/probe/").get("Contents", []) == []
 
 
 def test_other_objects_below_the_prefix_are_not_documents(seaweed_server: S3Server, bucket: str) -> None:
