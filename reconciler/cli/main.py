@@ -28,7 +28,7 @@ COMMANDS = {
     "catalog": "Destination types, and what each accepts and needs.",
     "explain": "What a diagnostic means, and how to mend it.",
     "history": "The recorded runs, newest first.",
-    "export": "Export one flow now, on demand.",
+    "export": "Export flows now, on demand.",
     "init": "Start a small working project.",
     "ledger": "Look at the ledger, back it up, end held runs.",
     "list": "The resources of a project.",
