@@ -33,7 +33,7 @@ from tests.faults.scenarios import (
     finish,
 )
 from tests.faults.test_kills import killed
-from tests.faults.test_races import NIGHT, RUNNERS, race
+from tests.faults.test_races import NIGHT, RUNNERS, exported, race
 from tests.faults.test_sleepers import Sleeper
 from tests.servers.faultproxy import Answer, Fault, FaultProxy, Lose, Request, Rule
 
@@ -119,7 +119,7 @@ def test_eight_runners_export_a_slot_once(driver: Driver, build: Build, lease: b
         place = applied(build())
         reports = race(driver, place, [NIGHT] * RUNNERS, lease=lease)
         assert {each["code"] for each in reports} == {0}, reports
-        assert sum("✓ export" in each["text"] for each in reports) == 1, reports
+        assert exported(reports) == 1, reports
         finish(place, BACKFILL, "eight raced")
 
 
