@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from reconciler.api.runs import Exported, NotExported
+from reconciler.api.runs import Exported, NotExported, or_failed
 from reconciler.apply.context import Context
 from reconciler.apply.runs import Wanted, run_flow
 from reconciler.apply.together import origin
 from reconciler.apply.units import together, units
-from reconciler.errors import Conflict, ReconcilerError, unexpected
+from reconciler.errors import Conflict
 from reconciler.export.job import Interrupted
 from reconciler.ledger.records import FlowHead, RunRecord
 
@@ -23,15 +23,7 @@ def export_now(context: Context, asked: list[Asked], now: datetime, told: Callab
 
     def member(mine: Context, each: Asked) -> Event:
         head, wanted = each
-        event: Event
-        try:
-            event = Exported(head.flow, one_now(mine, head, wanted, now))
-        except ReconcilerError as error:
-            event = NotExported(head.flow, error)
-        except Interrupted:
-            raise
-        except Exception as error:
-            event = NotExported(head.flow, unexpected(error))
+        event = or_failed(head.flow, lambda: Exported(head.flow, one_now(mine, head, wanted, now)))
         told(event)
         return event
 

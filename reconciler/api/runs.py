@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
+from typing import TypeVar
 
 from reconciler.api.purges import NotDiscarded, PurgeEvent, complete
 from reconciler.api.retaining import RetainEvent, keeps_some, retain
@@ -24,6 +25,8 @@ from reconciler.ledger.records import Actual, FlowHead, RunRecord
 from reconciler.plan.due import due
 from reconciler.plan.exports import upcoming
 from reconciler.plan.plan import NextExport
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,25 +196,33 @@ def _one(
     return completed, _ours(replace(context, completed=hears), head, wanted, now)
 
 
-def _ours(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:
-    event: Event | None
+def or_failed(flow: str, make: Callable[[], _Made]) -> _Made | NotExported:
+    """What comes of it, or why it failed, for the others to go on. Raises `Interrupted`."""
     try:
-        event = _exported(context, head, wanted, now)
-    except LeftBehind as error:
-        event = NotDiscarded(head.flow, error)
+        return make()
     except ReconcilerError as error:
-        event = NotExported(head.flow, error)
+        return NotExported(flow, error)
     except Interrupted:
         raise
     except Exception as error:
-        event = NotExported(head.flow, unexpected(error))
+        return NotExported(flow, unexpected(error))
+
+
+def _ours(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Event | None:
+    def made() -> Exported | NotDiscarded | None:
+        try:
+            return _exported(context, head, wanted, now)
+        except LeftBehind as error:
+            return NotDiscarded(head.flow, error)
+
+    event = or_failed(head.flow, made)
     # Leftovers that can't be discarded yet are no failure of the flow.
     failed = event.error if isinstance(event, NotExported) and wanted is not None else None
     context.ended(head.flow_id, failed)
     return event
 
 
-def _exported(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Exported | NotExported | None:
+def _exported(context: Context, head: FlowHead, wanted: Wanted | None, now: datetime) -> Exported | None:
     if wanted is not None:
         run = run_flow(context, head.flow_id, wanted, now)
         return Exported(head.flow, run) if run else None

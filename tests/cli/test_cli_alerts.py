@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars
 import pytest
@@ -49,7 +50,7 @@ def heard(listener: Listener) -> list[str]:
     return [each.get_type().removeprefix("reconciler.alert.") for each in found]
 
 
-def data(listener: Listener, at: int = -1) -> dict[str, object]:
+def data(listener: Listener, at: int = -1) -> dict[str, Any]:
     return dict(json.loads(listener.received[at].body)["data"])
 
 
@@ -68,7 +69,7 @@ def test_a_failure_is_told_once_and_its_end_once(tmp_path: Path, reconcile: Reco
     assert [night(reconcile, folder, 1, hour).code for hour in (2, 2, 3)] == [1, 1, 1]
     assert heard(listener) == ["run-failed"]
     assert data(listener)["code"] == "F101"
-    assert data(listener)["commands"][2] == f"reconcile run --select {FLOW}"  # type: ignore[index]
+    assert data(listener)["commands"][2] == f"reconcile run --select {FLOW}"
     bring_data_back(folder)
     assert night(reconcile, folder, 1, 4).code == 0
     assert heard(listener)[1:] == ["recovered"]
@@ -84,7 +85,7 @@ def test_what_was_asked_for_has_to_be_asked_for_again(tmp_path: Path, reconcile:
     assert reconcile("-C", folder, "export", FLOW, "--at", "2054-12-01T00:30Z").code == 1
     assert night(reconcile, folder, 1, 1).code == 0
     assert heard(listener) == ["run-failed"]
-    assert data(listener)["commands"][2] == f"reconcile export {FLOW}"  # type: ignore[index]
+    assert data(listener)["commands"][2] == f"reconcile export {FLOW}"
     assert "wasn't exported. No run tries it again: it was asked for.\n" in str(data(listener)["text"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def ids(folder: Path, name: str, box: str = "out") -> list[str]:
     )
 
 
-def heads(folder: Path) -> dict[str, dict[str, object]]:
+def heads(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text()) for path in (folder / "ledger" / "flows").rglob("*.json")}
 
 
@@ -81,14 +81,19 @@ def people(first: int, count: int = 50) -> list[tuple[str, str, str]]:
     return [(f"p{at:03d}", f"C{at % 5}", DAY) for at in range(first, first + count)]
 
 
+def hundred(folder: Path, reconcile: Reconcile, declare: Callable[..., None], names: list[str]) -> None:
+    """People in two files, flows over them applied."""
+    declare(folder, names)
+    put(folder, "a.csv", *people(0))
+    put(folder, "b.csv", *people(50))
+    apply(folder, reconcile)
+
+
 def test_five_flows_read_what_one_does(tmp_path: Path, reconcile: Reconcile, opened: Counter[str]) -> None:
     seen = []
     for number, names in enumerate((["a0"], ["a0", "a1", "a2", "a3", "a4"])):
         folder = tmp_path / str(number)
-        project(folder, names)
-        put(folder, "a.csv", *people(0))
-        put(folder, "b.csv", *people(50))
-        apply(folder, reconcile)
+        hundred(folder, reconcile, project, names)
         opened.clear()
         done = reconcile("-C", folder, "run", "--at", "2054-12-02T02:30Z")
         assert done.code == 0, done.err
@@ -96,7 +101,7 @@ def test_five_flows_read_what_one_does(tmp_path: Path, reconcile: Reconcile, ope
         assert {name: len(ids(folder, name)) for name in names} == dict.fromkeys(names, 20)
     assert seen[0]
     assert seen[1] == seen[0]
-    pins = {str(head["cursor"]["pin"]) for head in heads(tmp_path / "1").values()}  # type: ignore[index]
+    pins = {str(head["cursor"]["pin"]) for head in heads(tmp_path / "1").values()}
     assert len(pins) == 1
 
 
@@ -301,10 +306,7 @@ def test_comparisons_read_what_one_does(tmp_path: Path, reconcile: Reconcile, op
     seen = []
     for number, names in enumerate((["a0"], ["a0", "a1", "a2", "a3", "a4"])):
         folder = tmp_path / str(number)
-        comparing(folder, names)
-        put(folder, "a.csv", *people(0))
-        put(folder, "b.csv", *people(50))
-        apply(folder, reconcile)
+        hundred(folder, reconcile, comparing, names)
         nights = []
         for day, (first, count) in enumerate([(50, 50), (75, 50), (75, 50)]):
             put(folder, "b.csv", *people(first, count))
@@ -316,7 +318,7 @@ def test_comparisons_read_what_one_does(tmp_path: Path, reconcile: Reconcile, op
         seen.append(nights)
     assert all(seen[0])
     assert seen[1] == seen[0]
-    pins = {str(head["cursor"]["pin"]) for head in heads(tmp_path / "1").values()}  # type: ignore[index]
+    pins = {str(head["cursor"]["pin"]) for head in heads(tmp_path / "1").values()}
     assert len(pins) == 1
 
 

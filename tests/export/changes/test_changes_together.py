@@ -44,8 +44,8 @@ class House:
 
     def _flow(self, folder: Path, at: int, more: dict[str, Any]) -> Flow:
         folder.mkdir()
-        told = ("ignore", "tombstone", "folder")[at % 3]
-        flow = Flow(folder, removed=told, shared=self.data, salt=f"{at:02x}" * 32)  # type: ignore[arg-type]
+        told: Any = ("ignore", "tombstone", "folder")[at % 3]
+        flow = Flow(folder, removed=told, shared=self.data, salt=f"{at:02x}" * 32)
         for name, value in more.items():
             setattr(flow, name, value)
         return flow
