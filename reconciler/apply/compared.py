@@ -78,14 +78,14 @@ def compare(
             opening(sealing, lambda part: destination.stage(run.run_id, place.removed(part))),
         )
         key = keys.snapshot(run.run_id)
-        digest = context.ledger.keep_blob(key, folder / "after")
+        context.ledger.keep_blob(key, folder / "after")
     cursor = DiffCursor(
         pin=run.pin,
         location=pin.location,
         files=len(pin.files),
         table=pin.table,
         snapshot=key,
-        digest=digest,
+        digest=result.digest,
         rows=result.rows,
         basis=basis(run.spec),
         salt=salt,

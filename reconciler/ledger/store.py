@@ -92,11 +92,11 @@ class Store(Documents, Protocol):
     """A ledger's place: its documents, and blobs beside them."""
 
     def write_blob(self, key: str, path: Path) -> None:
-        """Keeps a file's bytes under a new key. Raises as `create` does."""
+        """Keeps a file's bytes under a new key; nobody changes the file any more. Raises as `create` does."""
         ...
 
     def read_blob(self, key: str, into: Path) -> bool:
-        """Writes a blob to a new file that only its owner may read; False where there is none. Raises as `read` does."""
+        """A blob as a new file, only to be read, and by its owner alone; False where there is none. Raises as `read` does."""
         ...
 
     def delete_blob(self, key: str) -> None:

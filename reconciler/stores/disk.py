@@ -99,6 +99,30 @@ def prepared_copy(folder: int, source: IO[bytes], path: Path) -> Iterator[str]:
             os.unlink(name, dir_fd=folder)
 
 
+@contextlib.contextmanager
+def prepared_link(folder: int, source: Path, path: Path) -> Iterator[str]:
+    """As `prepared_copy`, of a finished file of ours that nobody changes any more: on one file system its bytes aren't written again."""
+    name = secrets.token_hex(8)
+    try:
+        os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError:  # another file system, or one without hard links
+        with source.open("rb") as file, prepared_copy(folder, file, path) as copied:
+            yield copied
+        return
+    try:
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with open(descriptor, "rb") as linked:
+                os.fchmod(linked.fileno(), 0o600)
+                os.fsync(linked.fileno())
+        except OSError as error:
+            raise unusable(path, error) from error
+        yield name
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+
+
 def put_in_place(source: int, temporary: str, folder: int, name: str, path: Path) -> None:
     """Renames `temporary` of one folder over `name` of another and makes that durable.
 

@@ -16,7 +16,7 @@ from reconciler.stores.disk import (
     TEMPORARY,
     entries_of,
     opened_folder,
-    prepared_copy,
+    prepared_link,
     put_in_place,
     remove_file,
     unusable,
@@ -42,8 +42,7 @@ class FolderBlobs:
             assert folder is not None
             assert drafts is not None
             with (
-                path.open("rb") as source,
-                prepared_copy(drafts, source, self._path(key)) as draft,
+                prepared_link(drafts, path, self._path(key)) as draft,
                 locked(self._root, key, self._sleep, self._wait),
             ):
                 if _size(folder, name) is not None:
@@ -55,6 +54,8 @@ class FolderBlobs:
         with opened_folder(self._root, parents, create=False) as folder:
             if folder is None:
                 return False
+            if _linked(folder, name, into):
+                return True
             try:
                 descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
                 with open(descriptor, "rb") as source, new_file(into) as file:
@@ -105,6 +106,17 @@ class FolderBlobs:
 def _split(key: str) -> tuple[tuple[str, ...], str]:
     *parents, name = check_key(key).split("/")
     return tuple(parents), name + BLOB
+
+
+def _linked(folder: int, name: str, into: Path) -> bool:
+    """Whether the regular file has another name now, as its bytes need no copy on one file system that has hard links."""
+    if _size(folder, name) is None:
+        return False
+    try:
+        os.link(name, into, src_dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _size(folder: int, name: str) -> int | None:

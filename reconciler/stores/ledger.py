@@ -22,7 +22,7 @@ from reconciler.ledger.records import (
     ProjectRecord,
 )
 from reconciler.ledger.store import Store
-from reconciler.stores.blobs import commit_blob, fetch_blob, sha256_of
+from reconciler.stores.blobs import commit_blob, fetch_blob
 from reconciler.stores.recalled import Recalled
 from reconciler.stores.writes import Committed, Lost, Outcome, Sleep, commit_create, commit_delete, commit_replace
 from reconciler.values.identity import FlowId
@@ -114,11 +114,9 @@ class Ledger:
             )
         return found.document.pin
 
-    def keep_blob(self, key: str, path: Path) -> str:
-        """Keeps a file under a key that is used once; returns its hex SHA-256. Raises `OutcomeUnknown`, `StoreError`."""
-        digest = sha256_of(path)
+    def keep_blob(self, key: str, path: Path) -> None:
+        """Keeps a file, which nobody changes any more, under a key that is used once. Raises `OutcomeUnknown`, `StoreError`."""
         commit_blob(self.store, key, path, sleep=self._sleep)
-        return digest
 
     def fetch_blob(self, key: str, into: Path, digest: str) -> None:
         """A kept file as a new one. Raises `StoreError` L143 where it is gone or another."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
+import os
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -401,6 +404,29 @@ def test_a_blob_that_is_not_what_it_was_is_found_out(store: Store, tmp_path: Pat
         fetch_blob(store, "snapshots/r1", tmp_path / "other", "0" * 64)
     with pytest.raises(StoreError, match="L143"):
         fetch_blob(store, "snapshots/r2", tmp_path / "none", "0" * 64)
+
+
+def test_a_blob_in_a_folder_is_the_file_itself_where_it_can_be_and_a_copy_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, path = FolderStore(tmp_path / "ledger"), blob(tmp_path, b"body")
+    path.chmod(0o644)
+    store.write_blob("snapshots/r1", path)
+    assert store.read_blob("snapshots/r1", tmp_path / "linked")
+    assert path.stat().st_ino == (tmp_path / "linked").stat().st_ino
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "link", refused)
+    store.write_blob("snapshots/r2", path)
+    for key in ("snapshots/r1", "snapshots/r2"):
+        assert store.read_blob(key, into := tmp_path / key.replace("/", "-"))
+        assert (into.read_bytes(), into.stat().st_nlink) == (b"body", 1)
+    assert path.stat().st_nlink == 3
+    path.unlink()
+    assert store.read_blob("snapshots/r1", tmp_path / "still")
 
 
 @pytest.mark.parametrize(

@@ -104,26 +104,20 @@ def compared(rows: pl.DataFrame | None, before: pl.DataFrame, found: Found) -> t
     `rows`: see `counting`; `before`: of the snapshot, both sorted.
     """
     both = _merged(rows, before)
-    follows = (pl.col("a") == pl.col("a").shift(-1)) & (pl.col("b") == pl.col("b").shift(-1))
-    precedes = (pl.col("a") == pl.col("a").shift(1)) & (pl.col("b") == pl.col("b").shift(1))
-
-    def other(name: str) -> pl.Expr:
-        return pl.when(follows).then(pl.col(name).shift(-1)).when(precedes).then(pl.col(name).shift(1))
-
+    follows = ((pl.col("a") == pl.col("a").shift(-1)) & (pl.col("b") == pl.col("b").shift(-1))).fill_null(False)
+    paired = both.select("i", "r", "t", follows.alias("follows"))
+    paired = paired.with_columns(_of_the_other("t").alias("other t"), _of_the_other("r").alias("other r"))
+    alone, other = pl.col("other t").is_null(), pl.col("other t")
+    here = pl.when(alone).then(_u8(ADDED)).when(pl.col("other r") != pl.col("r")).then(_u8(CHANGED))
+    then = pl.when(alone).then(_u8(_GONE)).when(other != 0).then(other + _u8(_LEFT))
     code = (
         pl.when(pl.col("t") == 0)
-        .then(
-            pl.when(other("t").is_null())
-            .then(ADDED)
-            .when(other("r") != pl.col("r"))
-            .then(CHANGED)
-            .otherwise(_UNCHANGED)
-        )
+        .then(here.otherwise(_u8(_UNCHANGED)))
         .when(pl.col("t") == _BEFORE)
-        .then(pl.when(other("t").is_null()).then(_GONE).when(other("t") != 0).then(other("t") + _LEFT).otherwise(0))
-        .otherwise(0)
+        .then(then.otherwise(_u8(0)))
+        .otherwise(_u8(0))
     )
-    told = both.select("i", code.cast(pl.UInt8).alias("code"))
+    told = paired.select("i", code.alias("code"))
     for number, rows_ in told["code"].value_counts().iter_rows():
         _count(found, number, rows_)
     new = told.filter(pl.col("code").is_between(ADDED, CHANGED)).select(
@@ -135,9 +129,19 @@ def compared(rows: pl.DataFrame | None, before: pl.DataFrame, found: Found) -> t
     return new, left
 
 
+def _of_the_other(name: str) -> pl.Expr:
+    """Of the neighbour with the same key; null where there is none."""
+    value = pl.col(name)
+    return pl.when("follows").then(value.shift(-1)).when(pl.col("follows").shift(1)).then(value.shift(1))
+
+
+def _u8(value: int) -> pl.Expr:
+    return pl.lit(value, dtype=pl.UInt8)
+
+
 def _merged(rows: pl.DataFrame | None, before: pl.DataFrame) -> pl.DataFrame:
     place = pl.get_index_type()
-    old = before.select("a", "b", "r", pl.col("at").cast(place).alias("i"), pl.lit(_BEFORE, dtype=pl.UInt8).alias("t"))
+    old = before.select("a", "b", "r", pl.col("at").cast(place).alias("i"), _u8(_BEFORE).alias("t"))
     if rows is None:
         return old
     new = rows.select(

@@ -7,6 +7,7 @@ while the next snapshot is written. Then the rows that are new or changed are re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
@@ -17,6 +18,7 @@ from reconciler.datasets.columns import column
 from reconciler.datasets.types import polars_type
 from reconciler.destinations.base import FileSink
 from reconciler.errors import Refused
+from reconciler.export.ahead import one_ahead, one_behind
 from reconciler.export.budget import Budget
 from reconciler.export.changes.compare import ADDED, CHANGED, NEWEST, NUMBER, OUTSIDE, STATUS, Found, compared, counting
 from reconciler.export.changes.digests import ROW_DIGEST, A, B, digests
@@ -70,7 +72,7 @@ ALONE: Final = Means()
 class _Difference:
     """`operations`: by row number, 0 for rows that don't leave. `left`: places in the snapshot of those who left, and why.
 
-    `rows`: of the new snapshot. `sizes`: files and their rows, where these are known without reading them.
+    `rows` and `digest`: of the new snapshot. `sizes`: files and their rows, where these are known without reading them.
     """
 
     operations: pl.Series
@@ -78,6 +80,7 @@ class _Difference:
     found: Found
     read: int
     rows: int
+    digest: str
     sizes: Sizes | None = None
 
 
@@ -182,25 +185,34 @@ def _parts(
 ) -> _Difference:
     operations = pl.repeat(0, read, dtype=pl.UInt8, eager=True)
     left: list[pl.DataFrame] = []
-    writer = SnapshotWriter(around.snapshot, job.run_id, job.basis, keys.seal if _seals(job) else None)
-    try:
-        for limit, frames_ in buckets.parts():
+    with (
+        closing(SnapshotWriter(around.snapshot, job.run_id, job.basis, keys.seal if _seals(job) else None)) as writer,
+        closing(one_ahead(_counting(job, buckets, before, found))) as parts,
+        one_behind(writer.write) as keep,
+    ):
+        for rows, known in parts:
             if around.stop():
                 raise Interrupted
-            rows = counting(frames_, job.export.dataset.latest_by is not None, found)
-            if before is None:
+            if known is None:
                 new = _all_new(rows, found) if not job.nothing_leaves else None
             else:
-                new, gone = compared(rows, before.below(limit), found)
+                new, gone = compared(rows, known, found)
                 left.append(gone)
             if new is not None and new.height:
                 operations.scatter(new["row"], new["operation"])
             if rows is not None:
-                writer.write(_held(job, rows))
-    finally:
-        writer.close()
+                keep(_held(job, rows))
     gone = pl.concat(left) if left else pl.DataFrame(schema={"at": pl.get_index_type(), "reason": pl.UInt8})
-    return _Difference(operations, gone, found, read, writer.rows)
+    return _Difference(operations, gone, found, read, writer.rows, writer.digest())
+
+
+def _counting(
+    job: ChangesJob, buckets: Buckets, before: Snapshot | None, found: Found
+) -> Iterator[tuple[pl.DataFrame | None, pl.DataFrame | None]]:
+    """Of each part of the keys, the rows that count, and the snapshot's."""
+    for limit, frames_ in buckets.parts():
+        rows = counting(frames_, job.export.dataset.latest_by is not None, found)
+        yield rows, None if before is None else before.below(limit)
 
 
 def _all_new(rows: pl.DataFrame | None, found: Found) -> pl.DataFrame | None:
@@ -265,7 +277,7 @@ def _exported(
         added=found.added, changed=found.changed, unchanged=found.unchanged, removed=found.sorted_removed()
     )
     marked = tuple(each.model_copy(update={"removed": True}) for each in removed)
-    return ChangesResult(result, marked, changes, difference.rows, keys.check)
+    return ChangesResult(result, marked, changes, difference.rows, difference.digest, keys.check)
 
 
 def _written(

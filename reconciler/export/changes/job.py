@@ -62,12 +62,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class ChangesResult:
-    """`export`: as of any job; its files are those of rows. `removed`: files of those who left. `rows`: keys in the new snapshot."""
+    """`export`: as of any job; its files are those of rows. `removed`: files of those who left.
+
+    `rows`: keys in the new snapshot. `digest`: its hex SHA-256.
+    """
 
     export: ExportResult
     removed: tuple[StagedFile, ...]
     changes: ChangeCounts
     rows: int
+    digest: str
     check: str
 
 

@@ -8,6 +8,7 @@ This is pseudonymous personal data.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -42,8 +43,9 @@ class SnapshotWriter:
         fields += [("sealed", pa.binary())] if self._cipher else []
         meta = {"format": FORMAT, "basis": basis, "run": run_id}
         self._schema = pa.schema(fields, metadata={_META: json.dumps(meta, sort_keys=True).encode()})
+        self._file = _Digested(path)
         self._writer: Any = pq.ParquetWriter(
-            path, self._schema, compression="none", use_dictionary=False, write_statistics=["a"]
+            self._file, self._schema, compression="none", use_dictionary=False, write_statistics=["a"]
         )
         self._waiting: list[pl.DataFrame] = []
         self._groups = 0
@@ -62,10 +64,15 @@ class SnapshotWriter:
 
     def close(self) -> None:
         """Writes what is left and the footer."""
-        left = pl.concat(self._waiting) if self._waiting else None
-        if left is not None and left.height:
-            self._group(left)
-        self._writer.close()
+        with self._file:
+            left = pl.concat(self._waiting) if self._waiting else None
+            if left is not None and left.height:
+                self._group(left)
+            self._writer.close()
+
+    def digest(self) -> str:
+        """The file's hex SHA-256, once it is closed."""
+        return self._file.sha256.hexdigest()
 
     def _group(self, frame: pl.DataFrame) -> None:
         import pyarrow as pa
@@ -83,6 +90,29 @@ class SnapshotWriter:
         keys.write_ipc_stream(stream, compression="lz4")
         nonce = os.urandom(_NONCE)
         return nonce + bytes(cipher.encrypt(nonce, stream.getvalue(), _place(self._run_id, self._groups)))
+
+
+class _Digested(io.RawIOBase):
+    """A new file for its owner alone, and what went into it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self.sha256.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        if not self._file.closed:
+            self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class Snapshot:
