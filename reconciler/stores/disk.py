@@ -14,7 +14,7 @@ import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -81,46 +81,51 @@ def prepared_copy(folder: int, source: IO[bytes], path: Path) -> Iterator[str]:
 
     Raises `StoreError`.
     """
-    name = secrets.token_hex(8)
-    try:
-        try:
-            descriptor = os.open(
-                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
-            )
-            with open(descriptor, "wb") as file:
-                shutil.copyfileobj(source, file, _CHUNK)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise unusable(path, error) from error
+    with _draft(folder, lambda name: _copied(folder, name, source), path) as name:
         yield name
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=folder)
 
 
 @contextlib.contextmanager
 def prepared_link(folder: int, source: Path, path: Path) -> Iterator[str]:
     """As `prepared_copy`, of a finished file of ours that nobody changes any more: on one file system its bytes aren't written again."""
+    with _draft(folder, lambda name: _linked(folder, name, source), path) as name:
+        yield name
+
+
+@contextlib.contextmanager
+def _draft(folder: int, make: Callable[[str], None], path: Path) -> Iterator[str]:
     name = secrets.token_hex(8)
     try:
-        os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
-    except OSError:  # another file system, or one without hard links
-        with source.open("rb") as file, prepared_copy(folder, file, path) as copied:
-            yield copied
-        return
-    try:
         try:
-            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            with open(descriptor, "rb") as linked:
-                os.fchmod(linked.fileno(), 0o600)
-                os.fsync(linked.fileno())
+            make(name)
         except OSError as error:
             raise unusable(path, error) from error
         yield name
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=folder)
+
+
+def _copied(folder: int, name: str, source: IO[bytes]) -> None:
+    descriptor = os.open(
+        name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
+    )
+    with open(descriptor, "wb") as file:
+        shutil.copyfileobj(source, file, _CHUNK)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _linked(folder: int, name: str, source: Path) -> None:
+    try:
+        os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError:  # another file system, or one without hard links
+        with source.open("rb") as file:
+            _copied(folder, name, file)
+        return
+    with open(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb") as linked:
+        os.fchmod(linked.fileno(), 0o600)
+        os.fsync(linked.fileno())
 
 
 def put_in_place(source: int, temporary: str, folder: int, name: str, path: Path) -> None:
