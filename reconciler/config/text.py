@@ -30,6 +30,8 @@ _JOINERS = r"\u200c\u200d"
 _FORBIDDEN = re.compile(
     rf"[{_CONTROL}{_INVISIBLE}]|\r(?!\n)|(?<![^\x00-\x7f])[{_JOINERS}]|[{_JOINERS}](?![^\x00-\x7f])"
 )
+_SUSPECT = re.compile(rf"[{_CONTROL}{_INVISIBLE}{_JOINERS}\r]")
+"""What most texts have none of: one class is looked for several times as fast as the choice above."""
 CONTROL = re.compile(rf"[{_CONTROL}]")
 INVISIBLE = re.compile(rf"[{_INVISIBLE}{_JOINERS}]")
 _UNSHOWABLE = re.compile(rf"[{_CONTROL}{_INVISIBLE}{_JOINERS}\t\n\r\ud800-\udfff]")
@@ -83,6 +85,8 @@ def character(char: str) -> str:
 
 def _first(text: str) -> list[re.Match[str]]:
     found: list[re.Match[str]] = []
+    if not _SUSPECT.search(text):
+        return found
     for each in _FORBIDDEN.finditer(text):
         found.append(each)
         if len(found) == _MAX_FINDINGS:

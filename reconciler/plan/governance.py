@@ -79,8 +79,11 @@ def _violated(rule: Rule, party: Party, desired: Desired) -> Violation | None:
 def _overrides(desired: Desired, known: Sequence[Party], now: datetime) -> Iterator[Lifted]:
     """Every override that is declared, by activation. One of a policy is needed where the policy would be broken without it."""
     rules = {each.name: each for each in rules_of(desired) if each.status != "disabled"}
+    brought: dict[str, set[str]] = {}
+    for flow_id, flow in desired.flows.items():
+        brought.setdefault(flow.spec.activation, set()).add(str(flow_id))
     for name, activation in desired.activations.items():
-        flows = {str(flow_id) for flow_id, flow in desired.flows.items() if flow.spec.activation == name}
+        flows = brought.get(name, set())
         for at, each in enumerate(listed(activation.metadata.override)):
             needed = None
             if each.policy is not None:

@@ -45,14 +45,15 @@ def check(text: str, columns: Mapping[str, ColumnType], *, dataset: str = "") ->
     Problems come in the text's order.
     """
     from reconciler.where.quick import quick_tree
-    from reconciler.where.size import too_large
+    from reconciler.where.size import surely_small, too_large
     from reconciler.where.typecheck import Checker
 
     plain = quick_tree(text, columns)
     if plain is not None:
         checker = Checker(columns, dataset)
         tree = checker.condition(plain, "R206")
-        if not checker.problems and not too_large(tree):
+        small = surely_small(text) and not checker.computes
+        if not checker.problems and (small or not too_large(tree)):
             return Checked(tree, frozenset(checker.used))
     return _by_parser(text, columns, dataset)
 

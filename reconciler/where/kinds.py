@@ -19,6 +19,7 @@ STRING, BOOLEAN, DATE, TIMESTAMP = Flat("string"), Flat("boolean"), Flat("date")
 INT, LONG, FLOAT, DOUBLE = Flat("int"), Flat("long"), Flat("float"), Flat("double")
 COUNT = Decimal(10, 0)
 """Of characters, elements or days."""
+_WHOLE = {"int": Decimal(10, 0), "long": Decimal(19, 0)}
 SHORT = 18
 """Digits that fit 64 bits."""
 
@@ -26,10 +27,8 @@ SHORT = 18
 def exact(of: ColumnType | None) -> Decimal | None:
     """An exact number's digits; None if it isn't one."""
     match of:
-        case Flat("int"):
-            return Decimal(10, 0)
-        case Flat("long"):
-            return Decimal(19, 0)
+        case Flat(name):
+            return _WHOLE.get(name)
         case Decimal():
             return of
         case _:
@@ -61,6 +60,7 @@ def moment(of: ColumnType | None) -> bool:
     return of in (DATE, TIMESTAMP)
 
 
+@functools.lru_cache(maxsize=1024)
 def common(left: ColumnType, right: ColumnType) -> ColumnType | None:
     """The type in which two are compared or chosen from; None if they don't fit. A decimal's digits may pass 38."""
     if left == right and isinstance(left, Flat) and left.name != "binary":

@@ -16,6 +16,7 @@ from reconciler.where import tree as t
 from reconciler.where.kinds import approximate, compared, exact, kind_of
 
 MAX_REPEATED = 4_000
+_SHORT = MAX_REPEATED // 4
 _PARSED = 12
 _MOMENT = 3
 """Times that a date is needed to see whether it is within the years that are computed with, and then to compute."""
@@ -30,6 +31,11 @@ def too_large(tree: t.Tree) -> bool:
     """Whether engines would get much more than what is written."""
     found = _weight(tree)
     return found > MAX_REPEATED and found - sum(1 for _ in _nodes(tree)) > MAX_REPEATED
+
+
+def surely_small(text: str) -> bool:
+    """Whether a text can't be too large for engines if nothing is computed in it: they get less than four nodes a character then."""
+    return len(text) <= _SHORT
 
 
 def _nodes(tree: t.Tree) -> Iterator[t.Tree]:

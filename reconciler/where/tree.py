@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from reconciler.values.types import ColumnType
 from reconciler.where.problems import Span
@@ -34,6 +34,17 @@ class Node:
 
     at: Span = field(default=_NOWHERE, compare=False, repr=False)
     of: ColumnType | None = field(default=None, compare=False, repr=False)
+
+
+AnyNode = TypeVar("AnyNode", bound=Node)
+
+
+def changed(node: AnyNode, **values: object) -> AnyNode:
+    """As `dataclasses.replace`, in a third of its time: typing an expression is nothing but this."""
+    made, put = object.__new__(type(node)), object.__setattr__
+    for name in node.__dataclass_fields__:
+        put(made, name, values[name] if name in values else getattr(node, name))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

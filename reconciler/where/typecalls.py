@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.values.types import ColumnType, Decimal, ListOf
@@ -53,7 +52,7 @@ def call(checker: Checker, tree: t.Call) -> t.Tree:
 
 
 def _made(tree: t.Call, kind: ColumnType | None, arguments: Sequence[t.Tree]) -> t.Tree:
-    return replace(tree, arguments=tuple(arguments), of=kind)
+    return t.changed(tree, arguments=tuple(arguments), of=kind)
 
 
 def _of_list(checker: Checker, tree: t.Call) -> t.Tree:
@@ -71,7 +70,7 @@ def _of_list(checker: Checker, tree: t.Call) -> t.Tree:
         checker.note("R204", first, f"CONTAINS takes a list of plain values, and this is {first.of}.")
         return tree
     # The list stands for one of its elements, so that the value is read and typed as if it were compared with one.
-    element = replace(first, of=item)
+    element = t.changed(first, of=item)
     value = checker.read(checker.check(tree.arguments[1]), item)
     checker.agreed([element, value])
     return _made(tree, BOOLEAN, [first, value])

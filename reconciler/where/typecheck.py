@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from reconciler.diagnostics import did_you_mean
@@ -38,7 +37,10 @@ _PART = Decimal(4, 0)
 
 
 class Checker:
-    """Types a tree over `columns`; what is wrong gathers in `problems`, the paths that are read in `used`."""
+    """Types a tree over `columns`; what is wrong gathers in `problems`, the paths that are read in `used`.
+
+    `computes`: whether there is more in it than comparisons of columns and constants.
+    """
 
     def __init__(self, columns: Mapping[str, ColumnType], dataset: str = "") -> None:
         self.columns = columns
@@ -46,25 +48,32 @@ class Checker:
         self.dataset = f"dataset {dataset}" if dataset else "the dataset"
         self.problems: list[Problem] = []
         self.used: set[tuple[str, ...]] = set()
+        self.computes = False
 
     def check(self, tree: t.Tree) -> t.Tree:
         """The tree with types, text turned into dates and times where expected; `of` is None where there is none."""
         match tree:
             case t.Column():
-                return replace(tree, of=self._column(tree))
+                return t.changed(tree, of=self._column(tree))
             case t.Text() | t.Number() | t.Date() | t.Timestamp() | t.Boolean() | t.Null():
-                return replace(tree, of=_literal(tree))
+                return t.changed(tree, of=_literal(tree))
             case t.And(terms) | t.Or(terms):
-                return replace(tree, terms=tuple(self.condition(each) for each in terms), of=BOOLEAN)
+                return t.changed(tree, terms=tuple(self.condition(each) for each in terms), of=BOOLEAN)
             case t.Not(operand):
-                return replace(tree, operand=self.condition(operand), of=BOOLEAN)
+                return t.changed(tree, operand=self.condition(operand), of=BOOLEAN)
             case t.Compare() | t.Distinct() | t.In() | t.Between() | t.Is() | t.Like():
-                return replace(self._predicate(tree), of=BOOLEAN)
+                return self._predicate(tree)
+            case _:
+                return self._computed(tree)
+
+    def _computed(self, tree: t.Computed) -> t.Tree:
+        self.computes = True
+        match tree:
             case t.Concat(left, right):
-                return replace(tree, left=self.text(left, "||"), right=self.text(right, "||"), of=STRING)
+                return t.changed(tree, left=self.text(left, "||"), right=self.text(right, "||"), of=STRING)
             case t.Negate(operand):
                 typed = self.number(self.check(operand), "-")
-                return replace(tree, operand=typed, of=exact(typed.of) or typed.of)
+                return t.changed(tree, operand=typed, of=exact(typed.of) or typed.of)
             case t.Arithmetic():
                 return self._arithmetic(tree)
             case t.Shift():
@@ -75,11 +84,11 @@ class Checker:
                 return self._cast(tree)
             case t.Extract(part, operand):
                 typed = self._moment(self.check(operand), f"EXTRACT({part})", timestamp=part in OF_TIME)
-                return replace(tree, operand=typed, of=_PART)
+                return t.changed(tree, operand=typed, of=_PART)
             case t.Truncate(unit, operand):
                 timestamp = unit in ("hour", "minute", "second")
                 typed = self._moment(self.check(operand), f"DATE_TRUNC('{unit}')", timestamp=timestamp)
-                return replace(tree, operand=typed, of=typed.of)
+                return t.changed(tree, operand=typed, of=typed.of)
             case t.Call():
                 return call(self, tree)
             case _:
@@ -108,7 +117,7 @@ class Checker:
         if typed.of is None or numeric(typed.of):
             return typed
         self.note("R204", typed, f"{what} takes numbers, and {said(typed)} is {typed.of}.")
-        return replace(typed, of=None)
+        return t.changed(typed, of=None)
 
     def unified(self, trees: Sequence[t.Tree]) -> tuple[list[t.Tree], ColumnType | None]:
         """Operands that are compared with one another, and their common type. Each must fit the first typed one."""
@@ -188,25 +197,27 @@ class Checker:
     def _predicate(self, tree: t.Compare | t.Distinct | t.In | t.Between | t.Is | t.Like) -> t.Tree:
         match tree:
             case t.Is(operand, value):
-                return replace(tree, operand=self.check(operand) if value is None else self.condition(operand))
+                return t.changed(
+                    tree, operand=self.check(operand) if value is None else self.condition(operand), of=BOOLEAN
+                )
             case t.Like(operand):
-                return replace(tree, operand=self.text(operand, "LIKE"))
+                return t.changed(tree, operand=self.text(operand, "LIKE"), of=BOOLEAN)
             case t.Compare(operator, left, right):
                 (left, right), kind = self.unified([left, right])
                 if kind == BOOLEAN and operator not in ("=", "<>"):
                     self.note("R204", tree, "true and false have no order. Use =, IS TRUE or IS FALSE.")
-                return replace(tree, left=left, right=right)
+                return t.changed(tree, left=left, right=right, of=BOOLEAN)
             case t.Distinct(left, right):
                 (left, right), _ = self.unified([left, right])
-                return replace(tree, left=left, right=right)
+                return t.changed(tree, left=left, right=right, of=BOOLEAN)
             case t.In(operand, values):
                 (operand, *rest), _ = self.unified([operand, *values])
-                return replace(tree, operand=operand, values=tuple(rest))
+                return t.changed(tree, operand=operand, values=tuple(rest), of=BOOLEAN)
             case t.Between(operand, low, high):
                 (operand, low, high), kind = self.unified([operand, low, high])
                 if kind == BOOLEAN:
                     self.note("R204", tree, "true and false have no order.")
-                return replace(tree, operand=operand, low=low, high=high)
+                return t.changed(tree, operand=operand, low=low, high=high, of=BOOLEAN)
             case _:
                 assert_never(tree)
 
@@ -222,7 +233,7 @@ class Checker:
             if (at := instant(tree.value)) is not None:
                 return t.Timestamp(at, at=tree.at, of=TIMESTAMP)
             self.note("R204", tree, f"{said(tree)} is no time. Write TIMESTAMP '2026-12-31 23:59:59'.")
-        return replace(tree, of=None)
+        return t.changed(tree, of=None)
 
     def _moment(self, typed: t.Tree, what: str, *, timestamp: bool) -> t.Tree:
         """A checked tree that must be a date or time, or a time; untyped if it isn't."""
@@ -231,14 +242,14 @@ class Checker:
             return typed
         mend = " Write TRY_CAST(… AS timestamp)." if typed.of == STRING else ""
         self.note("R204", typed, f"{what} takes {wanted}, and {said(typed)} is {named(typed)}.{mend}")
-        return replace(typed, of=None)
+        return t.changed(typed, of=None)
 
     def _arithmetic(self, tree: t.Arithmetic) -> t.Tree:
         left, right = self.check(tree.left), self.check(tree.right)
         if moment(left.of) or moment(right.of):
-            return replace(tree, left=left, right=right, of=self._days(tree, left, right))
+            return t.changed(tree, left=left, right=right, of=self._days(tree, left, right))
         left, right = self.number(left, tree.operator), self.number(right, tree.operator)
-        typed = replace(tree, left=left, right=right)
+        typed = t.changed(tree, left=left, right=right)
         one, two = exact(left.of), exact(right.of)
         if left.of is None or right.of is None:
             return typed
@@ -246,9 +257,9 @@ class Checker:
             if one is None or two is None or one.scale or two.scale:
                 self.note("R204", tree, f"% takes whole numbers. Write CAST, ROUND or FLOOR in {said(tree)}.")
                 return typed
-            return replace(typed, of=Decimal(min(one.precision, two.precision), 0))
+            return t.changed(typed, of=Decimal(min(one.precision, two.precision), 0))
         if tree.operator == "/" or one is None or two is None:
-            return replace(typed, of=DOUBLE)
+            return t.changed(typed, of=DOUBLE)
         if tree.operator == "*":
             kind = Decimal(one.precision + two.precision, one.scale + two.scale)
         else:
@@ -258,7 +269,7 @@ class Checker:
             detail = f"{said(tree)} can have {kind.precision} digits; {MAX_DIGITS} can be held."
             self.note("R205", tree, f"{detail} Make it smaller first: TRY_CAST(… AS decimal(18,2)).")
             return typed
-        return replace(typed, of=kind)
+        return t.changed(typed, of=kind)
 
     def _days(self, tree: t.Arithmetic, left: t.Tree, right: t.Tree) -> ColumnType | None:
         if left.of is None or right.of is None:
@@ -276,10 +287,10 @@ class Checker:
         typed = self.check(tree.operand)
         if typed.of == STRING and isinstance(typed, t.Text):
             self.note("R204", tree, f"INTERVAL is added to a date or time. Write DATE {said(typed)}.")
-            return replace(tree, operand=typed)
+            return t.changed(tree, operand=typed)
         typed = self._moment(typed, "INTERVAL", timestamp=False)
         kind = TIMESTAMP if typed.of is not None and tree.step == "SECOND" else typed.of
-        return replace(tree, operand=typed, of=kind)
+        return t.changed(tree, operand=typed, of=kind)
 
     def _case(self, tree: t.Case) -> t.Tree:
         results = [result for _, result in tree.whens] + ([tree.otherwise] if tree.otherwise is not None else [])
@@ -288,21 +299,21 @@ class Checker:
             self.note("R204", tree, "CASE gives NULL always. Write a value in THEN or ELSE.")
         unified, kind = self.unified(given)
         left = iter(unified)
-        typed = [replace(each, of=kind) if isinstance(each, t.Null) else next(left) for each in results]
+        typed = [t.changed(each, of=kind) if isinstance(each, t.Null) else next(left) for each in results]
         otherwise = typed.pop() if tree.otherwise is not None else None
         if tree.operand is None:
             operand, tests = None, [self.condition(each) for each, _ in tree.whens]
         else:
             (operand, *tests), _ = self.unified([tree.operand, *(each for each, _ in tree.whens)])
         whens = tuple(zip(tests, typed, strict=True))
-        return replace(tree, operand=operand, whens=whens, otherwise=otherwise, of=kind)
+        return t.changed(tree, operand=operand, whens=whens, otherwise=otherwise, of=kind)
 
     def _cast(self, tree: t.Cast) -> t.Tree:
         operand = self.check(tree.operand)
         if operand.of is None:
-            return replace(tree, operand=operand)
+            return t.changed(tree, operand=operand)
         possible = converts(operand.of, tree.to)
-        typed = replace(tree, operand=operand, trying=possible != "always", of=tree.to if possible else None)
+        typed = t.changed(tree, operand=operand, trying=possible != "always", of=tree.to if possible else None)
         subject = f"{said(tree.operand)} ({named(operand)})"
         if possible is None:
             mend = ""
@@ -369,7 +380,7 @@ def _foreign(name: str) -> str:
 
 
 def _mismatch(first: t.Tree, one: ColumnType, tree: t.Tree, two: ColumnType) -> str:
-    left = replace(first, of=one)
+    left = t.changed(first, of=one)
     text = f"{said(first)} is {named(left)}, {said(tree)} is {named(tree)}."
     for each, other, kind in ((tree, first, one), (first, tree, two)):
         if isinstance(each, t.Text) and numeric(kind):

@@ -8,6 +8,11 @@ from reconciler.export.translate.duckdb_tree import sql
 from reconciler.export.translate.polars_tree import expression
 from reconciler.values.types import parse_type
 from reconciler.where import Checked, check
+from reconciler.where.allow import allowed
+from reconciler.where.parse import parse
+from reconciler.where.size import surely_small, too_large
+from reconciler.where.tree import Tree
+from reconciler.where.typecheck import Checker
 
 COLUMNS = {
     name: parse_type(of)
@@ -43,6 +48,42 @@ def test_the_deepest_that_is_allowed_is_small(form: str) -> None:
     assert deepest is not None
     assert len(sql(deepest.tree).text) < 200_000
     assert len(str(expression(deepest.tree))) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "b=t",
+        "NOT b=t",
+        "d IN(1)",
+        "a IN(1,2,3,4,5,6,7,8)",
+        "b BETWEEN t AND t",
+        "t IS NULL",
+        "d=f",
+        "s LIKE''",
+        "d IN(.1,.2)",
+    ],
+)
+def test_a_short_text_of_comparisons_alone_is_never_too_large(term: str) -> None:
+    text = term
+    while surely_small(longer := f"{text} OR {term}"):
+        text = longer
+    checker = Checker(COLUMNS)
+    tree = checker.condition(_read(text))
+    assert (checker.problems, checker.computes, too_large(tree)) == ([], False, False)
+
+
+@pytest.mark.parametrize("term", ["-a=1", "a+1=2", "LOWER(s)='x'", "CASE WHEN a=1 THEN 2 END=2"])
+def test_whatever_is_computed_is_weighed(term: str) -> None:
+    checker = Checker(COLUMNS)
+    checker.condition(_read(term))
+    assert checker.computes
+
+
+def _read(text: str) -> Tree:
+    found = allowed(parse(text, COLUMNS), text)
+    assert not isinstance(found, list), found
+    return found
 
 
 def test_what_is_long_because_it_is_written_so_is_allowed() -> None:
