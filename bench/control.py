@@ -1,7 +1,7 @@
 """The control side: how long `validate` and `plan` take over N documents, one a file, and how long starting takes.
 
 `validate` with an empty cache and again, against check-jsonschema over the same files with the published schema; `plan` with nothing to do,
-over as many flows on a local ledger; `--version` against `python -c pass`. Each a whole process.
+over as many flows on a local ledger and on one in S3, where requests count; `--version` against `python -c pass`. Each a whole process.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
+from bench import s3
 from bench.measuring import OURS, ROOT, Result, Run, process
 
 CHECKER = "check-jsonschema"
 US = (sys.executable, "-m", "reconciler")
 COUNTRIES = ("US", "DE", "FR", "IE", "JP", "BR", "IN", "SE")
+CACHED = "with a cache"
 EACH = 40  # audiences of an activation
 
 PROJECT = """\
@@ -150,17 +153,46 @@ def measure(folder: Path, count: int, rounds: int, peer: str | None) -> list[Res
     again = {OURS: checked.pop("again"), **{name: runs for name, runs in checked.items() if name == CHECKER}}
     title = f"validate {count:,} documents in as many files"
     us("apply", "--yes", "--no-exports")
-    planned = turns(rounds, {OURS: lambda: us("plan", cold=True), "with a cache": lambda: us("plan")})
+    flows = sum(1 for path in paths if "/audiences/" in path)
+    planned = turns(rounds, {OURS: lambda: us("plan", cold=True), CACHED: lambda: us("plan")})
     bare = (sys.executable, "-c", "pass")
     ways = {OURS: lambda: process([*US, "--version"], given), "python -c pass": lambda: process(bare, given)}
     return [
         Result(f"{title}, empty cache", checked, absent),
         Result(f"{title}, nothing changed since the last", again, absent),
-        Result(
-            f"plan {sum(1 for path in paths if '/audiences/' in path):,} flows, nothing to do, local ledger", planned
-        ),
+        Result(f"plan {flows:,} flows, nothing to do, local ledger", planned),
+        plan_on_s3(folder, count, rounds),
         Result("start: --version", turns(max(rounds, 11), ways)),
     ]
+
+
+def plan_on_s3(folder: Path, count: int, rounds: int) -> Result:
+    """The same plan with the ledger in S3. The server is on this machine: seconds are partly its own, requests aren't."""
+    project, cache = folder / "project-s3", folder / "cache-s3"
+    flows = sum(1 for path in make(project, count) if "/audiences/" in path)
+    title = f"plan {flows:,} flows, nothing to do, S3 ledger"
+    if s3.ABSENT:
+        return Result(title, {}, {OURS: s3.ABSENT})
+    settings = project / "reconcile.yaml"
+    settings.write_text(PROJECT.replace("file://ledger", f"s3://{s3.BUCKET}/ledger"), "utf-8")
+    requests: dict[str, int] = {}
+    with s3.serving() as server:
+        given = {"PYTHONPATH": str(ROOT), "RECONCILER_CACHE": str(cache), **server.environment}
+
+        def us(*command: str) -> Run:
+            return process([*US, "-C", str(project), *command], given)
+
+        def plan(who: str) -> Run:
+            if who == OURS:
+                shutil.rmtree(cache, ignore_errors=True)
+            before = server.requests()
+            run = us("plan")
+            requests[who] = max(requests.get(who, 0), server.requests() - before)
+            return run
+
+        us("apply", "--yes", "--no-exports")
+        runs = turns(rounds, {who: partial(plan, who) for who in (OURS, CACHED)})
+    return Result(title, runs, note=f"requests: {requests[OURS]:,}, {CACHED} {requests[CACHED]:,}")
 
 
 def turns(rounds: int, ways: Mapping[str, Callable[[], Run]]) -> dict[str, list[Run]]:

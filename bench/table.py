@@ -16,7 +16,7 @@ ENGINES = ("polars", "duckdb", "pyarrow", "isal")
 
 
 def lines(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
-    """A row for everyone who did a work or could have."""
+    """A row for everyone who did a work or could have, and one for what else is to be said of it."""
     for result in results:
         work = result.work
         for who, runs in result.runs.items():
@@ -26,6 +26,9 @@ def lines(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
             work = ""
         for who, why in result.absent.items():
             yield work, f"{who}: {why}", "", "", ""
+            work = ""
+        if result.note:
+            yield work, result.note, "", "", ""
 
 
 def about(options: Mapping[str, object], load: float) -> str:
