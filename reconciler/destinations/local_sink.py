@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from reconciler.destinations import folders
 from reconciler.destinations.errors import failure
 from reconciler.destinations.names import segments
+from reconciler.own_file import Early
 from reconciler.values.staged import Content, StagedFile
 
 STAGING = ".reconciler-staging"
@@ -84,6 +85,7 @@ class LocalSink:
                 ) from None
             raise failure("D102", f"{root} isn't a folder that is there.") from None
         self._file = os.fdopen(descriptor, "wb", buffering=_BUFFER)
+        self._early = Early(descriptor)
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
         """Appends."""
@@ -92,6 +94,7 @@ class LocalSink:
             self._file.write(view)
         self._hash.update(view)
         self._size += view.nbytes
+        self._early.upto(self._size)
         return view.nbytes
 
     def finish(self, rows: int) -> StagedFile:

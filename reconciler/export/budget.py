@@ -23,12 +23,12 @@ class Budget:
     @property
     def part(self) -> int:
         """Bytes that one query reads, about."""
-        return self.memory * 3 // _SHARES
+        return self.memory * 8 // _SHARES
 
     @property
     def ahead(self) -> int:
         """Bytes that are read ahead of what is written."""
-        return self.memory * (12 if self.jobs == 1 else 3) // _SHARES
+        return self.memory * (24 if self.jobs == 1 else 3) // _SHARES
 
     @property
     def group(self) -> int:

@@ -16,10 +16,11 @@ import polars as pl
 from reconciler.datasets.base import Access
 from reconciler.destinations.base import FileSink
 from reconciler.export.budget import Budget
+from reconciler.export.compact import compact
 from reconciler.export.grouping import union
 from reconciler.export.job import Interrupted
 from reconciler.export.reading import source_of
-from reconciler.export.rows import compact, frames
+from reconciler.export.rows import frames
 from reconciler.export.source import Counts
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.values.pin import PinnedFile

@@ -18,6 +18,7 @@ from reconciler.datasets.columns import column
 from reconciler.datasets.parquet import Footer, footers, holds_too_long, large_batches, steps, too_long, torn
 from reconciler.datasets.s3_input import object_store
 from reconciler.datasets.streams import LONGEST_LINE
+from reconciler.export.compact import compact_if_few
 from reconciler.export.source import Choose, Counts, Source, Supplied, constants, supplied
 
 _FILES = 256
@@ -133,7 +134,10 @@ def _read(source: Source, part: _Part, choose: Choose) -> pl.DataFrame:
     scan = _scan(source, part.entries)
     if part.rows < sum(footer.rows for footer, _ in part.entries):
         scan = scan.slice(part.start, part.rows)
-    return choose(_as_declared(source, part.entries[0], scan), part.first).collect(engine="streaming")
+    frame = choose(_as_declared(source, part.entries[0], scan), part.first).collect(engine="streaming")
+    if part.size > LONGEST_LINE and holds_too_long(frame):
+        raise too_long(max((footer for footer, _ in part.entries), key=lambda each: each.size).file)
+    return compact_if_few(frame, part.rows)
 
 
 def _done(source: Source, part: _Part, future: Future[pl.DataFrame], counts: Counts) -> pl.DataFrame:
@@ -141,8 +145,6 @@ def _done(source: Source, part: _Part, future: Future[pl.DataFrame], counts: Cou
         frame = future.result()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise _blamed(source, part, error) from error
-    if part.size > LONGEST_LINE and holds_too_long(frame):
-        raise too_long(max((footer for footer, _ in part.entries), key=lambda each: each.size).file)
     counts.rows += part.rows
     counts.size += part.stored
     return frame

@@ -5,26 +5,11 @@ from __future__ import annotations
 import codecs
 import queue
 import threading
-import zlib
-from typing import Protocol
 
 from reconciler.destinations.base import FileSink
+from reconciler.export.packing import BLOCK, Packer
 
 _AHEAD = 2
-_BLOCK = 1 << 20
-"""Bytes that are compressed at once: so many whatever pieces come, for what comes out may depend on it."""
-_GZIP = 31
-"""zlib's window bits for a gzip header and trailer."""
-_ISAL = 3
-"""The highest level that isal has."""
-
-
-class Compressor(Protocol):
-    """What compression libraries offer."""
-
-    def compress(self, data: bytes | memoryview, /) -> bytes: ...
-
-    def flush(self) -> bytes: ...
 
 
 class Pipe:
@@ -36,15 +21,15 @@ class Pipe:
     """
 
     def __init__(
-        self, sink: FileSink, compressor: Compressor | None = None, encoding: str = "utf-8", *, ahead: bool = False
+        self, sink: FileSink, packer: Packer | None = None, encoding: str = "utf-8", *, ahead: bool = False
     ) -> None:
         self._sink = sink
-        self._compressor = compressor
+        self._packer = packer
         self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder("utf-8")()
         self._encoding = encoding
         self._rest = b""
         self._open = True
-        self._queue: queue.Queue[bytes | None] | None = queue.Queue(_AHEAD) if ahead else None
+        self._queue: queue.Queue[bytes | bytearray | memoryview | None] | None = queue.Queue(_AHEAD) if ahead else None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True) if ahead else None
         if self._thread is not None:
             self._thread.start()
@@ -62,7 +47,8 @@ class Pipe:
         if self.failure is not None:
             raise self.failure
         if self._queue is not None:
-            self._queue.put(bytes(data))
+            kept = isinstance(data, bytes) or (isinstance(data, memoryview) and isinstance(data.obj, bytes))
+            self._queue.put(data if kept else bytes(data))
         else:
             self._take(data)
             if self.failure is not None:
@@ -75,6 +61,8 @@ class Pipe:
             self._queue.join()
         if self.failure is not None:
             raise self.failure
+        if self._packer is not None:
+            self._put(self._packer.settle())
         return self.written
 
     def end(self) -> None:
@@ -82,10 +70,8 @@ class Pipe:
         self._stop()
         if self.failure is not None:
             raise self.failure
-        if self._compressor is not None:
-            rest = self._compressor.compress(self._rest) + self._compressor.flush()
-            self._sink.write(rest)
-            self.written += len(rest)
+        if self._packer is not None:
+            self._put((self._packer.add(self._rest) if self._rest else b"") + self._packer.end())
 
     def refuse(self) -> None:
         """No more writes: the sink is being aborted, and a thread of the engine may still be at it.
@@ -120,46 +106,28 @@ class Pipe:
         try:
             if self._decoder is not None:
                 data = self._decoder.decode(bytes(data)).encode(self._encoding)
-            if self._compressor is not None:
-                data = self._compressed(data, self._compressor)
-            if data:
-                self._sink.write(data)
-                self.written += len(data)
+            if self._packer is not None:
+                data = self._packed(data, self._packer)
+            self._put(data)
         except BaseException as error:
             self.failure = error
 
-    def _compressed(self, data: bytes | bytearray | memoryview, compressor: Compressor) -> bytes:
-        """In blocks as they come, copying no more than what was left of the piece before."""
+    def _put(self, data: bytes | bytearray | memoryview) -> None:
+        if data:
+            self._sink.write(data)
+            self.written += len(data)
+
+    def _packed(self, data: bytes | bytearray | memoryview, packer: Packer) -> bytes:
+        """In blocks as they come, copying no more than a block of it at once."""
         piece, made = memoryview(data), []
         if self._rest:
-            missing = _BLOCK - len(self._rest)
+            missing = BLOCK - len(self._rest)
             self._rest += piece[:missing]
             piece = piece[missing:]
-            if len(self._rest) < _BLOCK:
+            if len(self._rest) < BLOCK:
                 return b""
-            made.append(compressor.compress(self._rest))
-        whole = len(piece) - len(piece) % _BLOCK
-        made += [compressor.compress(piece[start : start + _BLOCK]) for start in range(0, whole, _BLOCK)]
+            made.append(packer.add(self._rest))
+        whole = len(piece) - len(piece) % BLOCK
+        made += [packer.add(bytes(piece[start : start + BLOCK])) for start in range(0, whole, BLOCK)]
         self._rest = bytes(piece[whole:])
         return b"".join(made)
-
-
-def compressor(kind: str, level: int | None = None) -> Compressor | None:
-    """For text, by default at level 1. gzip's levels up to 3 are isal's, several times as fast as zlib for a tenth more bytes."""
-    level = level or 1
-    match kind:
-        case "none":
-            return None
-        case "gzip":
-            if level > _ISAL:
-                return zlib.compressobj(level, zlib.DEFLATED, _GZIP)
-            from isal import isal_zlib
-
-            made: Compressor = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _GZIP)
-            return made
-        case "zstd":
-            import zstandard
-
-            return zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
-        case _:
-            raise ValueError(kind)

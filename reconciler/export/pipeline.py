@@ -11,6 +11,7 @@ import polars as pl
 
 from reconciler.datasets.columns import column
 from reconciler.datasets.types import polars_type
+from reconciler.export.compact import compact_if_few
 from reconciler.export.filters import Filter, compiled
 from reconciler.export.job import ExportJob
 from reconciler.export.keys import ROW, hash64, key_text
@@ -111,7 +112,7 @@ class Pipeline:
                 yield frame
                 continue
             counts.note(frame[_STATUS])
-            yield frame.filter(pl.col(_STATUS) == 0).drop(_STATUS)
+            yield compact_if_few(frame.filter(pl.col(_STATUS) == 0).drop(_STATUS), frame.height)
 
 
 @dataclass(slots=True)

@@ -6,18 +6,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from reconciler.export.compact import compact_if_few
 from reconciler.export.parquet_rows import parquet_frames
 from reconciler.export.source import Choose, Counts, Source, text_frames
-
-
-def compact(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows without what they were taken from: text of a few rows keeps all the text alive that was read with them."""
-    # Some of our own names have a character that Arrow's don't.
-    numbered = frame.rename({name: str(at) for at, name in enumerate(frame.columns)})
-    made = pl.from_arrow(numbered.to_arrow(compat_level=pl.CompatLevel.oldest()))
-    assert isinstance(made, pl.DataFrame)
-    made.columns = frame.columns
-    return made
 
 
 def frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFrame]:
@@ -34,6 +25,6 @@ def frames(source: Source, choose: Choose, counts: Counts) -> Iterator[pl.DataFr
         for frame, consumed in text_frames(source, file):
             first, counts.rows = counts.rows, counts.rows + frame.height
             counts.size = done + consumed
-            yield choose(frame.lazy(), first).collect()
+            yield compact_if_few(choose(frame.lazy(), first).collect(), frame.height)
         done += file.size
         counts.size = done

@@ -37,15 +37,15 @@ class Splice:
         """Whether nothing was added."""
         return self._footer is None
 
-    def add(self, file: bytes) -> bytes:
-        """Takes over a small file's row groups. Raises ValueError where it isn't one, or has another schema."""
+    def add(self, file: bytes) -> memoryview:
+        """Takes over a small file's row groups, uncopied. Raises ValueError where it isn't one, or has another schema."""
         if file[:4] != _MAGIC or file[-4:] != _MAGIC:
             raise ValueError("this isn't a Parquet file")
         length = int.from_bytes(file[-8:-4], "little")
         footer = read_struct(file[-8 - length : -8])
-        begin = b""
+        begin = len(_MAGIC)
         if self._footer is None:
-            self._footer, begin = footer, _MAGIC
+            self._footer, begin = footer, 0
         elif footer[2] != self._footer[2]:
             raise ValueError("row groups of one file have one schema")
         end = max((_end(group) for group in _items(footer, _GROUPS)), default=len(_MAGIC))
@@ -53,7 +53,7 @@ class Splice:
             self._groups.append(_moved(group, self._at - len(_MAGIC), len(self._groups)))
         self._rows += footer[_ROWS][1]
         self._at += end - len(_MAGIC)
-        return begin + file[len(_MAGIC) : end]
+        return memoryview(file)[begin:end]
 
     def end(self) -> bytes:
         """The footer."""

@@ -11,7 +11,7 @@ from reconciler.resources.formats import Files
 
 _STEP = 16_384
 """Rows after which `max_bytes` is judged again."""
-_FRAME = 16 * 2**20
+FRAME = 16 * 2**20
 """Bytes of a frame at most: writers hold several at once."""
 
 
@@ -50,9 +50,10 @@ class Splitter:
             if self._max_bytes is not None:
                 room = min(room, _STEP)
             # Rows are what can be cut; one row alone may be larger.
-            room = min(room, max(1, frame.height * _FRAME // max(1, int(frame.estimated_size()))))
-            given, rest = frame.head(room), frame.slice(room)
-            self._held = rest if rest.height else None
+            room = min(room, max(1, frame.height * FRAME // max(1, int(frame.estimated_size()))))
+            # Cutting a frame forgets how long its texts are, which whoever weighs it has to count again.
+            given = frame if room >= frame.height else frame.head(room)
+            self._held = frame.slice(room) if room < frame.height else None
             self.in_file += given.height
             self.rows += given.height
             yield given

@@ -1,12 +1,12 @@
-"""One file's frames into a staged file: Parquet's row groups are encoded on all cores, text is serialised while it is compressed."""
+"""One file's frames into a staged file: row groups and pieces of text are encoded on all cores, and text is compressed meanwhile."""
 
 from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Literal, assert_never, cast
 
@@ -18,12 +18,15 @@ from reconciler.destinations.base import FileSink
 from reconciler.export.budget import USUAL, Budget
 from reconciler.export.csv_plain import Plain
 from reconciler.export.csv_text import BOM, ENCODINGS, check, fields, header, line_end
-from reconciler.export.pipe import Pipe, compressor
+from reconciler.export.packing import packer
+from reconciler.export.pipe import Pipe
 from reconciler.export.plain import MOMENTS, for_json, moments_as_text
 from reconciler.export.splice import Splice
+from reconciler.export.split import FRAME
 from reconciler.resources.formats import CsvFormat, JsonFormat, ParquetFormat
 
 AnyFormat = ParquetFormat | JsonFormat | CsvFormat
+Blocks = Sequence[bytes]
 Frames = Callable[[Callable[[], int]], Iterator[pl.DataFrame]]
 """Given a function that says how many bytes are written, one file's frames."""
 
@@ -40,7 +43,8 @@ _PARQUET: Mapping[str, Literal["uncompressed", "snappy", "gzip", "zstd"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Encoders:
-    """Where row groups are encoded. `size`: bytes of one in memory at most; `ahead`: how many of a file while the next one fills."""
+    """Where row groups and text are encoded. `size`: bytes of a group in memory at most; `ahead`: how many of a file while the next one
+    fills."""
 
     pool: Executor
     size: int
@@ -62,26 +66,23 @@ def write(fmt: AnyFormat, schema: pl.Schema, frames: Frames, sink: FileSink, by:
 
     Raises what the sink and `frames` raise, as it is, and `SourceError` F112, F114, F115.
     """
-    pipe = _pipe(fmt, sink)
-    try:
-        match fmt:
-            case ParquetFormat() if by is None:
-                with encoders() as alone:
-                    _parquet(fmt, schema, frames, pipe, alone)
-            case ParquetFormat():
-                assert by is not None
-                _parquet(fmt, schema, frames, pipe, by)
-            case JsonFormat():
-                _json(schema, frames(pipe.settled), pipe)
-            case CsvFormat():
-                _csv(fmt, schema, frames(pipe.settled), pipe)
-            case _:
-                assert_never(fmt)
-    except BaseException as error:
-        original = pipe.failure or error
-        pipe.refuse()
-        raise original from None
-    pipe.end()
+    with nullcontext(by) if by is not None else encoders() as pool:
+        pipe = _pipe(fmt, sink, pool)
+        try:
+            match fmt:
+                case ParquetFormat():
+                    _parquet(fmt, schema, frames, pipe, pool)
+                case JsonFormat():
+                    _json(schema, frames, pipe, pool)
+                case CsvFormat():
+                    _csv(fmt, schema, frames, pipe, pool)
+                case _:
+                    assert_never(fmt)
+        except BaseException as error:
+            original = pipe.failure or error
+            pipe.refuse()
+            raise original from None
+        pipe.end()
 
 
 def check_types(fmt: AnyFormat, schema: pl.Schema) -> None:
@@ -95,53 +96,70 @@ def check_types(fmt: AnyFormat, schema: pl.Schema) -> None:
         raise problem("F112", "A struct without fields has no form in Parquet.")
 
 
-def _pipe(fmt: AnyFormat, sink: FileSink) -> Pipe:
+def _pipe(fmt: AnyFormat, sink: FileSink, by: Encoders) -> Pipe:
     match fmt:
         case ParquetFormat():
             return Pipe(sink, ahead=True)
         case JsonFormat():
-            return Pipe(sink, compressor(fmt.compression, fmt.compression_level), ahead=True)
+            return Pipe(sink, packer(fmt.compression, fmt.compression_level, by.pool, 2 * by.ahead), ahead=True)
         case CsvFormat():
-            return Pipe(sink, compressor(fmt.compression, fmt.compression_level), ENCODINGS[fmt.encoding], ahead=True)
+            packed = packer(fmt.compression, fmt.compression_level, by.pool, 2 * by.ahead)
+            return Pipe(sink, packed, ENCODINGS[fmt.encoding], ahead=True)
         case _:
             assert_never(fmt)
 
 
+class _InOrder:
+    """Pieces of one file, encoded while the next are read, and written in their order while the next are encoded."""
+
+    def __init__(self, encode: Callable[[pl.DataFrame], Blocks], put: Callable[[bytes], object], by: Encoders) -> None:
+        self._encode, self._put, self._by = encode, put, by
+        self._waiting: deque[Future[Blocks]] = deque()
+
+    def add(self, piece: pl.DataFrame) -> None:
+        """Waits where too many do."""
+        self.settle(max(0, self._by.ahead - 1))
+        self._waiting.append(self._by.pool.submit(self._encode, piece))
+        if not self._by.ahead:
+            self.settle()
+
+    def settle(self, most: int = 0) -> None:
+        """Writes all but so many."""
+        while len(self._waiting) > most:
+            for block in self._waiting.popleft().result():
+                self._put(block)
+
+
 def _parquet(fmt: ParquetFormat, schema: pl.Schema, frames: Frames, pipe: Pipe, by: Encoders) -> None:
-    """Row groups are encoded while the next are read, and the one before is hashed and written."""
     joined = Splice()
-    waiting: deque[Future[bytes]] = deque()
+    encoded = _InOrder(lambda group: (_encoded(fmt, group),), lambda file: pipe.write(joined.add(file)), by)
+    for group in _groups(frames(_written(encoded, pipe)), by.size):
+        encoded.add(group)
+    encoded.settle()
+    pipe.write(_encoded(fmt, pl.DataFrame(schema=schema)) if joined.empty else joined.end())
 
-    def settle(most: int) -> None:
-        while len(waiting) > most:
-            pipe.write(joined.add(waiting.popleft().result()))
 
+def _written(encoded: _InOrder, pipe: Pipe) -> Callable[[], int]:
     def written() -> int:
-        settle(0)
+        encoded.settle()
         return pipe.settled()
 
-    for group in _groups(frames(written), by.size):
-        settle(max(0, by.ahead - 1))
-        waiting.append(by.pool.submit(_encoded, fmt, group))
-        if not by.ahead:
-            settle(0)
-    settle(0)
-    pipe.write(_encoded(fmt, pl.DataFrame(schema=schema)) if joined.empty else joined.end())
+    return written
 
 
 def _groups(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
     """Frames as row groups: of `ROW_GROUP` rows, or of fewer that come to so many bytes."""
     held: list[pl.DataFrame] = []
-    rows = bytes_ = 0
+    rows, bytes_ = 0, 0.0
     for frame in frames:
-        rest = frame
+        rest, each = frame, int(frame.estimated_size()) / max(1, frame.height)
         while rest.height:
             given, rest = rest.head(ROW_GROUP - rows), rest.slice(ROW_GROUP - rows)
             held.append(given)
-            rows, bytes_ = rows + given.height, bytes_ + int(given.estimated_size())
+            rows, bytes_ = rows + given.height, bytes_ + each * given.height
             if rows >= ROW_GROUP or bytes_ >= size:
                 yield pl.concat(held)
-                held, rows, bytes_ = [], 0, 0
+                held, rows, bytes_ = [], 0, 0.0
     if held:
         yield pl.concat(held)
 
@@ -158,37 +176,75 @@ def _encoded(fmt: ParquetFormat, group: pl.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def _json(schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
-    """Frame by frame: one query for the file would read far ahead of what is written (Polars 2.1), without bound."""
+def _json(schema: pl.Schema, frames: Frames, pipe: Pipe, by: Encoders) -> None:
+    """Piece by piece: one query for the file would read far ahead of what is written (Polars 2.1), without bound."""
     made = {name: for_json(column(name), kind) for name, kind in schema.items() if not isinstance(kind, MOMENTS)}
     changed = [value.alias(name) for name, value in made.items() if value is not None]
-    for frame in frames:
-        frame.with_columns(moments_as_text(frame)).lazy().with_columns(changed).sink_ndjson(_file(pipe))
+
+    def text(frame: pl.DataFrame) -> Blocks:
+        out = _Collected()
+        frame.with_columns(moments_as_text(frame)).lazy().with_columns(changed).sink_ndjson(out.file)
+        return out.blocks
+
+    _text(text, frames, pipe, by)
 
 
-def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Iterator[pl.DataFrame], pipe: Pipe) -> None:
-    """Frame by frame, as JSON is."""
+def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Frames, pipe: Pipe, by: Encoders) -> None:
+    """Piece by piece, as JSON is."""
     if fmt.encoding == "utf-8-bom":
         pipe.write(BOM)
     if first := header(schema.names(), fmt):
         pipe.write(first)
     texts, plain = dict(zip(schema, fields(schema, fmt), strict=True)), Plain.of(fmt)
-    for frame in frames:
+
+    def text(frame: pl.DataFrame) -> Blocks:
         if (misfit := check(frame, fmt)) is not None:
             raise misfit
         simple = plain.columns(frame)
+        out = _Collected()
         frame.with_columns(simple.values()).lazy().select(
-            column(name) if name in simple else text for name, text in texts.items()
+            column(name) if name in simple else value for name, value in texts.items()
         ).sink_csv(
-            _file(pipe),
+            out.file,
             include_header=False,
             separator=fmt.delimiter,
             line_terminator=line_end(fmt),
             quote_style="never",
             null_value=fmt.null_value,
         )
+        return out.blocks
+
+    _text(text, frames, pipe, by)
 
 
-def _file(pipe: Pipe) -> IO[bytes]:
-    """Polars needs no more of a file than a pipe offers."""
-    return cast("IO[bytes]", pipe)
+def _text(encode: Callable[[pl.DataFrame], Blocks], frames: Frames, pipe: Pipe, by: Encoders) -> None:
+    encoded = _InOrder(encode, pipe.write, by)
+    most = by.size // 2  # text takes several times as much as what it is made of
+    for frame in frames(_written(encoded, pipe)):
+        rows = frame.height if most >= FRAME else max(1, frame.height * most // max(1, int(frame.estimated_size())))
+        for start in range(0, frame.height, rows):
+            encoded.add(frame if rows >= frame.height else frame.slice(start, rows))
+    encoded.settle()
+
+
+class _Collected:
+    """What Polars writes, block by block: one growing buffer would be copied again and again."""
+
+    def __init__(self) -> None:
+        self.blocks: list[bytes] = []
+        self.mode = "wb"
+
+    @property
+    def file(self) -> IO[bytes]:
+        """Polars needs no more of a file than this offers."""
+        return cast("IO[bytes]", self)
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        self.blocks.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """It stays as it is."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import secrets
+import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import DestinationError
-from reconciler.export.pipe import Pipe, compressor
+from reconciler.export.packing import BLOCK, packer
+from reconciler.export.pipe import Pipe
 from reconciler.values.staged import StagedFile
 
 
@@ -57,7 +62,7 @@ def test_characters_cut_in_two(texts: list[str], step: int, ahead: bool) -> None
 @pytest.mark.parametrize("kind", ["none", "gzip", "zstd"])
 def test_compression(kind: str, ahead: bool) -> None:
     sink = Memory()
-    pipe = Pipe(sink, compressor(kind), ahead=ahead)
+    pipe = Pipe(sink, packer(kind), ahead=ahead)
     for number in range(1000):
         pipe.write(b"line %d\n" % number)
     pipe.end()
@@ -73,9 +78,46 @@ def test_compression(kind: str, ahead: bool) -> None:
 @pytest.mark.parametrize("kind", ["none", "gzip"])
 def test_an_empty_file(kind: str, ahead: bool) -> None:
     sink = Memory()
-    pipe = Pipe(sink, compressor(kind), ahead=ahead)
+    pipe = Pipe(sink, packer(kind), ahead=ahead)
     pipe.end()
     assert b"".join(sink.pieces) == b"" if kind == "none" else gzip.decompress(b"".join(sink.pieces)) == b""
+
+
+@pytest.mark.parametrize("level", [1, 6])
+def test_gzip_is_the_same_whatever_pieces_come_and_wherever_its_blocks_are_made(level: int) -> None:
+    text = b"".join(
+        b"%d,%b\n" % (number, hashlib.sha256(b"%d" % number).hexdigest().encode()) for number in range(60_000)
+    )
+    assert len(text) > 3 * BLOCK
+    made = []
+    with ThreadPoolExecutor(3) as pool:
+        for step, ahead in ((len(text), 0), (100_000, 4), (3 * BLOCK + 1, 1)):
+            sink = Memory()
+            pipe = Pipe(sink, packer("gzip", level, pool, ahead), ahead=True)
+            for start in range(0, len(text), step):
+                pipe.write(text[start : start + step])
+            pipe.end()
+            made.append(b"".join(sink.pieces))
+    assert made[0] == made[1] == made[2]
+    assert gzip.decompress(made[0]) == text
+    assert len(made[0]) < 1.001 * len(zlib.compress(text, level, 31)) or level < 4
+    process = subprocess.run(["gzip", "-dc"], input=made[0], capture_output=True, check=True)
+    assert process.stdout == text
+
+
+def test_what_is_written_once_it_is_settled_is_the_same_with_and_without_a_pool() -> None:
+    text = secrets.token_bytes(5 * BLOCK + 7)
+    found = []
+    with ThreadPoolExecutor(2) as pool:
+        for ahead in (0, 4):
+            pipe = Pipe(Memory(), packer("gzip", 1, pool, ahead), ahead=True)
+            pipe.write(text[: 3 * BLOCK])
+            early = pipe.settled()
+            pipe.write(text[3 * BLOCK :])
+            found.append((early, pipe.settled()))
+            pipe.end()
+    assert found[0] == found[1]
+    assert found[0][0] > 3 * BLOCK
 
 
 @pytest.mark.parametrize("ahead", [False, True])
@@ -116,9 +158,9 @@ def test_every_level_reads_the_same_and_makes_a_difference(kind: str, levels: ra
     text = b"".join(b'{"id":"%b","same":"%b"}\n' % (word, words[at * at % 997]) for at, word in enumerate(words))
     sizes = []
     for level in levels:
-        made = compressor(kind, level)
+        made = packer(kind, level)
         assert made is not None
-        packed = made.compress(text) + made.flush()
+        packed = made.add(text) + made.end()
         unpacked = (
             gzip.decompress(packed)
             if kind == "gzip"

@@ -15,7 +15,7 @@ import polars as pl
 
 from reconciler.export.changes.digests import A
 
-BUCKET: Final = 1_000_000
+BUCKET: Final = 500_000
 """Rows of a part, about."""
 _MOST: Final = 8
 """Bits: more files at once aren't opened. Beyond, parts are larger."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import queue
+import resource
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -32,8 +33,8 @@ from reconciler.export.source import Choose, Counts, Source
 from reconciler.export.transforms import Resolve
 from reconciler.export.writers import encoders
 
-_OPEN: Final = 256
-"""Files in which rows are laid aside, of all that are made together."""
+_OPEN: Final = 512
+"""Files in which rows are laid aside, of all that are made together: at most, and at most half of what a process may open."""
 _LAID: Final = 128
 """Bytes that a row takes there, rather more than less."""
 
@@ -78,7 +79,11 @@ def _room_for(task: ChangesTask, access: Access, budget: Budget) -> tuple[int, S
         return 1, None  # Each meets it by itself, and says so by itself.
     rows = max(1, rows_of(source, sizes))
     room = _room(task.around.folder)
-    return max(1, min(budget.compared // rows, _OPEN >> bits_for(rows), room // (rows * _LAID))), sizes
+    return max(1, min(budget.compared // rows, _open() >> bits_for(rows), room // (rows * _LAID))), sizes
+
+
+def _open() -> int:
+    return min(_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 
 def _room(folder: Path) -> int:
