@@ -23,7 +23,7 @@ class Budget:
     @property
     def part(self) -> int:
         """Bytes that one query reads, about."""
-        return self.memory * 8 // _SHARES
+        return self.memory * (8 if self.jobs == 1 else 3) // _SHARES
 
     @property
     def ahead(self) -> int:
