@@ -23,7 +23,7 @@ class Budget:
     @property
     def part(self) -> int:
         """Bytes that one query reads, about."""
-        return self.memory * (8 if self.jobs == 1 else 3) // _SHARES
+        return self.memory * 8 // _SHARES
 
     @property
     def ahead(self) -> int:
@@ -65,7 +65,7 @@ class Budget:
     @property
     def handed(self) -> int:
         """Bytes that are handed at once to all jobs that read together."""
-        return self.memory * 2 // _SHARES
+        return self.memory * 4 // _SHARES
 
     @property
     def chosen(self) -> int:

@@ -1,6 +1,6 @@
 """One read handed to many: every part is read once, and goes in slices to all that want its files.
 
-Memory is bounded: few slices wait for each, and who reads waits for the slowest.
+Memory is bounded: nothing waits for who didn't ask for it, and who reads waits for the slowest.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from reconciler.export.source import Counts
 from reconciler.resources.dataset import DatasetSpec
 from reconciler.values.pin import PinnedFile
 
-_WAITING = 1
-"""Slices that wait for each at most."""
 _LOOK = 0.2
 """Seconds after which who has nothing to do asks whether it is to stop."""
 
@@ -46,14 +44,15 @@ class Inbox:
 
     def __init__(self, stop: Callable[[], bool]) -> None:
         self._stop = stop
-        self._queue: queue.Queue[Slice | None] = queue.Queue(_WAITING)
+        self._queue: queue.SimpleQueue[Slice | None] = queue.SimpleQueue()
+        self._asked = threading.Semaphore(0)
         self._over = threading.Event()
         self._given_up: BaseException | None = None
 
     # Who reads -----------------------------------------------------------------------------------------------------------
 
     def hand(self, some: Slice) -> bool:
-        """Waits until there is room. False: it wants no more."""
+        """Waits until it asks for one. False: it wants no more."""
         return self._put(some)
 
     def end(self) -> None:
@@ -68,8 +67,12 @@ class Inbox:
 
     def slices(self) -> Iterator[Slice]:
         """Until all was read. Raises what reading met, `Interrupted`."""
-        while (item := self._next()) is not None:
+        while True:
+            item = self._next()
+            if item is None:
+                return
             yield item
+            del item  # it would be kept alive until the next one is there
 
     def close(self) -> None:
         """It wants no more."""
@@ -79,14 +82,13 @@ class Inbox:
 
     def _put(self, item: Slice | None) -> bool:
         while not self._over.is_set():
-            try:
-                self._queue.put(item, timeout=_LOOK)
-            except queue.Full:
-                continue
-            return True
+            if self._asked.acquire(timeout=_LOOK):
+                self._queue.put(item)
+                return True
         return False
 
     def _next(self) -> Slice | None:
+        self._asked.release()
         while True:
             if self._given_up is not None:
                 raise self._given_up
@@ -137,8 +139,13 @@ def hand_out(budget: Budget, dataset: DatasetSpec, access: Access, takers: Seque
         counts = Counts()
         source = source_of(dataset, access, files, needed, budget)
         for frame in frames(source, lambda rows, _: rows, counts):
-            for part in _slices(frame, budget.handed, done + counts.size, total):
+            # Each takes its rows by their places, which costs ten times as much where these lie in several chunks.
+            whole = frame.rechunk()
+            del frame
+            for part in _slices(whole, budget.handed, done + counts.size, total):
                 alive = [each for each in wanting if each.inbox.hand(part)]
+                del part
+            del whole
             if not alive:
                 break
         done += sum(file.size for file in files)

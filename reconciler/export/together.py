@@ -206,6 +206,7 @@ class _Lane:
             first = self._counts.rows
             self._counts.rows, self._counts.size, self._counts.total = first + item.rows.height, item.size, item.total
             yield from self._of(item.rows, item.weight, first)
+            del item
 
     def _of(self, rows: pl.DataFrame, size: int, first: int) -> Iterator[pl.DataFrame]:
         """What leaves of a slice of so many bytes, in pieces if the slice before said that it will be much."""

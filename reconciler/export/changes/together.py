@@ -195,6 +195,7 @@ class _Lane:
             counts.rows, counts.size, counts.total = counts.rows + item.rows.height, item.size, item.total
             step = max(1, item.rows.height * self._common.chosen // size)
             yield from pieces(item.rows, step, made, self._common.computing)
+            del item
 
 
 def _made(choose: Choose, first: int, rows: pl.DataFrame, start: int) -> pl.DataFrame:
