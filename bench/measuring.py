@@ -56,16 +56,16 @@ class Job:
     pythons: Mapping[str, str] = field(default_factory=dict)  # the interpreter of a peer that has one of its own
 
 
+def environment(**more: str) -> dict[str, str]:
+    """As once it is installed: modules are kept compiled, which the peers' are."""
+    return {**os.environ, **more} | {"PYTHONDONTWRITEBYTECODE": ""}
+
+
 def ask(order: Mapping[str, Any], python: str = sys.executable) -> Any:
     """What `bench.worker` answers to an order, in a process of its own."""
     done = subprocess.run(
         [python, "-m", "bench.worker", json.dumps(order)],
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "RECONCILER_CACHE": "off",
-            "BENCH_SECRET": "only for measuring: 0123456789",
-        },
+        env=environment(PYTHONPATH=str(ROOT), RECONCILER_CACHE="off", BENCH_SECRET="only for measuring: 0123456789"),
         capture_output=True,
         text=True,
         check=False,
@@ -118,11 +118,11 @@ def same(title: str, job: Job, turn: Mapping[str, Run]) -> None:
         raise DifferentRows(f"{title}: the outputs don't hold the same rows: {json.dumps(found)[:2000]}")
 
 
-def process(command: Sequence[str], environment: Mapping[str, str]) -> Run:
+def process(command: Sequence[str], given: Mapping[str, str]) -> Run:
     """A whole process, which must succeed: wall time from start to end, and its own `ru_maxrss`."""
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        child = subprocess.Popen(command, env={**os.environ, **environment}, stdout=said, stderr=said)
+        child = subprocess.Popen(command, env=environment(**given), stdout=said, stderr=said)
         _, status, usage = os.wait4(child.pid, 0)
         taken = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)

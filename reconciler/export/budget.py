@@ -23,7 +23,7 @@ class Budget:
     @property
     def part(self) -> int:
         """Bytes that one query reads, about."""
-        return self.memory * 8 // _SHARES
+        return self.memory * (8 if self.jobs == 1 else 6) // _SHARES
 
     @property
     def ahead(self) -> int:
@@ -59,13 +59,13 @@ class Budget:
     def encoding(self) -> int:
         """Bytes of a row group at most: each job fills one. Of fifty, each took five times as much on its way to a file."""
         return max(
-            2**18, min(self.memory * 2 // _SHARES, self.memory * (12 if self.jobs == 1 else 4) // _SHARES // self.jobs)
+            2**18, min(self.memory * 2 // _SHARES, self.memory * (12 if self.jobs == 1 else 3) // _SHARES // self.jobs)
         )
 
     @property
     def handed(self) -> int:
         """Bytes that are handed at once to all jobs that read together."""
-        return self.memory * 4 // _SHARES
+        return self.memory * 3 // _SHARES
 
     @property
     def chosen(self) -> int:
