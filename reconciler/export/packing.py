@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from functools import partial
 from typing import Any, Final, Protocol
+
+from reconciler.export.ahead import InOrder
 
 BLOCK: Final = 1 << 20
 """Bytes that are compressed at once: so many whatever pieces come, for what comes out depends on it."""
@@ -39,45 +41,39 @@ class Packer(Protocol):
 class GzipPacker:
     """One member, whose blocks refer to nothing before them: a twentieth of a percent more bytes, and each can be made anywhere.
 
-    `pool`: where; None: here. `ahead`: how many at once.
+    `pool` and `ahead`: as of `InOrder`.
     """
 
     def __init__(self, level: int, pool: Executor | None = None, ahead: int = 0) -> None:
         from isal import isal_zlib
 
-        self._level, self._pool, self._ahead = level, pool, ahead
         self._crc32: Callable[[bytes, int], int] = isal_zlib.crc32
-        self._waiting: deque[Future[bytes]] = deque()
+        self._made = [_HEADER]
+        self._blocks = InOrder(partial(_deflated, level), self._made.append, pool, ahead)
         self._checksum = self._size = 0
-        self._begun = False
 
     def add(self, block: bytes) -> bytes:
         self._checksum = self._crc32(block, self._checksum)
         self._size += len(block)
-        if self._pool is None or not self._ahead:
-            return self._begin() + _deflated(block, self._level)
-        self._waiting.append(self._pool.submit(_deflated, block, self._level))
-        return self._given(self._ahead)
+        self._blocks.add(block)
+        return self._taken()
 
     def settle(self) -> bytes:
-        return self._given(0)
+        self._blocks.settle()
+        return self._taken()
 
     def end(self) -> bytes:
-        rest = self._begin() + self._given(0)
-        return rest + _LAST + self._checksum.to_bytes(4, "little") + (self._size % 2**32).to_bytes(4, "little")
+        self._blocks.settle()
+        self._made += [_LAST, self._checksum.to_bytes(4, "little"), (self._size % 2**32).to_bytes(4, "little")]
+        return self._taken()
 
-    def _given(self, most: int) -> bytes:
-        made = []
-        while len(self._waiting) > most:
-            made.append(self._waiting.popleft().result())
-        return self._begin() + b"".join(made) if made else b""
-
-    def _begin(self) -> bytes:
-        begun, self._begun = self._begun, True
-        return b"" if begun else _HEADER
+    def _taken(self) -> bytes:
+        made = b"".join(self._made)
+        self._made.clear()
+        return made
 
 
-def _deflated(block: bytes, level: int) -> bytes:
+def _deflated(level: int, block: bytes) -> bytes:
     """Ends with a whole byte."""
     if level > _ISAL:
         slow = zlib.compressobj(level, zlib.DEFLATED, _RAW)

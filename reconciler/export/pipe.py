@@ -13,8 +13,7 @@ _AHEAD = 2
 
 
 class Pipe:
-    """A writable binary stream over a sink. Engines turn what a sink raises into errors of their own: `failure` has
-    the original.
+    """What is written to a sink. `failure`: the first thing that went wrong.
 
     With `ahead`, encoding, compression and the sink work in a thread of their own, so that serialising goes on
     meanwhile; at most `_AHEAD` pieces wait.
@@ -29,16 +28,15 @@ class Pipe:
         self._encoding = encoding
         self._rest = b""
         self._open = True
-        self._queue: queue.Queue[bytes | bytearray | memoryview | None] | None = queue.Queue(_AHEAD) if ahead else None
+        self._queue: queue.Queue[bytes | memoryview | None] | None = queue.Queue(_AHEAD) if ahead else None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True) if ahead else None
         if self._thread is not None:
             self._thread.start()
         self.written = 0
         self.failure: BaseException | None = None
-        self.mode = "wb"
 
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:
-        """Takes UTF-8 text, or bytes where there is neither encoding nor compression.
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Takes UTF-8 text, or bytes where there is neither encoding nor compression. Nobody changes them any more.
 
         Raises what an earlier piece met.
         """
@@ -47,8 +45,7 @@ class Pipe:
         if self.failure is not None:
             raise self.failure
         if self._queue is not None:
-            kept = isinstance(data, bytes) or (isinstance(data, memoryview) and isinstance(data.obj, bytes))
-            self._queue.put(data if kept else bytes(data))
+            self._queue.put(data)
         else:
             self._take(data)
             if self.failure is not None:
@@ -81,12 +78,6 @@ class Pipe:
         self.failure = self.failure or ValueError("the file is given up")
         self._stop()
 
-    def flush(self) -> None:
-        """Nothing to do: sinks buffer as they like."""
-
-    def close(self) -> None:
-        """The engine is done; `end` follows."""
-
     def _stop(self) -> None:
         self._open = False
         if self._queue is not None and self._thread is not None:
@@ -102,7 +93,7 @@ class Pipe:
                 self._take(data)
             waiting.task_done()
 
-    def _take(self, data: bytes | bytearray | memoryview) -> None:
+    def _take(self, data: bytes | memoryview) -> None:
         try:
             if self._decoder is not None:
                 data = self._decoder.decode(bytes(data)).encode(self._encoding)
@@ -112,12 +103,12 @@ class Pipe:
         except BaseException as error:
             self.failure = error
 
-    def _put(self, data: bytes | bytearray | memoryview) -> None:
+    def _put(self, data: bytes | memoryview) -> None:
         if data:
             self._sink.write(data)
             self.written += len(data)
 
-    def _packed(self, data: bytes | bytearray | memoryview, packer: Packer) -> bytes:
+    def _packed(self, data: bytes | memoryview, packer: Packer) -> bytes:
         """In blocks as they come, copying no more than a block of it at once."""
         piece, made = memoryview(data), []
         if self._rest:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import IO, Literal, assert_never, cast
+from functools import partial
+from typing import IO, Any, Literal, assert_never, cast
 
 import polars as pl
 
 from reconciler.datasets.columns import column
 from reconciler.datasets.problems import problem
 from reconciler.destinations.base import FileSink
+from reconciler.export.ahead import InOrder
 from reconciler.export.budget import USUAL, Budget
 from reconciler.export.csv_plain import Plain
 from reconciler.export.csv_text import BOM, ENCODINGS, check, fields, header, line_end
@@ -109,37 +110,16 @@ def _pipe(fmt: AnyFormat, sink: FileSink, by: Encoders) -> Pipe:
             assert_never(fmt)
 
 
-class _InOrder:
-    """Pieces of one file, encoded while the next are read, and written in their order while the next are encoded."""
-
-    def __init__(self, encode: Callable[[pl.DataFrame], Blocks], put: Callable[[bytes], object], by: Encoders) -> None:
-        self._encode, self._put, self._by = encode, put, by
-        self._waiting: deque[Future[Blocks]] = deque()
-
-    def add(self, piece: pl.DataFrame) -> None:
-        """Waits where too many do."""
-        self.settle(max(0, self._by.ahead - 1))
-        self._waiting.append(self._by.pool.submit(self._encode, piece))
-        if not self._by.ahead:
-            self.settle()
-
-    def settle(self, most: int = 0) -> None:
-        """Writes all but so many."""
-        while len(self._waiting) > most:
-            for block in self._waiting.popleft().result():
-                self._put(block)
-
-
 def _parquet(fmt: ParquetFormat, schema: pl.Schema, frames: Frames, pipe: Pipe, by: Encoders) -> None:
     joined = Splice()
-    encoded = _InOrder(lambda group: (_encoded(fmt, group),), lambda file: pipe.write(joined.add(file)), by)
+    encoded = InOrder(partial(_encoded, fmt), lambda file: pipe.write(joined.add(file)), by.pool, by.ahead)
     for group in _groups(frames(_written(encoded, pipe)), by.size):
         encoded.add(group)
     encoded.settle()
     pipe.write(_encoded(fmt, pl.DataFrame(schema=schema)) if joined.empty else joined.end())
 
 
-def _written(encoded: _InOrder, pipe: Pipe) -> Callable[[], int]:
+def _written(encoded: InOrder[Any, Any], pipe: Pipe) -> Callable[[], int]:
     def written() -> int:
         encoded.settle()
         return pipe.settled()
@@ -218,12 +198,16 @@ def _csv(fmt: CsvFormat, schema: pl.Schema, frames: Frames, pipe: Pipe, by: Enco
 
 
 def _text(encode: Callable[[pl.DataFrame], Blocks], frames: Frames, pipe: Pipe, by: Encoders) -> None:
-    encoded = _InOrder(encode, pipe.write, by)
+    def put(blocks: Blocks) -> None:
+        for block in blocks:
+            pipe.write(block)
+
+    encoded = InOrder(encode, put, by.pool, by.ahead)
     most = by.size // 2  # text takes several times as much as what it is made of
     for frame in frames(_written(encoded, pipe)):
-        rows = frame.height if most >= FRAME else max(1, frame.height * most // max(1, int(frame.estimated_size())))
-        for start in range(0, frame.height, rows):
-            encoded.add(frame if rows >= frame.height else frame.slice(start, rows))
+        rows = max(1, frame.height * most // max(1, int(frame.estimated_size()))) if most < FRAME else 0
+        for piece in frame.iter_slices(rows) if rows else (frame,):
+            encoded.add(piece)
     encoded.settle()
 
 
