@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from bench.measuring import ROOT
+from bench.measuring import ROOT, environment
 
 ABSENT = "" if find_spec("moto") else "not here: moto isn't installed"
 """Why there is no server, if there is none."""
@@ -53,7 +53,7 @@ class Server:
 def serving() -> Iterator[Server]:
     """Runs a server until the block ends."""
     command = (sys.executable, "-m", "bench.s3")
-    pipe, given = subprocess.PIPE, {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe, given = subprocess.PIPE, environment(PYTHONPATH=str(ROOT))
     with subprocess.Popen(command, env=given, stdin=pipe, stdout=pipe, text=True) as child:
         # Leaving closes its input, which ends it, and waits.
         assert child.stdout is not None

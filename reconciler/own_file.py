@@ -6,11 +6,10 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-_STEP = 8 * 2**20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -46,21 +45,6 @@ def _named(beside: Path, path: Path, replace: bool) -> None:
         else:
             return
     beside.replace(path)
-
-
-class Early:
-    """Has the system begin to write what a file holds before somebody waits for all of it. A hint: not all systems take it."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._begun = 0
-
-    def upto(self, size: int) -> None:
-        """Of so many bytes that were written."""
-        if size - self._begun >= _STEP and hasattr(os, "posix_fadvise"):
-            with suppress(OSError):
-                os.posix_fadvise(self._descriptor, self._begun, size - self._begun, os.POSIX_FADV_DONTNEED)
-            self._begun = size
 
 
 def lasting(folder: Path) -> None:

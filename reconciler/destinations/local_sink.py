@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from reconciler.destinations import folders
+from reconciler.destinations.early import Early
 from reconciler.destinations.errors import failure
 from reconciler.destinations.names import segments
-from reconciler.own_file import Early
 from reconciler.values.staged import Content, StagedFile
 
 STAGING = ".reconciler-staging"

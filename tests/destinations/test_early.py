@@ -1,4 +1,4 @@
-"""Files of our own: the system is asked to write early, and nobody minds where it can't be asked."""
+"""The system is asked to write early, and nobody minds where it can't be asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.own_file import Early
+from reconciler.destinations.early import Early
 
 STEP = 8 * 2**20
 
